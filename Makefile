@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh Debian 12 machine with rustup, Node 20+ and Python 3:
+#   make demo    a small city certifies real work, in front of you
+#   make test    all tests
+# Build output goes to CARGO_TARGET_DIR, outside the clone, so that clones share it; nothing needs it to be there.
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/guildhall/target
+export GUILDHALL_ASSETS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/guildhall/assets
+export GUILDHALL_APPS ?= $(CURDIR)/build/apps
+
+.DEFAULT_GOAL := help
+.PHONY: help setup assets demo up test check bench gas deep fmt gen clean
+
+help: ## what there is to do
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: ## install what is missing: Rust target, npm and Debian packages
+	@scripts/setup.sh
+
+assets: setup ## build the apps, fetch the model and the photographs
+	@scripts/assets.sh
+
+demo: assets ## a city certifies real work on the embedded chain
+	cargo run --bin guildhall -- demo
+
+up: assets ## the same city, durable, until you stop it
+	cargo run --bin guildhall -- up
+
+test: assets ## all tests
+	@scripts/test.sh
+
+check: setup ## format, lints, docs, tidy, generated files
+	@scripts/check.sh
+
+bench: assets ## measure, write bench/results.json and bench/README.md
+	cargo run -p xtask -- bench
+
+gas: setup ## measure gas on anvil, write contracts/snapshots/gas.json
+	node contracts/tools/gas.mjs
+
+deep: setup ## the contracts' fuzz and invariant tests at length
+	cd contracts && FOUNDRY_PROFILE=deep npx --no-install forge test
+
+fmt: setup ## format Rust and Solidity
+	cargo fmt --all && cd apps && cargo fmt --all && cd ../contracts && npx --no-install forge fmt
+
+gen: setup ## write what is generated and committed: vectors, contract artifacts
+	node contracts/tools/abi.mjs && cargo run -p xtask -- gen
+
+clean: ## remove what was built in this clone
+	rm -rf build contracts/out contracts/cache

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {PolicyWord} from "./Terms.sol";
+
+/// @notice Life of one batch (PROTOCOL section 11.6).
+enum Status {
+    Open,
+    Provisional,
+    Disputed,
+    Final,
+    Reopened,
+    Void,
+    Expired
+}
+
+/// @notice What the chain holds of a certified batch; its hash fills the batch's slot.
+/// @param attempt Draw of the lot that led here, from 0.
+/// @param root Root of the batch's tree of receipts.
+/// @param fuel Fuel of all tasks of the batch in one execution of it.
+/// @param odds Odds to one that `root` is right, times 1e6, rounded down, before any dispute.
+/// @param stake Free stake behind it, in the token's smallest unit.
+/// @param seats Distinct operators that agreed.
+/// @param evidence Evidence kinds that every agreeing worker had (bitmap).
+/// @param seedKind Where the seed of the lot came from, see {ISeed}.
+/// @param members keccak256 of the packed member words, in the order of the event, then root and fuel of each rival,
+/// see {ICertifier-Certified}.
+struct Certificate {
+    bytes32 dealId;
+    uint32 batch;
+    uint8 attempt;
+    bytes32 root;
+    uint64 fuel;
+    uint128 odds;
+    uint96 stake;
+    uint8 seats;
+    uint8 evidence;
+    uint8 seedKind;
+    uint32 pool;
+    PolicyWord policy;
+    uint64 certifiedAt;
+    uint64 finalAt;
+    bytes32 members;
+}
+
+/// @notice One claim about a batch: a root and its fuel. Claim 0 is the one to certify, the others are dissent.
+struct Claim {
+    bytes32 root;
+    uint64 fuel;
+}
+
+/// @notice One line of the list of a round.
+/// @param word worker 160 (high) | claim 8 | wave 8, low bits: `uint160 worker << 96 | claim << 8 | wave`; claim 255 = bare
+/// (committed, never revealed), 254 = unavailable, 253 = lost (committed, has no seat any more). Bit 16: the contribution
+/// stands on chain, `r` and `vs` are not used.
+/// @param proof The worker's own trace root, from which its commitment is recomputed; for a bare or lost entry the commitment itself, for
+/// an unavailable one zero.
+/// @param r First half of the EIP-2098 signature: of the contribution, for a bare or lost entry of the commitment,
+/// for an unavailable one of that word.
+/// @param vs Second half.
+struct Entry {
+    uint256 word;
+    bytes32 proof;
+    bytes32 r;
+    bytes32 vs;
+}
+
+/// @notice One execution's receipt (PROTOCOL section 3), with the fuel of tasks 0 to `index` of its batch.
+struct Receipt {
+    uint32 index;
+    uint8 exit;
+    uint64 fuel;
+    uint64 cumulativeFuel;
+    bytes32 outputDigest;
+    bytes32 traceDigest;
+}
+
+/// @notice One line of what stands on chain for a round.
+/// @param word worker 160 (high) | payload 64 at bit 16 | wave 8 | kind 8 (1 commitment, 2 reveal); the payload is the
+/// operator's number of a commitment, the fuel of a reveal.
+/// @param a The commitment, or the revealed root.
+/// @param b Zero, or the revealed own trace root.
+struct LogItem {
+    uint256 word;
+    bytes32 a;
+    bytes32 b;
+}
+
+/// @notice What a callback is told of the result that it gets.
+/// @param task Number of the task in the deal.
+/// @param exit How the execution ended; 0 = normally.
+/// @param isFinal Whether the certificate was final at delivery.
+/// @param odds Odds to one, times 1e6.
+struct Delivery {
+    bytes32 dealId;
+    uint256 task;
+    uint8 attempt;
+    uint8 exit;
+    bool isFinal;
+    uint8 seats;
+    uint8 evidence;
+    uint8 seedKind;
+    uint32 pool;
+    uint128 odds;
+    uint96 stake;
+    address requester;
+    uint256 app;
+    uint256 dataset;
+    bytes32 inputs;
+    PolicyWord policy;
+}

@@ -1,0 +1,674 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ICertifier} from "../../src/interfaces/ICertifier.sol";
+import {IRecourse} from "../../src/interfaces/IRecourse.sol";
+import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
+import {Certificate, Claim, Entry, LogItem, Receipt, Status} from "../../src/types/Certificates.sol";
+import {Parameters} from "../../src/types/Parameters.sol";
+import {OpenedWord, Terms} from "../../src/types/Terms.sol";
+import {MemberWord, WorkerWord} from "../../src/types/Workers.sol";
+import {TrickCallback} from "../support/Doubles.sol";
+import {Receipts} from "../support/Receipts.sol";
+import {vm} from "../support/Vm.sol";
+import {Ghosts} from "./Ghosts.sol";
+
+/// @title The actors of a run
+/// @notice Every action either does something that the rules allow, or tries something that they forbid and notes a breach
+/// when it works. None reverts.
+contract Handler is Ghosts {
+    uint64 private constant RISK = 5 days;
+
+    /// @notice Builds the city.
+    function build() external {
+        _buildCity(WORKERS - 1);
+        _join(0, WORKERS - 1, BOND);
+        vm.prank(poolOwner);
+        workforce.createPool(address(0xc0), 0, false, MINIMUM_DEPOSIT, "other");
+        _callback = new TrickCallback();
+        _mine(1, 12);
+    }
+
+    // ---------------------------------------------------------------- requester, matcher
+
+    function open(uint256 seed) public {
+        if (_deals.length == DEALS_MAX || workforce.poolOf(pool).bond() == 0) return;
+        Offer memory offer = _offerOf(uint32(1 + seed % 3), uint32(1 + (seed >> 8) % 2));
+        offer.request.fuelLimit = 2 * FUEL_EACH;
+        offer.request.policy.finalOnly = (seed >> 16) % 2 == 0;
+        offer.request.callback = address(_callback);
+        offer.request.callbackGas = 200_000;
+        if ((seed >> 24) % 3 == 0) offer.request.payer = sponsor;
+        if ((seed >> 32) % 3 == 0) offer = _withDataset(offer);
+        if ((seed >> 40) % 3 == 0) offer.request.policy.collateralMin = uint96((seed >> 48) % 60e18);
+        if ((seed >> 56) % 3 == 0) offer.pool.minimumFee = 1e15;
+        Terms memory terms = _openHere(_sign(offer));
+        _termsHashes[terms.dealId] = keccak256(abi.encode(terms));
+        _deals.push(terms);
+        for (uint256 i; i < _batchesOf(terms); ++i) {
+            Slot storage slot = _slots.push();
+            slot.deal = _deals.length - 1;
+            slot.batch = i;
+            slot.locked = _lockOf(terms, _tasksOf(terms, i));
+            slot.log = abi.encode(new LogItem[](0));
+        }
+        _mine(1, 12);
+        seeds.pinSeed(terms.opened.blockNumber());
+        ++seen["open"];
+    }
+
+    // ---------------------------------------------------------------- workers, coordinator
+
+    /// @notice Posts a round of honest, lying, silent and withholding workers, or shows that it may not be posted.
+    function certify(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, OPEN);
+        if (!found) return open(seed);
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        if (block.timestamp > terms.deadline) return;
+        LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
+        Member[] memory members = _members(index, terms, log, seed >> 16);
+        uint8 leading = _more(members);
+        Outcome memory outcome = _judged(terms, slot.batch, members, leading);
+        Draft memory draft = _draftFor(index, terms, members, leading, log);
+        if (!outcome.certifies) {
+            _mustFail(_certifyCall(draft), "certified against the policy");
+            ++seen["refused"];
+            return;
+        }
+        if (seed >> 240 & 3 == 0) _tamper(draft, seed);
+        uint256 owed = _owed();
+        Certified memory done = _certify(draft);
+        if (_owed() - owed != slot.locked) ++paidOtherwise;
+        _note(index, done, outcome, members, leading);
+        _mustFail(_certifyCall(draft), "certified twice");
+    }
+
+    /// @notice Everybody with a seat says that the bytes are withheld.
+    function withhold(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, OPEN);
+        if (!found || seed >> 8 & 3 != 0) return;
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        if (block.timestamp > terms.deadline || abi.decode(slot.log, (LogItem[])).length != 0) return;
+        Play[] memory plays = new Play[](WORKERS - 1);
+        uint256 count;
+        for (uint256 i; i < WORKERS - 1; ++i) {
+            if (!_seat(terms, slot.batch, i, 0)) continue;
+            plays[count].who = i;
+            plays[count++].claim = UNAVAILABLE;
+        }
+        assembly ("memory-safe") {
+            mstore(plays, count)
+        }
+        (uint256 attempt,,,) = _drawOf(terms, slot.batch);
+        bool prevails = count >= _needed(terms, attempt) && 4 ** count >= terms.policy.confidence() * 4 ** attempt;
+        Draft memory draft = _draft(terms, slot.batch, plays);
+        if (!prevails) {
+            _mustFail(
+                abi.encodeCall(
+                    ICertifier.voidRound, (draft.terms, draft.batch, draft.claims, draft.entries, draft.log)
+                ),
+                "voided by too few"
+            );
+            return;
+        }
+        uint256 owed = _owed();
+        _postVoid(draft);
+        if (_owed() - owed != slot.locked) ++paidOtherwise;
+        slot.locked = 0;
+        slot.status = VOID;
+        ++seen["void"];
+    }
+
+    function commitOnChain(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, OPEN);
+        if (!found) return;
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        (, OpenedWord opened,,) = _drawOf(terms, slot.batch);
+        uint256 wave = (block.timestamp - opened.time()) / _patience(terms);
+        uint256 who = (seed >> 16) % WORKERS;
+        if (wave > 2 || block.timestamp > terms.deadline || !_seat(terms, slot.batch, who, wave)) return;
+        LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
+        if (_operatorIn(log, _operatorOf(who))) return;
+        // Twice the fee of an execution at the limit.
+        uint256 reserve =
+            (2 * (uint256(terms.fuelLimit) * _tasksOf(terms, slot.batch) * terms.feePerMfuel / 1e6)) / UNIT;
+        if (_room(who) < reserve) return;
+        uint8 claim = uint8((seed >> 32) % 4 == 0 ? 1 : 0);
+        log = _commitOnChain(terms, slot.batch, log, who, _claimsOf(terms, slot.batch)[claim]);
+        slot.log = abi.encode(log);
+        _hidden[index][who] = claim + 1;
+        _risks[who].push(Risk(uint64(block.timestamp + RISK), uint64(reserve)));
+        ++seen["commit"];
+    }
+
+    function revealOnChain(uint256 seed) external {
+        (bool found, uint256 index) = _pickWithLog(seed);
+        if (!found) return;
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
+        for (uint256 i; i < log.length; ++i) {
+            if (uint8(log[i].word) != 1 || _revealed(log, log[i].word >> 96)) continue;
+            uint256 who = _whoIs(address(uint160(log[i].word >> 96)));
+            Claim memory claim = _claimsOf(terms, slot.batch)[_hidden[index][who] - 1];
+            slot.log = abi.encode(_revealOnChain(terms, slot.batch, log, i, who, claim));
+            ++seen["reveal"];
+            return;
+        }
+    }
+
+    function reopen(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, OPEN);
+        if (!found) return;
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        (uint256 attempt, OpenedWord opened,,) = _drawOf(terms, slot.batch);
+        bytes memory call_ = abi.encodeCall(ICertifier.reopen, (terms, slot.batch));
+        bool standing = abi.decode(slot.log, (LogItem[])).length != 0;
+        if (
+            standing || attempt == 3 || block.timestamp < opened.time() + 3 * _patience(terms)
+                || block.timestamp + _patience(terms) > terms.deadline
+        ) return _mustFail(call_, "reopened out of turn");
+        certifier.reopen(terms, slot.batch);
+        uint256 block_ = block.number;
+        _mine(1, 12);
+        seeds.pinSeed(block_);
+        ++seen["reopen"];
+    }
+
+    function show(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, PROVISIONAL);
+        if (!found || block.timestamp >= _slots[index].finalAt) return;
+        Slot storage slot = _slots[index];
+        Certified memory done = _certifiedOf(slot);
+        for (uint256 i; i < done.members.length; ++i) {
+            if (done.members[i].claim() != BARE) continue;
+            _showMember(slot, index, done, i);
+            return;
+        }
+    }
+
+    function _showMember(Slot storage slot, uint256 index, Certified memory done, uint256 i) private {
+        Terms memory terms = _deals[slot.deal];
+        uint256 who = _whoIs(done.members[i].worker());
+        Claim memory claim = _claimsOf(terms, slot.batch)[_hidden[index][who] - 1];
+        bytes32 roundId = _roundOf(terms, done.certificate);
+        vm.recordLogs();
+        recourse.show(
+            terms, done.certificate, done.members, done.rivals, i, claim.root, claim.fuel, _ownTrace(who, roundId)
+        );
+        bool agrees = claim.root == done.certificate.root;
+        if (agrees) slot.escrow -= done.members[i].slash() * UNIT;
+        (,, done.members, done.rivals) =
+            abi.decode(_dataOf(IRecourse.Shown.selector), (bytes32, uint64, MemberWord[], Claim[]));
+        done.certificate.members = _membersHash(done.members, done.rivals);
+        slot.certified = abi.encode(done.certificate, done.members, done.rivals);
+        ++seen[agrees ? bytes32("shown agreeing") : bytes32("shown rival")];
+    }
+
+    // ---------------------------------------------------------------- after a certificate
+
+    function release(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, PROVISIONAL);
+        if (!found) return;
+        Slot storage slot = _slots[index];
+        Certified memory done = _certifiedOf(slot);
+        Terms memory terms = _deals[slot.deal];
+        if (block.timestamp < slot.finalAt) {
+            (bool ok,) = address(recourse)
+                .call(abi.encodeCall(IRecourse.release, (terms, done.certificate, done.members, done.rivals)));
+            return _require(!ok, "released before its time");
+        }
+        _release(terms, done);
+        slot.escrow = 0;
+        slot.status = FINAL;
+        ++seen["release"];
+    }
+
+    function deliver(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, (seed >> 8) % 2 == 0 ? FINAL : PROVISIONAL);
+        if (!found || !_slots[index].right) return;
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        Certified memory done = _certifiedOf(slot);
+        uint256 tasks = _tasksOf(terms, slot.batch);
+        uint256 task = (seed >> 16) % tasks;
+        Receipt[] memory receipts = Receipts.make(tasks, FUEL_EACH);
+        bytes memory call_ = abi.encodeCall(
+            ICertifier.deliver,
+            (terms, done.certificate, receipts[task], Receipts.proofOf(receipts, task), Receipts.outputOf(task))
+        );
+        bool early = terms.policy.finalOnly() && slot.status == PROVISIONAL && block.timestamp < slot.finalAt;
+        if (early || certifier.delivered(terms.dealId, slot.batch, task)) {
+            return _mustFail(call_, "delivered twice or early");
+        }
+        (bool ok,) = address(certifier).call(call_);
+        _require(ok, "not delivered");
+        ++deliveries;
+        ++seen["deliver"];
+    }
+
+    function expire(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, OPEN);
+        if (!found) return;
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        if (block.timestamp <= terms.deadline + 600) {
+            LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
+            return _mustFail(
+                abi.encodeCall(ICertifier.expire, (terms, slot.batch, _roundId(terms, slot.batch), log)),
+                "expired before its time"
+            );
+        }
+        _expire(slot, terms);
+    }
+
+    function _expire(Slot storage slot, Terms memory terms) private {
+        LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
+        bytes32 roundId = _roundId(terms, slot.batch);
+        slot.closed = _batchesOf(terms) == 1 && certifier.batchWord(terms.dealId, slot.batch) == 0;
+        uint256 held = _owed() + _bonded();
+        certifier.expire(terms, slot.batch, roundId, log);
+        if (_owed() + _bonded() - held != slot.locked) ++paidOtherwise;
+        slot.status = EXPIRED;
+        slot.locked = 0;
+        ++seen["expire"];
+    }
+
+    /// @notice The Court disputes a certificate, or decides.
+    function judge(uint256 seed) external {
+        bool opens = (seed >> 8) % 2 == 0;
+        (bool found, uint256 index) = _pick(seed, opens ? PROVISIONAL : DISPUTED);
+        if (!found || seed >> 16 & 3 != 0) return;
+        Slot storage slot = _slots[index];
+        Status to = opens ? Status.Disputed : [Status.Provisional, Status.Final, Status.Void][(seed >> 24) % 3];
+        Certified memory done = _certifiedOf(slot);
+        vm.prank(address(court));
+        certifier.setStatus(done.certificate, to);
+        slot.status = uint8(to);
+        ++seen["judge"];
+    }
+
+    // ---------------------------------------------------------------- stake, money, owner, time
+
+    function moveStake(uint256 seed) external {
+        uint256 who = (seed >> 8) % WORKERS;
+        if (seed % 5 == 2) who = _leaving(who);
+        WorkerWord word = _word(who);
+        vm.startPrank(_operator(_operatorOf(who)));
+        uint256 kind = seed % 5;
+        uint256 from = word.activeFrom();
+        bool leaving = from == WorkerWords.LEAVING;
+        if (kind == 0 && word.active() && seed >> 16 & 1 == 0) {
+            workforce.leavePool(_worker(who));
+        } else if (kind == 1 && leaving && word.bond() * UNIT >= MINIMUM_BOND) {
+            workforce.wake(_worker(who));
+        } else if (kind == 2 && leaving) {
+            _withdrawBond(who, word, seed >> 16);
+        } else if (kind == 3 && from != WorkerWords.EXPELLED && _balance(_operator(_operatorOf(who))) >= 5e18) {
+            workforce.addBond(_worker(who), 5e18);
+        } else if (kind == 4 && word.active() && seed >> 16 & 3 == 0) {
+            workforce.move(_worker(who), word.pool() == pool ? pool + 1 : pool, 1);
+        }
+        vm.stopPrank();
+    }
+
+    /// @dev A worker that is leaving, from this one on, if there is any.
+    function _leaving(uint256 who) private view returns (uint256) {
+        for (uint256 i; i < WORKERS; ++i) {
+            if (_word((who + i) % WORKERS).activeFrom() == WorkerWords.LEAVING) return (who + i) % WORKERS;
+        }
+        return who;
+    }
+
+    function _withdrawBond(uint256 who, WorkerWord word, uint256 seed) private {
+        uint256 units = seed % (word.bond() + 1);
+        bool free = block.timestamp >= workforce.readyAt(_worker(who));
+        bool covered = 2 * _exposure(who) <= word.bond() - units;
+        (bool ok,) = address(workforce).call(abi.encodeCall(workforce.withdrawBond, (_worker(who), units * UNIT)));
+        _require(ok == (free && covered), "bond at risk left, or a free one could not");
+        if (ok) ++seen["withdraw bond"];
+    }
+
+    /// @notice A worker that signs two contributions is expelled; whoever proves it is rewarded.
+    function expel(uint256 seed) external {
+        uint256 who = (seed >> 8) % WORKERS;
+        uint256 from = _word(who).activeFrom();
+        if (seed & 31 != 0 || from == WorkerWords.EXPELLED) return;
+        IRecourse.SignedClaim[2] memory signed;
+        for (uint256 i; i < 2; ++i) {
+            Claim memory claim = _claims()[i];
+            (signed[i].root, signed[i].fuel) = (claim.root, claim.fuel);
+            (signed[i].r, signed[i].vs) = _signMessage(_workerKey(who), _contributionHash("round", 0, claim, 0));
+        }
+        vm.prank(stranger);
+        recourse.proveWorkerFault(_worker(who), "round", signed[0], signed[1]);
+        ++seen["expel"];
+    }
+
+    function moveMoney(uint256 seed) external {
+        address[4] memory holders = [requester, sponsor, appOwner, poolOwner];
+        address holder = holders[(seed >> 8) % 4];
+        uint256 balance = _balance(holder);
+        uint256 kind = seed % 4;
+        if (kind == 0) {
+            _fund(holder, 1 + (seed >> 16) % 1e20);
+        } else if (kind == 1) {
+            vm.prank(holder);
+            vault.withdraw((seed >> 16) % (balance / 4 + 1), holder);
+        } else if (kind == 2) {
+            vm.prank(_operator((seed >> 16) % (WORKERS - 1)));
+            workforce.collectOperatorFees();
+        } else {
+            vm.prank(poolOwner);
+            workforce.collectPoolFees(pool);
+            uint256[] memory pools = new uint256[](1);
+            pools[0] = pool;
+            vm.prank(protocolOwner);
+            vault.collectProtocolFees(pools, protocolOwner);
+        }
+    }
+
+    /// @notice The owner changes parameters: no balance, bond, batch or deal moves.
+    function govern(uint256 seed) external {
+        uint256 owed = _owed();
+        uint256 bonded = _bonded();
+        // Patience, graces and windows stay, because the reference reckons with them; deals keep their version anyway.
+        Parameters memory parameters = _parameters();
+        parameters.reputationStep = uint16(1 + seed % 10_000);
+        parameters.protocolFeeBps = uint16((seed >> 16) % 1001);
+        vm.prank(protocolOwner);
+        market.setParameters(parameters);
+        _require(owed == _owed() && bonded == _bonded(), "the owner moved money");
+        vm.prank(stranger);
+        (bool ok,) = address(market).call(abi.encodeCall(market.setParameters, (_parameters())));
+        _require(!ok, "a stranger set parameters");
+    }
+
+    function wait_(uint256 seed) external {
+        uint256 kind = seed % 8;
+        _mine(1 + (seed >> 8) % 3, kind < 5 ? 12 + (seed >> 16) % 60 : kind < 7 ? 1 hours : 8 days);
+    }
+
+    // ---------------------------------------------------------------- rules
+
+    function tokensAccounted() external view returns (bool) {
+        (uint256 locked, uint256 escrow) = _held();
+        return token.balanceOf(address(vault)) == _owed() + _bonded() + locked + escrow;
+    }
+
+    function stakeCovered() external view returns (bool) {
+        for (uint256 i; i < WORKERS; ++i) {
+            uint256 exposure = _exposure(i);
+            if (exposure > _word(i).bond() || _atRisk(i) > exposure) return false;
+        }
+        return true;
+    }
+
+    function poolBondsMatch() external view returns (bool) {
+        uint256[3] memory sums;
+        for (uint256 i; i < WORKERS; ++i) {
+            if (_word(i).active()) sums[_word(i).pool()] += _word(i).bond();
+        }
+        return workforce.poolOf(1).bond() == sums[1] && workforce.poolOf(2).bond() == sums[2];
+    }
+
+    function statusesMatch() external view returns (bool) {
+        for (uint256 i; i < _slots.length; ++i) {
+            Slot storage slot = _slots[i];
+            bytes32 dealId = _deals[slot.deal].dealId;
+            if (slot.closed) {
+                (bytes32 stored,) = market.deal(dealId, 0);
+                if (stored != bytes32(uint256(1))) return false;
+            } else if (uint8(certifier.batchWord(dealId, slot.batch)) != slot.status) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    function dealsUnchanged() external view returns (bool) {
+        for (uint256 i; i < _slots.length; ++i) {
+            bytes32 dealId = _deals[_slots[i].deal].dealId;
+            (bytes32 stored,) = market.deal(dealId, 0);
+            if (!_slots[i].closed && stored != _termsHashes[dealId]) return false;
+        }
+        return true;
+    }
+
+    function onceOnly() external view returns (bool) {
+        for (uint256 i; i < _slots.length; ++i) {
+            if (_slots[i].certificates > 1) return false;
+        }
+        return _callback.deliveries() == deliveries;
+    }
+
+    function breachCount() external view returns (uint256) {
+        return breaches.length;
+    }
+
+    /// @notice Nobody answers any more: everything can leave, and what stays is burnt or waits for a Court's verdict.
+    function drain() external returns (bool) {
+        vm.warp(block.timestamp + 20 days);
+        for (uint256 i; i < _slots.length; ++i) {
+            Slot storage slot = _slots[i];
+            if (slot.status == OPEN) _expire(slot, _deals[slot.deal]);
+            if (slot.status != PROVISIONAL) continue;
+            _release(_deals[slot.deal], _certifiedOf(slot));
+            slot.escrow = 0;
+        }
+        for (uint256 i; i < WORKERS; ++i) {
+            _drainBond(i);
+        }
+        (uint256 locked, uint256 escrow) = _held();
+        (, uint96 first,) = workforce.poolDetails(1);
+        (, uint96 second,) = workforce.poolDetails(2);
+        return locked == 0 && _bonded() == uint256(first) + second
+            && token.balanceOf(address(vault)) == _owed() + _bonded() + escrow;
+    }
+
+    function _drainBond(uint256 who) private {
+        address worker = _worker(who);
+        vm.startPrank(_operator(_operatorOf(who)));
+        if (_word(who).activeFrom() == WorkerWords.EXPELLED) {
+            workforce.burnExpelled(worker);
+        } else {
+            if (_word(who).activeFrom() != WorkerWords.LEAVING) {
+                workforce.leavePool(worker);
+                vm.warp(block.timestamp + 7 days);
+            }
+            workforce.withdrawBond(worker, _word(who).bond() * UNIT);
+        }
+        vm.stopPrank();
+    }
+
+    // ---------------------------------------------------------------- helpers
+
+    /// @dev The list's members by their seats and whims, then who stands on chain only.
+    function _members(uint256 index, Terms memory terms, LogItem[] memory log, uint256 seed)
+        private
+        returns (Member[] memory members)
+    {
+        uint256 batch = _slots[index].batch;
+        members = new Member[](2 * WORKERS);
+        uint256 count;
+        // One round in four is played by colluders: then a wrong root is what most say.
+        uint8 main = seed >> 200 & 3 == 0 ? 1 : 0;
+        for (uint256 i; i < WORKERS; ++i) {
+            uint256 whim = (seed >> (8 * i)) % 16;
+            bool second = i == WORKERS - 1 && count != 0 && members[0].who == 0;
+            if (whim == 15 || second || _standsIn(log, i) || !_seat(terms, batch, i, 0)) continue;
+            members[count].who = i;
+            members[count].listed = true;
+            members[count].claim = whim < 10 ? main : whim < 12 ? 1 - main : whim < 14 ? BARE : UNAVAILABLE;
+            if (members[count].claim == BARE) _hidden[index][i] = uint8(1 + whim % 2);
+            ++count;
+        }
+        for (uint256 i; i < log.length; ++i) {
+            if (uint8(log[i].word) != 1) continue;
+            uint256 who = _whoIs(address(uint160(log[i].word >> 96)));
+            members[count].who = who;
+            members[count].wave = uint8(log[i].word >> 8);
+            members[count++].claim = _revealed(log, log[i].word >> 96) ? _hidden[index][who] - 1 : BARE;
+        }
+        assembly ("memory-safe") {
+            mstore(members, count)
+        }
+    }
+
+    /// @dev The claim that more make.
+    function _more(Member[] memory members) private pure returns (uint8) {
+        uint256[2] memory counts;
+        for (uint256 i; i < members.length; ++i) {
+            if (members[i].claim < 2) ++counts[members[i].claim];
+        }
+        return counts[1] > counts[0] ? 1 : 0;
+    }
+
+    /// @dev The round as it is posted: the leading claim first.
+    function _draftFor(uint256 index, Terms memory terms, Member[] memory members, uint8 leading, LogItem[] memory log)
+        private
+        view
+        returns (Draft memory draft)
+    {
+        uint256 batch = _slots[index].batch;
+        Claim[] memory claims = _claimsOf(terms, batch);
+        if (leading == 1) (claims[0], claims[1]) = (claims[1], claims[0]);
+        draft = _draftOf(terms, batch, claims, _plays(index, members, leading));
+        uint256 made = 1;
+        for (uint256 i; i < members.length; ++i) {
+            if (members[i].claim == 1 - leading) made = 2;
+        }
+        draft.claims = _first(claims, made);
+        draft.log = log;
+    }
+
+    /// @dev What the list's members do, with the claims in the order of the post.
+    function _plays(uint256 index, Member[] memory members, uint8 leading) private view returns (Play[] memory plays) {
+        plays = new Play[](members.length);
+        uint256 count;
+        for (uint256 i; i < members.length; ++i) {
+            Member memory member = members[i];
+            if (!member.listed) continue;
+            plays[count].who = member.who;
+            plays[count].claim = member.claim < 2 ? member.claim ^ leading : member.claim;
+            if (member.claim == BARE) plays[count].hidden = (_hidden[index][member.who] - 1) ^ leading;
+            ++count;
+        }
+        assembly ("memory-safe") {
+            mstore(plays, count)
+        }
+    }
+
+    /// @dev Somebody dropped, or what stands on chain left out.
+    function _tamper(Draft memory draft, uint256 seed) private {
+        Draft memory worse = Draft(draft.terms, draft.batch, draft.claims, draft.entries, draft.log);
+        if (draft.log.length != 0) worse.log = new LogItem[](0);
+        else if (draft.entries.length > 1) worse.entries = _without(draft.entries, (seed >> 8) % draft.entries.length);
+        else return;
+        _mustFail(_certifyCall(worse), "somebody was left out");
+    }
+
+    /// @dev Writes a certificate down and compares it with the reference.
+    function _note(uint256 index, Certified memory done, Outcome memory outcome, Member[] memory members, uint8 leading)
+        private
+    {
+        Slot storage slot = _slots[index];
+        Certificate memory certificate = done.certificate;
+        _require(certificate.odds == outcome.odds, "odds");
+        _require(certificate.seats == outcome.seats, "seats");
+        _require(certificate.stake == outcome.seats * outcome.exposure * UNIT, "stake");
+        slot.status = PROVISIONAL;
+        slot.finalAt = certificate.finalAt;
+        slot.locked = 0;
+        slot.right = leading == 0;
+        ++slot.certificates;
+        slot.certified = abi.encode(certificate, done.members, done.rivals);
+        for (uint256 i; i < done.members.length; ++i) {
+            slot.escrow += done.members[i].slash() * UNIT;
+        }
+        for (uint256 i; i < members.length; ++i) {
+            if (members[i].claim != leading || !members[i].counts) continue;
+            uint256 who = members[i].who;
+            _risks[who].push(Risk(uint64(block.timestamp + RISK), uint64(outcome.exposure)));
+            _require(2 * _exposure(who) <= _word(who).bond(), "more than half a bond at risk");
+        }
+        ++seen[leading == 0 ? bytes32("certify") : bytes32("certify wrong")];
+    }
+
+    function _certifiedOf(Slot storage slot) private view returns (Certified memory done) {
+        (done.certificate, done.members, done.rivals) = abi.decode(slot.certified, (Certificate, MemberWord[], Claim[]));
+    }
+
+    function _roundOf(Terms memory terms, Certificate memory certificate) private view returns (bytes32) {
+        OpenedWord opened = certificate.attempt == 0
+            ? terms.opened
+            : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, certificate.batch));
+        return _roundIdAt(terms, certificate.batch, certificate.attempt, opened.blockNumber());
+    }
+
+    function _membersHash(MemberWord[] memory members, Claim[] memory rivals) private pure returns (bytes32) {
+        bytes memory packed;
+        for (uint256 i; i < members.length; ++i) {
+            packed = abi.encodePacked(packed, MemberWord.unwrap(members[i]));
+        }
+        for (uint256 i; i < rivals.length; ++i) {
+            packed = abi.encodePacked(packed, rivals[i].root, uint256(rivals[i].fuel));
+        }
+        return keccak256(packed);
+    }
+
+    /// @dev A slot with this status, from a random one on.
+    function _pick(uint256 seed, uint8 status) private view returns (bool found, uint256 index) {
+        uint256 count = _slots.length;
+        for (uint256 i; i < count; ++i) {
+            index = (seed % count + i) % count;
+            if (_slots[index].status == status) return (true, index);
+        }
+    }
+
+    function _pickWithLog(uint256 seed) private view returns (bool found, uint256 index) {
+        uint256 count = _slots.length;
+        for (uint256 i; i < count; ++i) {
+            index = (seed % count + i) % count;
+            if (_slots[index].status == OPEN && _slots[index].log.length > 64) return (true, index);
+        }
+    }
+
+    function _mustFail(bytes memory call_, string memory what) private {
+        (bool ok,) = address(certifier).call(call_);
+        if (ok) _breach(what);
+    }
+
+    function _certifyCall(Draft memory draft) private pure returns (bytes memory) {
+        return abi.encodeCall(ICertifier.certify, (draft.terms, draft.batch, draft.claims, draft.entries, draft.log));
+    }
+
+    function _whoIs(address worker) private view returns (uint256 who) {
+        while (_worker(who) != worker) ++who;
+    }
+
+    function _revealed(LogItem[] memory log, uint256 worker) private pure returns (bool) {
+        for (uint256 i; i < log.length; ++i) {
+            if (uint8(log[i].word) == 2 && log[i].word >> 96 == worker) return true;
+        }
+        return false;
+    }
+
+    function _standsIn(LogItem[] memory log, uint256 who) private view returns (bool) {
+        for (uint256 i; i < log.length; ++i) {
+            if (log[i].word >> 96 == uint160(_worker(who))) return true;
+        }
+        return false;
+    }
+
+    function _operatorIn(LogItem[] memory log, uint256 operator) private view returns (bool) {
+        for (uint256 i; i < log.length; ++i) {
+            if (_operatorOf(_whoIs(address(uint160(log[i].word >> 96)))) == operator) return true;
+        }
+        return false;
+    }
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {GuildhallConsumer} from "../../src/GuildhallConsumer.sol";
+import {ICertifier} from "../../src/interfaces/ICertifier.sol";
+import {ICourt} from "../../src/interfaces/ICourt.sol";
+import {IDeliveryCallback} from "../../src/interfaces/IDeliveryCallback.sol";
+import {IGroup} from "../../src/interfaces/IGroup.sol";
+import {ISeed} from "../../src/interfaces/ISeed.sol";
+import {IVault} from "../../src/interfaces/IVault.sol";
+import {SignatureChecks} from "../../src/libraries/SignatureChecks.sol";
+import {Certificate, Delivery, Receipt} from "../../src/types/Certificates.sol";
+import {Terms} from "../../src/types/Terms.sol";
+
+/// @notice A Court that freezes what it is told to.
+contract CourtDouble is ICourt {
+    mapping(bytes32 dealId => mapping(uint256 batch => mapping(uint256 index => bool yes))) public frozen;
+
+    function freeze(bytes32 dealId, uint256 batch, uint256 index, bool yes) external {
+        frozen[dealId][batch][index] = yes;
+    }
+}
+
+/// @notice A token that misbehaves as it is told to.
+contract TrickToken {
+    enum Trick {
+        None,
+        AnswerFalse,
+        TakeFee,
+        CallBack,
+        AnswerNothing,
+        RefuseOne
+    }
+
+    mapping(address account => uint256 amount) public balanceOf;
+    mapping(address owner => mapping(address spender => uint256 amount)) public allowance;
+    Trick public trick;
+    IVault public vault;
+    bool public reentered;
+    address public refused;
+
+    function refuse(address account) external {
+        (trick, refused) = (Trick.RefuseOne, account);
+    }
+
+    function set(Trick trick_, IVault vault_) external {
+        trick = trick_;
+        vault = vault_;
+    }
+
+    function mint(address to, uint256 amount) external {
+        balanceOf[to] += amount;
+    }
+
+    function approve(address spender, uint256 amount) external returns (bool) {
+        allowance[msg.sender][spender] = amount;
+        return true;
+    }
+
+    function transfer(address to, uint256 amount) external returns (bool) {
+        return _move(msg.sender, to, amount);
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external returns (bool) {
+        allowance[from][msg.sender] -= amount;
+        return _move(from, to, amount);
+    }
+
+    /// @dev A call back into the ledger must not find it half-way.
+    function _move(address from, address to, uint256 amount) private returns (bool) {
+        if (trick == Trick.AnswerFalse) return false;
+        require(trick != Trick.RefuseOne || to != refused, "refused");
+        if (trick == Trick.CallBack && !reentered) {
+            reentered = true;
+            (bool ok,) = address(vault).call(abi.encodeCall(IVault.withdraw, (1, address(this))));
+            require(!ok, "re-entered withdraw");
+            (ok,) = address(vault).call(abi.encodeCall(IVault.deposit, (address(this), 1)));
+            require(!ok, "re-entered deposit");
+        }
+        balanceOf[from] -= amount;
+        balanceOf[to] += trick == Trick.TakeFee ? amount - amount / 100 : amount;
+        if (trick == Trick.AnswerNothing) {
+            assembly ("memory-safe") {
+                return(0, 0)
+            }
+        }
+        return true;
+    }
+}
+
+/// @notice A callback that misbehaves as it is told to.
+contract TrickCallback is IDeliveryCallback {
+    enum Trick {
+        None,
+        Revert,
+        BurnGas,
+        ReEnter,
+        Bomb
+    }
+
+    Trick public trick;
+    uint256 public deliveries;
+    bytes public lastOutput;
+    uint256 public gasSeen;
+    bool public innerOk;
+    bytes public attack;
+    address public target;
+
+    function set(Trick trick_) external {
+        trick = trick_;
+    }
+
+    function setAttack(address target_, bytes calldata attack_) external {
+        target = target_;
+        attack = attack_;
+    }
+
+    function onDelivery(Delivery calldata, bytes calldata output) external {
+        gasSeen = gasleft();
+        if (trick == Trick.Revert) revert("no");
+        if (trick == Trick.BurnGas) {
+            while (true) {}
+        }
+        if (trick == Trick.Bomb) {
+            assembly ("memory-safe") {
+                revert(0, 100000)
+            }
+        }
+        ++deliveries;
+        lastOutput = output;
+        if (trick == Trick.ReEnter) (innerOk,) = target.call(attack);
+    }
+}
+
+/// @notice A consumer that keeps the last output.
+contract Consumer is GuildhallConsumer {
+    Expectation private _expected;
+    bytes public last;
+    uint256 public results;
+
+    constructor(address certifier_, Expectation memory expected) GuildhallConsumer(certifier_) {
+        _expected = expected;
+    }
+
+    function _expectation() internal view override returns (Expectation memory) {
+        return _expected;
+    }
+
+    function _onResult(Delivery calldata, bytes calldata output) internal override {
+        last = output;
+        ++results;
+    }
+}
+
+/// @notice An ERC-1271 wallet with one key.
+contract Wallet {
+    address public immutable key;
+
+    constructor(address key_) {
+        key = key_;
+    }
+
+    function isValidSignature(bytes32 digest, bytes calldata signature) external view returns (bytes4) {
+        (bytes32 r, bytes32 s, uint8 v) = (bytes32(signature[:32]), bytes32(signature[32:64]), uint8(signature[64]));
+        return ecrecover(digest, v, r, s) == key ? bytes4(0x1626ba7e) : bytes4(0xffffffff);
+    }
+
+    /// @notice Lets the tests act as the wallet.
+    function act(address to, bytes calldata data) external returns (bytes memory) {
+        (bool ok, bytes memory answer) = to.call(data);
+        require(ok, "act");
+        return answer;
+    }
+}
+
+/// @notice A group whose members are told; or one that answers with a lot of gas.
+contract Group is IGroup {
+    mapping(address account => bool yes) public members;
+    bool public burns;
+
+    function set(address account, bool yes) external {
+        members[account] = yes;
+    }
+
+    function setBurns(bool yes) external {
+        burns = yes;
+    }
+
+    function isMember(address account) external view returns (bool) {
+        while (burns) {}
+        return members[account];
+    }
+}
+
+/// @notice A source of seeds that never has one.
+contract NoSeed is ISeed {
+    function seedOf(uint256 blockNumber) external pure returns (bytes32, uint8) {
+        revert SeedUnavailable(blockNumber);
+    }
+
+    function pinSeed(uint256 blockNumber) external pure returns (bytes32) {
+        revert SeedUnavailable(blockNumber);
+    }
+}
+
+/// @notice Calldata functions of the libraries, for fuzzing.
+contract SignatureProbe {
+    function isValid(address signer, bytes32 digest, bytes calldata signature) external view returns (bool) {
+        return SignatureChecks.isValid(signer, digest, signature);
+    }
+}

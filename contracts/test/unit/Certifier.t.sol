@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ICertifier} from "../../src/interfaces/ICertifier.sol";
+import {IRecourse} from "../../src/interfaces/IRecourse.sol";
+import {Accounts} from "../../src/libraries/Accounts.sol";
+import {Claim, LogItem, Status} from "../../src/types/Certificates.sol";
+import {Terms} from "../../src/types/Terms.sol";
+import {Plays} from "../support/Plays.sol";
+import {vm} from "../support/Vm.sol";
+
+contract CertifyTest is Plays {
+    LogItem[] private _none;
+
+    function setUp() public {
+        _buildCity(5);
+    }
+
+    function test_certify_givenThreeAgree_itPaysEverybodyAndRefundsTheRest() public {
+        uint256 before = _balance(requester);
+        Terms memory terms = _open(_withDataset(_offer()));
+        Certified memory done = _certifyBy(terms, 0, 3);
+        uint256 gross = uint256(FUEL) * FEE / 1e6;
+        for (uint256 i; i < 3; ++i) {
+            vm.assertEq(_fees(i), gross - gross / 10 - gross / 20);
+        }
+        vm.assertEq(_balance(appOwner), APP_PRICE);
+        vm.assertEq(_balance(datasetOwner), DATASET_PRICE);
+        vm.assertEq(vault.balanceOf(Accounts.ofPool(pool)), 3 * gross / 10);
+        vm.assertEq(vault.protocolFeesOf(pool), 3 * gross / 20);
+        vm.assertEq(before - _balance(requester), 3 * gross + APP_PRICE + DATASET_PRICE);
+        vm.assertEq(done.certificate.odds, 64_000_000);
+        vm.assertEq(done.certificate.root, RIGHT);
+        vm.assertEq(done.certificate.finalAt, block.timestamp + 1 hours);
+        vm.assertEq(_status(terms, 0), PROVISIONAL);
+    }
+
+    function test_certify_givenMoreAgreeThanArePaid_itPaysReplicasMax() public {
+        Offer memory offer = _offer();
+        offer.request.policy.replicasMax = 3;
+        Terms memory terms = _open(offer);
+        Certified memory done = _certifyBy(terms, 0, 5);
+        uint256 paid;
+        for (uint256 i; i < 5; ++i) {
+            if (_fees(i) != 0) ++paid;
+            vm.assertGt(_exposure(i), 0);
+        }
+        vm.assertEq(paid, 3);
+        vm.assertEq(done.certificate.seats, 5);
+    }
+
+    function test_certify_givenADissenter_itSlashesIt() public {
+        Terms memory terms = _open(_offer());
+        Draft memory draft = _draft(terms, 0, _both(_all(0, 4, 0), _all(4, 1, 1)));
+        vm.expectEmit(address(certifier));
+        emit ICertifier.Slashed(terms.dealId, 0, _worker(4), 80);
+        _post(draft);
+        vm.assertEq(_word(4).bond(), BOND / UNIT - 80);
+    }
+
+    function test_certify_givenTwoWaves_theLaterWeighsLess() public {
+        Terms memory terms = _open(_offer());
+        vm.warp(terms.opened.time() + _patience(terms));
+        Play[] memory plays = _all(0, 4, 0);
+        plays[3].wave = 1;
+        Certified memory done = _certify(_draft(terms, 0, plays));
+        vm.assertEq(done.certificate.odds, 96_000_000);
+    }
+
+    function test_certify_givenReputationCounts_itWeighsMore() public {
+        for (uint256 i; i < 3; ++i) {
+            vm.prank(address(court));
+            workforce.earn(_worker(i), pool, 100);
+        }
+        Offer memory offer = _offer();
+        offer.request.policy.countReputation = true;
+        Terms memory terms = _open(offer);
+        // epsilon 0.1: nine each.
+        vm.assertEq(_certifyBy(terms, 0, 3).certificate.odds, 729_000_000);
+        offer.request.policy.countReputation = false;
+        offer.request.salt = "fresh weights";
+        terms = _open(offer);
+        vm.assertEq(_certifyBy(terms, 0, 3).certificate.odds, 64_000_000);
+    }
+
+    function test_certify_givenALostSeat_itIsListedAsLostAndOpposes() public {
+        Terms memory terms = _open(_offer());
+        _fund(_operator(4), UNIT);
+        Draft memory early = _draft(terms, 0, _both(_all(0, 4, 0), _all(4, 1, LOST)));
+        _expect(ICertifier.SeatNotLost.selector, _worker(4));
+        _post(early);
+        vm.prank(_operator(4));
+        workforce.addBond(_worker(4), UNIT);
+        Certified memory done = _certify(early);
+        vm.assertEq(done.certificate.odds, 51_200_000);
+        vm.assertEq(done.members[_indexOf(done, 4)].slash(), 80);
+    }
+
+    function test_certify_givenClaimsThatNobodyMakesOrTwice_itReverts() public {
+        Terms memory terms = _open(_offer());
+        Draft memory draft = _draft(terms, 0, _all(0, 3, 0));
+        draft.claims = _claims();
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.BadClaim.selector, 1));
+        _post(draft);
+        draft.claims[1] = draft.claims[0];
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.BadClaim.selector, 1));
+        _post(draft);
+        draft.claims = new Claim[](0);
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.BadClaim.selector, 0));
+        _post(draft);
+    }
+
+    function test_certify_givenAnUnknownClaim_itReverts() public {
+        Terms memory terms = _open(_offer());
+        Draft memory draft = _draft(terms, 0, _all(0, 3, 0));
+        draft.entries[0].word |= uint256(7) << 8;
+        vm.expectPartialRevert(ICertifier.UnknownClaim.selector);
+        _post(draft);
+    }
+
+    function test_certify_givenNobodyAgrees_itReverts() public {
+        Terms memory terms = _open(_offer());
+        Draft memory draft = _draft(terms, 0, _all(0, 3, BARE));
+        draft.claims = _first(_claims(), 1);
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.TooFewOperators.selector, 0, 3));
+        _post(draft);
+    }
+
+    function test_certify_givenARoundInTwoParts_onChainAndOff() public {
+        Terms memory terms = _open(_offer());
+        LogItem[] memory log = _commitOnChain(terms, 0, _none, 3, _claims()[0]);
+        log = _commitOnChain(terms, 0, log, 4, _claims()[0]);
+        log = _revealOnChain(terms, 0, log, 0, 3, _claims()[0]);
+        log = _revealOnChain(terms, 0, log, 1, 4, _claims()[0]);
+        Draft memory draft = _draft(terms, 0, _all(0, 2, 0));
+        draft.log = log;
+        Certified memory done = _certify(draft);
+        vm.assertEq(done.certificate.seats, 4);
+        vm.assertGt(_fees(3), 0);
+    }
+
+    function test_certify_givenAnEntryThatStandsOnChain_itNeedsNoSignature() public {
+        Terms memory terms = _open(_offer());
+        LogItem[] memory log = _commitOnChain(terms, 0, _none, 2, _claims()[0]);
+        log = _revealOnChain(terms, 0, log, 0, 2, _claims()[0]);
+        Play[] memory plays = _all(0, 3, 0);
+        plays[2].onChain = true;
+        Draft memory draft = _draft(terms, 0, plays);
+        // Without the reveal in the log it stands nowhere.
+        _expect(ICertifier.BadEntry.selector, _worker(2));
+        _post(draft);
+        draft.log = log;
+        vm.assertEq(_certify(draft).certificate.seats, 3);
+    }
+
+    function test_certify_givenNoCoordinatorAtAll_theChainIsEnough() public {
+        Offer memory offer = _offer();
+        offer.request.policy.collateralMin = 30e18;
+        Terms memory terms = _open(offer);
+        LogItem[] memory log;
+        for (uint256 i; i < 3; ++i) {
+            log = _commitOnChain(terms, 0, log, i, _claims()[0]);
+        }
+        for (uint256 i; i < 3; ++i) {
+            log = _revealOnChain(terms, 0, log, i, i, _claims()[0]);
+        }
+        Draft memory draft = _draft(terms, 0, new Play[](0));
+        draft.claims = _first(_claims(), 1);
+        draft.log = log;
+        Certified memory done = _certify(draft);
+        vm.assertEq(done.certificate.seats, 3);
+        vm.assertGe(done.certificate.stake, 30e18);
+    }
+
+    function test_certifyMany_itIsAllOrNothing() public {
+        Terms memory terms = _open(_offerOf(3, 1));
+        ICertifier.Submission[] memory batches = new ICertifier.Submission[](3);
+        for (uint256 i; i < 3; ++i) {
+            Draft memory draft = _draft(terms, i, _all(0, 3, 0));
+            batches[i] = ICertifier.Submission(i, draft.claims, draft.entries, draft.log);
+        }
+        uint256 right = batches[2].batch;
+        batches[2].batch = 0;
+        vm.expectRevert();
+        certifier.certifyMany(terms, batches);
+        vm.assertEq(_status(terms, 0), OPEN);
+        batches[2].batch = right;
+        certifier.certifyMany(terms, batches);
+        for (uint256 i; i < 3; ++i) {
+            vm.assertEq(_status(terms, i), PROVISIONAL);
+        }
+    }
+
+    function test_commit_whenAnotherPosts_itNeedsTheWorkersSignature() public {
+        Terms memory terms = _open(_offer());
+        bytes32 roundId = _roundId(terms, 0);
+        bytes32 commitment = _commitment(0, roundId, _claims()[0]);
+        (bytes32 r, bytes32 vs) = _signMessage(_workerKey(0), _commitmentHash(roundId, 0, commitment));
+        _expect(ICertifier.BadEntry.selector, _worker(1));
+        certifier.commit(terms, 0, _none, _worker(1), commitment, abi.encodePacked(r, vs));
+        certifier.commit(terms, 0, _none, _worker(0), commitment, abi.encodePacked(r, vs));
+        vm.assertEq(_exposure(0), 200);
+    }
+
+    function test_commit_givenNoSeat_itReverts() public {
+        _join(6, 6, BOND);
+        Terms memory terms = _open(_offer());
+        vm.prank(_worker(6));
+        _expect(ICertifier.NoSeat.selector, _worker(6));
+        certifier.commit(terms, 0, _none, _worker(6), "x", "");
+    }
+
+    function test_commit_givenNoRoomForItsSlash_itReverts() public {
+        Offer memory offer = _offer();
+        // Twice the fee at the limit is 60 tokens, half a bond is 50.
+        offer.request.fuelLimit = 3_000_000_000;
+        Terms memory terms = _open(offer);
+        vm.prank(_worker(0));
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.ExposureTooHigh.selector, _worker(0), 60_000, 50_000));
+        certifier.commit(terms, 0, _none, _worker(0), "x", "");
+    }
+
+    function test_reveal_twice_itReverts() public {
+        Terms memory terms = _open(_offer());
+        LogItem[] memory log = _commitOnChain(terms, 0, _none, 0, _claims()[0]);
+        log = _revealOnChain(terms, 0, log, 0, 0, _claims()[0]);
+        bytes32 roundId = _roundId(terms, 0);
+        _expect(ICertifier.RevealedOnChain.selector, _worker(0));
+        certifier.reveal(terms.dealId, 0, roundId, log, 0, RIGHT, FUEL, _ownTrace(0, roundId));
+    }
+
+    function test_reveal_givenAFalseLog_itReverts() public {
+        Terms memory terms = _open(_offer());
+        LogItem[] memory log = _commitOnChain(terms, 0, _none, 0, _claims()[0]);
+        bytes32 roundId = _roundId(terms, 0);
+        log[0].a = keccak256("forged");
+        vm.expectPartialRevert(ICertifier.WrongLog.selector);
+        certifier.reveal(terms.dealId, 0, roundId, log, 0, RIGHT, FUEL, _ownTrace(0, roundId));
+    }
+
+    function test_expire_givenADealOfOneBatch_itClosesTheDeal() public {
+        Terms memory terms = _open(_offer());
+        vm.warp(terms.deadline + 601);
+        certifier.expire(terms, 0, 0, _none);
+        (bytes32 stored,) = market.deal(terms.dealId, 0);
+        vm.assertEq(stored, bytes32(uint256(1)));
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongTerms.selector, terms.dealId));
+        certifier.expire(terms, 0, 0, _none);
+    }
+
+    function test_reopen_givenTheDeadlineIsNear_itReverts() public {
+        Terms memory terms = _open(_offer());
+        vm.warp(terms.deadline - 30);
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.DeadlinePassed.selector, terms.deadline));
+        certifier.reopen(terms, 0);
+    }
+
+    function test_courtsHooks_whenOthersCall_itReverts() public {
+        Terms memory terms = _open(_offer());
+        Certified memory done = _certifyBy(terms, 0, 3);
+        _expect(ICertifier.NotAllowed.selector, address(this));
+        certifier.setStatus(done.certificate, Status.Void);
+        _expect(ICertifier.NotAllowed.selector, address(this));
+        certifier.rewrite(terms.dealId, 0, 0);
+    }
+
+    function test_setStatus_itFollowsTheDrawnTransitions() public {
+        Terms memory terms = _open(_offer());
+        Certified memory done = _certifyBy(terms, 0, 3);
+        vm.startPrank(address(court));
+        Status[5] memory no = [Status.Open, Status.Final, Status.Void, Status.Reopened, Status.Expired];
+        for (uint256 i; i < 5; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongStatus.selector, PROVISIONAL));
+            certifier.setStatus(done.certificate, no[i]);
+        }
+        certifier.setStatus(done.certificate, Status.Disputed);
+        certifier.setStatus(done.certificate, Status.Provisional);
+        certifier.setStatus(done.certificate, Status.Disputed);
+        certifier.setStatus(done.certificate, Status.Final);
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongStatus.selector, FINAL));
+        certifier.setStatus(done.certificate, Status.Void);
+        vm.stopPrank();
+    }
+
+    function test_statusOf_isFinalWhenTheWindowIsOver() public {
+        Terms memory terms = _open(_offer());
+        Certified memory done = _certifyBy(terms, 0, 3);
+        vm.assertEq(uint8(certifier.statusOf(done.certificate)), PROVISIONAL);
+        vm.warp(done.certificate.finalAt);
+        vm.assertEq(uint8(certifier.statusOf(done.certificate)), FINAL);
+    }
+}
+
+contract RecourseTest is Plays {
+    Terms private _terms;
+
+    function setUp() public {
+        _buildCity(5);
+        _terms = _open(_offer());
+    }
+
+    /// @dev Four agree; worker 4 was silent, and had committed to claim `hidden`.
+    function _withSilent(uint8 hidden) private returns (Certified memory) {
+        Play[] memory silent = _all(4, 1, BARE);
+        silent[0].hidden = hidden;
+        return _certify(_draft(_terms, 0, _both(_all(0, 4, 0), silent)));
+    }
+
+    function show(Certified memory done, uint256 index, uint256 who, Claim memory claim) external {
+        _show(_terms, done, index, who, claim);
+    }
+
+    function release(Certified memory done) external {
+        _release(_terms, done);
+    }
+
+    function test_show_givenAnAgreeingOne_itGetsItsSlashBackOnce() public {
+        Certified memory done = _withSilent(0);
+        uint256 index = _indexOf(done, 4);
+        this.show(done, index, 4, _claims()[0]);
+        vm.assertEq(_fees(4), 80 * UNIT);
+        // The certificate has changed: what was shown is used up.
+        vm.expectPartialRevert(bytes4(keccak256("WrongCertificate(bytes32,uint256)")));
+        this.show(done, index, 4, _claims()[0]);
+        vm.expectPartialRevert(bytes4(keccak256("WrongCertificate(bytes32,uint256)")));
+        this.release(done);
+    }
+
+    function test_show_givenAnotherOpening_itReverts() public {
+        Certified memory done = _withSilent(0);
+        uint256 index = _indexOf(done, 4);
+        _expect(IRecourse.WrongOpening.selector, _worker(4));
+        this.show(done, index, 4, _claims()[1]);
+        uint256 first = _indexOf(done, 0);
+        _expect(IRecourse.WrongOpening.selector, _worker(0));
+        this.show(done, first, 0, _claims()[0]);
+    }
+
+    function test_show_afterTheWindow_itReverts() public {
+        Certified memory done = _withSilent(0);
+        uint256 index = _indexOf(done, 4);
+        vm.warp(done.certificate.finalAt);
+        vm.expectRevert(abi.encodeWithSelector(IRecourse.TooLate.selector, done.certificate.finalAt));
+        this.show(done, index, 4, _claims()[0]);
+    }
+
+    function test_show_givenARival_itsSlashStaysInEscrow() public {
+        Certified memory done = _withSilent(1);
+        this.show(done, _indexOf(done, 4), 4, _claims()[1]);
+        vm.assertEq(_fees(4), 0);
+    }
+
+    function test_release_givenOtherTerms_itReverts() public {
+        Certified memory done = _withSilent(0);
+        vm.warp(done.certificate.finalAt);
+        _terms.payer = stranger;
+        vm.expectRevert(abi.encodeWithSelector(IRecourse.WrongTerms.selector, _terms.dealId));
+        this.release(done);
+    }
+
+    function test_release_givenOtherMembers_itReverts() public {
+        Certified memory done = _withSilent(0);
+        vm.warp(done.certificate.finalAt);
+        done.members[0] = done.members[1];
+        vm.expectPartialRevert(bytes4(keccak256("WrongCertificate(bytes32,uint256)")));
+        this.release(done);
+    }
+
+    function test_release_givenNoSlashes_itMakesTheBatchFinal() public {
+        Certified memory done = _certifyBy(_terms, 0, 3);
+        vm.warp(done.certificate.finalAt);
+        vm.expectEmit(address(recourse));
+        emit IRecourse.Released(_terms.dealId, 0, 0, 0, 0);
+        this.release(done);
+        vm.assertEq(_status(_terms, 0), FINAL);
+    }
+
+    function test_release_givenADisputedBatch_itReverts() public {
+        Certified memory done = _withSilent(0);
+        vm.prank(address(court));
+        certifier.setStatus(done.certificate, Status.Disputed);
+        vm.warp(done.certificate.finalAt);
+        vm.expectRevert(abi.encodeWithSelector(IRecourse.WrongStatus.selector, DISPUTED));
+        this.release(done);
+    }
+}

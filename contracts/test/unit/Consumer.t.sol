@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {GuildhallConsumer} from "../../src/GuildhallConsumer.sol";
+import {Delivery} from "../../src/types/Certificates.sol";
+import {PolicyWord} from "../../src/types/Terms.sol";
+import {Consumer} from "../support/Doubles.sol";
+import {Test, vm} from "../support/Vm.sol";
+
+contract ConsumerTest is Test {
+    address private constant CERTIFIER = address(0xce);
+    address private constant REQUESTER = address(0x4e);
+    Consumer private _consumer;
+
+    function setUp() public {
+        _consumer = new Consumer(
+            CERTIFIER,
+            GuildhallConsumer.Expectation({
+                requester: REQUESTER,
+                app: 1,
+                dataset: 2,
+                pool: 3,
+                confidence: 60,
+                seats: 3,
+                stake: 5e18,
+                faultyShareBps: 2000,
+                provisional: false
+            })
+        );
+    }
+
+    /// @dev A delivery that is just good enough.
+    function _delivery() private pure returns (Delivery memory d) {
+        (d.requester, d.app, d.dataset, d.pool) = (REQUESTER, 1, 2, 3);
+        (d.odds, d.seats, d.stake, d.isFinal) = (60_000_000, 3, 5e18, true);
+        d.policy = PolicyWord.wrap(2000 << 32);
+    }
+
+    function _refused(Delivery memory delivery, string memory what) private {
+        vm.prank(CERTIFIER);
+        vm.expectRevert(abi.encodeWithSelector(GuildhallConsumer.NotExpected.selector, what));
+        _consumer.onDelivery(delivery, "output");
+    }
+
+    function test_onDelivery_givenWhatIsExpected_itActs() public {
+        vm.prank(CERTIFIER);
+        _consumer.onDelivery(_delivery(), "output");
+        vm.assertEq(_consumer.results(), 1);
+        vm.assertEq(string(_consumer.last()), "output");
+    }
+
+    function test_onDelivery_whenOthersCall_itReverts() public {
+        vm.expectRevert(abi.encodeWithSelector(GuildhallConsumer.NotCertifier.selector, address(this)));
+        _consumer.onDelivery(_delivery(), "output");
+    }
+
+    function test_onDelivery_givenAnythingLess_itSaysWhat() public {
+        Delivery memory d = _delivery();
+        d.requester = address(1);
+        _refused(d, "requester");
+        d = _delivery();
+        d.app = 9;
+        _refused(d, "app");
+        d = _delivery();
+        d.dataset = 0;
+        _refused(d, "dataset");
+        d = _delivery();
+        d.pool = 9;
+        _refused(d, "pool");
+        d = _delivery();
+        d.isFinal = false;
+        _refused(d, "finality");
+        d = _delivery();
+        d.exit = 1;
+        _refused(d, "exit");
+        d = _delivery();
+        d.odds -= 1;
+        _refused(d, "confidence");
+        d = _delivery();
+        d.seats = 2;
+        _refused(d, "seats");
+        d = _delivery();
+        d.stake -= 1;
+        _refused(d, "stake");
+        d = _delivery();
+        d.policy = PolicyWord.wrap(1999 << 32);
+        _refused(d, "faultyShare");
+    }
+}

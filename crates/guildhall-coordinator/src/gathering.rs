@@ -1,0 +1,664 @@
+//! One round as the coordinator gathers it: seats, commitments, lists, contributions, and when what is due.
+//!
+//! A state machine without IO and without a clock: time is an argument, in milliseconds of chain time. It never signs, never
+//! stores and never sends; [`crate::machine`] turns what is due here into actions. What comes in was checked for its
+//! signature before; seats, waves and states are checked here.
+
+use std::collections::BTreeMap;
+
+use alloy::primitives::{Address, B256};
+use guildhall_api::{
+    Ack, Claim, Envelope, MemberState, MemberStep, OpenContribution, Outcome, Round, RoundState, SignedEntry,
+    SignedList, Standing,
+};
+use guildhall_protocol::list::{CLAIM_BARE, CLAIM_LOST, CLAIM_UNAVAILABLE, EntryWord};
+use guildhall_protocol::lot::LAST_WAVE;
+use guildhall_protocol::messages::{Commitment, CompactSignature, Reservation, Unavailable};
+use guildhall_protocol::{ContentId, Odds, UnixTime, Weight};
+
+use crate::limits::{
+    BARE_GRACE_MS, MAX_LISTED, MAX_PROOFS, POST_RETRY_MS, RESERVE_GRACE_MS, REVEAL_GRACE_MS, SPARE_GRACE_MS,
+};
+use crate::part::{Equivocation, Part, Promise};
+use crate::refusal::Refusal;
+use crate::tally::{Tally, Voice};
+
+/// A moment in milliseconds of chain time.
+pub type Millis = u64;
+
+/// Workers with an open stream, and what the chain says of them.
+pub type Connected = BTreeMap<Address, Standing>;
+
+/// A list that is due: to be signed, made durable and sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListDraft {
+    /// Its wave.
+    pub wave: u8,
+    /// What it goes on from.
+    pub before: B256,
+    /// Its lines, by worker.
+    pub entries: Vec<SignedEntry>,
+}
+
+/// One line of a submission to the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryDraft {
+    /// Worker, claim and wave.
+    pub word: EntryWord,
+    /// Own trace root; for a bare or lost entry the commitment; for an unavailable one zero.
+    pub proof: B256,
+    /// Of the contribution, the commitment, or being without the bytes.
+    pub signature: CompactSignature,
+}
+
+/// What is to be posted for a round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The claims, the leading one first.
+    pub claims: Vec<Claim>,
+    /// The whole list.
+    pub entries: Vec<EntryDraft>,
+    /// Odds that the contract will compute.
+    pub odds: Odds,
+}
+
+/// What is due for a round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Wait,
+    /// A certificate.
+    Certify(Submission),
+    /// To void the round: the bytes were withheld.
+    Void(Submission),
+}
+
+/// One round as it is gathered.
+#[derive(Debug, Clone)]
+pub struct Gathering {
+    round: Round,
+    began: Millis,
+    parts: BTreeMap<Address, Part>,
+    lists: BTreeMap<u8, SignedList>,
+    listed_at: Millis,
+    enough_since: Option<Millis>,
+    spare_since: Option<Millis>,
+    post_after: Millis,
+    posted: bool,
+    told_wave: u8,
+    proofs: Vec<Equivocation>,
+    outcome: Option<Outcome>,
+    result: Option<ContentId>,
+}
+
+impl Gathering {
+    /// A round that begins at `now`.
+    pub fn new(round: Round, now: Millis) -> Self {
+        Self {
+            round,
+            began: now,
+            parts: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            listed_at: 0,
+            enough_since: None,
+            spare_since: None,
+            post_after: 0,
+            posted: false,
+            told_wave: 0,
+            proofs: Vec::new(),
+            outcome: None,
+            result: None,
+        }
+    }
+
+    /// The rules of the round.
+    pub fn round(&self) -> &Round {
+        &self.round
+    }
+
+    /// How it ended, when it did.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// The proofs of equivocation so far.
+    pub fn proofs(&self) -> &[Equivocation] {
+        &self.proofs
+    }
+
+    /// Where the result is kept.
+    pub fn result(&self) -> Option<ContentId> {
+        self.result
+    }
+
+    /// The closed lists, by wave.
+    pub fn lists(&self) -> impl Iterator<Item = &SignedList> {
+        self.lists.values()
+    }
+
+    /// The contributions so far, by worker.
+    pub fn contributions(&self) -> impl Iterator<Item = &OpenContribution> {
+        self.parts.values().filter_map(|part| part.contribution.as_ref())
+    }
+
+    /// Everybody on a closed list.
+    pub fn listed(&self) -> impl Iterator<Item = Address> + '_ {
+        self.parts.iter().filter(|(_, part)| part.listed).map(|(worker, _)| *worker)
+    }
+
+    /// Everybody who takes part.
+    pub fn members(&self) -> impl Iterator<Item = Address> + '_ {
+        self.parts.keys().copied()
+    }
+
+    /// What a worker's part in this round may put at risk, while the round is open.
+    pub fn pending_exposure(&self, worker: Address) -> u64 {
+        let open = self.outcome.is_none() && self.parts.contains_key(&worker);
+        if open { self.round.exposure.0 } else { 0 }
+    }
+
+    /// Commitments so far.
+    pub fn commitments(&self) -> u32 {
+        let committed = |part: &&Part| part.promise.is_some_and(|promise| !promise.commitment.is_zero());
+        self.parts.values().filter(committed).count() as u32
+    }
+
+    /// Takes a seat for a worker.
+    ///
+    /// # Errors
+    /// [`Refusal`]; being [`Ack::Full`] is no error.
+    pub fn reserve(
+        &mut self,
+        message: &Envelope<Reservation>,
+        standing: &Standing,
+        now: Millis,
+    ) -> Result<Ack, Refusal> {
+        let (worker, wave) = (message.worker, message.wave());
+        self.check_seat(worker, wave, standing, now)?;
+        let expiry = message.signed.message.expiry;
+        let latest = self.round.wave_end(wave).0;
+        if expiry.saturating_mul(1000) <= now || expiry > latest {
+            return Err(Refusal::ReservationTime { expiry, latest });
+        }
+        let until = expiry * 1000;
+        if let Some(part) = self.parts.get_mut(&worker)
+            && (part.promise.is_some() || (part.wave == wave && part.until > now))
+        {
+            part.until = part.until.max(until);
+            return Ok(Ack::Known);
+        }
+        if self.lists.contains_key(&wave) || !self.has_room(worker, wave, now) {
+            return Ok(Ack::Full);
+        }
+        self.parts.insert(worker, Part::new(*standing, wave, until));
+        Ok(Ack::Accepted)
+    }
+
+    /// Takes a commitment.
+    ///
+    /// # Errors
+    /// [`Refusal`]; [`Refusal::Equivocation`] keeps both messages as a proof.
+    pub fn commit(
+        &mut self,
+        message: &Envelope<Commitment>,
+        standing: &Standing,
+        now: Millis,
+    ) -> Result<Ack, Refusal> {
+        let promise =
+            Promise { commitment: message.signed.message.commitment, signature: message.signed.signature };
+        let Some(known) = self.promise_of(message.worker) else {
+            return self.promise(message.worker, message.wave(), promise, standing, now);
+        };
+        if known.commitment == promise.commitment {
+            return Ok(Ack::Known);
+        }
+        if known.commitment.is_zero() || promise.commitment.is_zero() {
+            return Err(Refusal::AlreadySpoke(message.worker));
+        }
+        let part = &self.parts[&message.worker];
+        let mut first = *message;
+        first.signed.message.wave = part.wave;
+        first.signed.message.commitment = known.commitment;
+        first.signed.signature = known.signature;
+        self.keep_proof(Equivocation::Commitments { pair: Box::new((first, *message)) });
+        Err(Refusal::Equivocation(message.worker))
+    }
+
+    /// Takes a worker's word that it has not the bytes.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn unavailable(
+        &mut self,
+        message: &Envelope<Unavailable>,
+        standing: &Standing,
+        now: Millis,
+    ) -> Result<Ack, Refusal> {
+        let promise = Promise { commitment: B256::ZERO, signature: message.signed.signature };
+        match self.promise_of(message.worker) {
+            None => self.promise(message.worker, message.wave(), promise, standing, now),
+            Some(known) if known.commitment.is_zero() => Ok(Ack::Known),
+            Some(_) => Err(Refusal::AlreadySpoke(message.worker)),
+        }
+    }
+
+    /// Takes a contribution.
+    ///
+    /// # Errors
+    /// [`Refusal`]; [`Refusal::Equivocation`] keeps both messages as a proof.
+    pub fn contribute(&mut self, message: &OpenContribution) -> Result<Ack, Refusal> {
+        let worker = message.envelope.worker;
+        self.check_not_over()?;
+        let part = self.parts.get(&worker).filter(|part| part.listed).ok_or(Refusal::NotListed(worker))?;
+        let signed = message.envelope.signed.message;
+        if let Some(known) = &part.contribution {
+            if known.envelope.signed.message == signed {
+                return Ok(Ack::Known);
+            }
+            let pair = Box::new((*known, *message));
+            self.keep_proof(Equivocation::Contributions { pair });
+            return Err(Refusal::Equivocation(worker));
+        }
+        let list = self.lists.get(&part.wave).ok_or(Refusal::NotListed(worker))?;
+        if part.wave != signed.wave || list.hash() != signed.listHash {
+            return Err(Refusal::WrongList { named: signed.listHash, list: list.hash() });
+        }
+        self.parts.entry(worker).and_modify(|part| part.contribution = Some(*message));
+        self.post_after = 0;
+        Ok(Ack::Accepted)
+    }
+
+    /// What a worker committed to, for checking that its contribution opens it.
+    pub fn committed(&self, worker: Address) -> Option<B256> {
+        self.promise_of(worker).map(|promise| promise.commitment)
+    }
+
+    /// The list that is due now, if one is.
+    pub fn due_list(&mut self, connected: &Connected, now: Millis) -> Option<ListDraft> {
+        if self.outcome.is_some() || self.posted {
+            return None;
+        }
+        let wave = (0..=LAST_WAVE)
+            .find(|wave| !self.lists.contains_key(wave) && self.promised(*wave).next().is_some())?;
+        let over = now >= self.round.wave_end(wave).0.saturating_mul(1000);
+        if !over && !self.is_ripe(wave, connected, now) {
+            return None;
+        }
+        let entries = self
+            .promised(wave)
+            .filter_map(|(worker, part)| {
+                let promise = part.promise?;
+                Some(SignedEntry { worker, commitment: promise.commitment, signature: promise.signature })
+            })
+            .collect();
+        let before = self.lists.values().next_back().map_or(B256::ZERO, SignedList::hash);
+        Some(ListDraft { wave, before, entries })
+    }
+
+    /// Takes a signed list: from now on its wave is closed. A second one for the same wave is ignored.
+    pub fn close(&mut self, list: SignedList, now: Millis) {
+        let wave = list.wave();
+        if self.lists.contains_key(&wave) {
+            return;
+        }
+        for entry in &list.entries {
+            if let Some(part) = self.parts.get_mut(&entry.worker) {
+                part.listed = true;
+                part.wave = wave;
+                part.promise = Some(Promise { commitment: entry.commitment, signature: entry.signature });
+            }
+        }
+        self.parts.retain(|_, part| part.listed || part.wave > wave);
+        self.lists.insert(wave, list);
+        (self.enough_since, self.spare_since) = (None, None);
+        self.listed_at = now;
+    }
+
+    /// What is due on chain now.
+    pub fn verdict(&self, now: Millis) -> Verdict {
+        if self.outcome.is_some() || self.posted || self.lists.is_empty() || now < self.post_after {
+            return Verdict::Wait;
+        }
+        let waiting = self.parts.values().any(Part::must_reveal);
+        if waiting && now < self.listed_at + REVEAL_GRACE_MS {
+            return Verdict::Wait;
+        }
+        let tally = self.tally();
+        if tally.certifies(self.round.target, self.round.policy.replicasMin) {
+            return Verdict::Certify(self.submission(&tally, tally.odds()));
+        }
+        let withheld = tally.odds_of_withholding();
+        if withheld >= self.round.target {
+            return Verdict::Void(self.submission(&tally, withheld));
+        }
+        Verdict::Wait
+    }
+
+    /// The next moment at which something may become due without a message; nothing when only messages can do it.
+    pub fn next_due(&self, now: Millis) -> Option<Millis> {
+        if self.outcome.is_some() {
+            return None;
+        }
+        let grace = self.grace();
+        let times = [
+            Some(self.began + RESERVE_GRACE_MS),
+            Some(self.listed_at + REVEAL_GRACE_MS),
+            Some(self.post_after),
+            self.spare_since.map(|since| since + SPARE_GRACE_MS),
+            self.enough_since.map(|since| since + grace),
+            Some(self.round.end().0.saturating_mul(1000)),
+        ];
+        let waves = (0..=LAST_WAVE).map(|wave| self.round.wave_end(wave).0.saturating_mul(1000));
+        let seats = self.parts.values().filter(|part| part.promise.is_none()).map(|part| part.until);
+        times.into_iter().flatten().chain(waves).chain(seats).filter(|&time| time > now).min()
+    }
+
+    /// Whether all waves are over without an end, and before the deadline, so that another draw could help.
+    pub fn is_out_of_waves(&self, now: UnixTime) -> bool {
+        self.outcome.is_none() && !self.posted && now >= self.round.end() && now < self.round.deadline
+    }
+
+    /// Says that what was due was sent to the chain.
+    pub fn posted(&mut self) {
+        self.posted = true;
+    }
+
+    /// Says that it was refused or lost; `lost` are members without a seat by now. Due again after a while.
+    pub fn not_posted(&mut self, lost: &[Address], now: Millis) {
+        self.posted = false;
+        self.post_after = if lost.is_empty() { now + POST_RETRY_MS } else { 0 };
+        for worker in lost {
+            if let Some(part) = self.parts.get_mut(worker) {
+                part.lost = true;
+            }
+        }
+    }
+
+    /// Ends the round. The first outcome stands until the chain says otherwise.
+    pub fn end(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+
+    /// Takes an ended round back, after the chain dropped the block that ended it.
+    pub fn resume(&mut self) {
+        self.outcome = None;
+        self.posted = false;
+    }
+
+    /// Where the result is kept.
+    pub fn set_result(&mut self, result: ContentId) {
+        self.result = Some(result);
+    }
+
+    /// Puts back what was durable before a restart, without the checks that it passed then.
+    pub fn restore(
+        &mut self,
+        worker: Address,
+        standing: Standing,
+        wave: u8,
+        commitment: B256,
+        signature: CompactSignature,
+    ) {
+        let part = self.parts.entry(worker).or_insert_with(|| Part::new(standing, wave, 0));
+        part.promise = Some(Promise { commitment, signature });
+    }
+
+    /// Puts back a proof of equivocation that was durable before a restart.
+    pub fn restore_proof(&mut self, proof: Equivocation) {
+        self.keep_proof(proof);
+    }
+
+    /// Odds and claims so far.
+    pub fn tally(&self) -> Tally {
+        let mut listed: Vec<_> = self.parts.iter().filter(|(_, part)| part.listed).collect();
+        listed.sort_by_key(|(worker, part)| (part.wave, **worker));
+        Tally::of(listed.into_iter().map(|(_, part)| (self.weight(part), part.voice())))
+    }
+
+    /// The round as anybody may see it.
+    pub fn state(&self, now: Millis) -> RoundState {
+        let tally = self.tally();
+        let members = self.parts.iter().map(|(worker, part)| MemberState {
+            worker: *worker,
+            operator: part.standing.operator,
+            wave: part.wave,
+            step: part.step(),
+        });
+        RoundState {
+            round: self.round.at,
+            wave: self.running(now).unwrap_or(LAST_WAVE),
+            want: self.round.lot.want.into(),
+            target: self.round.target,
+            odds: tally.odds(),
+            claims: tally.groups.len() as u32,
+            members: members.collect(),
+            lists: self.lists.values().map(SignedList::hash).collect(),
+            equivocators: self.proofs.iter().map(Equivocation::worker).collect(),
+            outcome: self.outcome.clone(),
+            result: self.result,
+        }
+    }
+
+    /// Frees the seats whose reservation is over. Where that, or a new wave, leaves seats free: the wave, and the connected
+    /// workers that may take them. Answers once for each such change.
+    pub fn vacancy(&mut self, connected: &Connected, now: Millis) -> Option<(u8, Vec<Address>)> {
+        let before = self.parts.len();
+        self.parts.retain(|_, part| part.promise.is_some() || part.until > now);
+        let wave = self.running(now)?;
+        let changed = self.parts.len() < before || wave > self.told_wave;
+        self.told_wave = wave;
+        let open = self.outcome.is_none() && !self.posted && !self.lists.contains_key(&wave);
+        if !changed || !open || self.taken(wave, now) >= self.seats(wave) {
+            return None;
+        }
+        let may = |(worker, standing): (&Address, &Standing)| {
+            let free =
+                !self.parts.contains_key(worker) && self.check_seat(*worker, wave, standing, now).is_ok();
+            free.then_some(*worker)
+        };
+        Some((wave, connected.iter().filter_map(may).collect()))
+    }
+
+    /// The wave that runs. A block's time may be ahead of the clock here: what opened is open.
+    fn running(&self, now: Millis) -> Option<u8> {
+        self.round.wave_at(UnixTime(now / 1000).max(self.round.opened.time))
+    }
+
+    fn check_not_over(&self) -> Result<(), Refusal> {
+        if self.outcome.is_some() { Err(Refusal::Over(self.round.at.id)) } else { Ok(()) }
+    }
+
+    fn check_seat(&self, worker: Address, wave: u8, standing: &Standing, now: Millis) -> Result<(), Refusal> {
+        self.check_not_over()?;
+        if self.proofs.iter().any(|proof| proof.worker() == worker) {
+            return Err(Refusal::Equivocation(worker));
+        }
+        let running = self.running(now).ok_or(Refusal::Over(self.round.at.id))?;
+        let late = wave + 1 == running && !self.lists.contains_key(&wave) && self.parts.contains_key(&worker);
+        if wave != running && !late {
+            return Err(Refusal::WrongWave { wave, running });
+        }
+        if standing.pool != self.round.pool {
+            return Err(Refusal::NotAMember(worker));
+        }
+        if self.round.seat(worker, standing).is_none_or(|first| first > wave) {
+            return Err(Refusal::NoSeat { worker, wave });
+        }
+        if standing.room < self.round.exposure {
+            return Err(Refusal::NoRoom { worker, needed: self.round.exposure.0 });
+        }
+        let holds = |part: &Part| part.promise.is_some() || part.until > now;
+        let same = |(other, part): (&Address, &Part)| {
+            (*other != worker && part.standing.operator == standing.operator && holds(part)).then_some(*other)
+        };
+        match self.parts.iter().find_map(same) {
+            Some(other) => Err(Refusal::SameOperator { other }),
+            None => Ok(()),
+        }
+    }
+
+    fn promise_of(&self, worker: Address) -> Option<Promise> {
+        self.parts.get(&worker).and_then(|part| part.promise)
+    }
+
+    fn promise(
+        &mut self,
+        worker: Address,
+        wave: u8,
+        promise: Promise,
+        standing: &Standing,
+        now: Millis,
+    ) -> Result<Ack, Refusal> {
+        if self.lists.contains_key(&wave) {
+            return Err(Refusal::ListClosed(wave));
+        }
+        self.check_seat(worker, wave, standing, now)?;
+        if !self.has_room(worker, wave, now) {
+            return Err(Refusal::Full);
+        }
+        let part = self.parts.entry(worker).or_insert_with(|| Part::new(*standing, wave, 0));
+        (part.wave, part.standing, part.promise) = (wave, *standing, Some(promise));
+        self.note_enough(wave, now);
+        Ok(Ack::Accepted)
+    }
+
+    fn note_enough(&mut self, wave: u8, now: Millis) {
+        if self.would_do(wave, false) {
+            self.enough_since.get_or_insert(now);
+        }
+        if self.would_do(wave, true) {
+            self.spare_since.get_or_insert(now);
+        }
+    }
+
+    fn keep_proof(&mut self, proof: Equivocation) {
+        if let Some(part) = self.parts.get_mut(&proof.worker()) {
+            part.equivocated = true;
+        }
+        if self.proofs.len() < MAX_PROOFS && !self.proofs.contains(&proof) {
+            self.proofs.push(proof);
+        }
+    }
+
+    /// Seats that may be taken up to this wave: what the lot wants and the payer pays for; later waves make up for what
+    /// went wrong in earlier ones, so they may double.
+    fn seats(&self, wave: u8) -> usize {
+        let paid = self.round.lot.want.min(self.round.policy.replicasMax);
+        (usize::from(paid) << wave).min(MAX_LISTED)
+    }
+
+    fn taken(&self, wave: u8, now: Millis) -> usize {
+        self.parts
+            .values()
+            .filter(|part| part.promise.is_some() || (part.wave == wave && part.until > now))
+            .count()
+    }
+
+    fn has_room(&self, worker: Address, wave: u8, now: Millis) -> bool {
+        let own = self.parts.get(&worker).is_some_and(|part| part.wave == wave && part.until > now);
+        own || self.taken(wave, now) < self.seats(wave)
+    }
+
+    /// Members that have spoken in a wave whose list is open, without those that contradicted themselves.
+    fn promised(&self, wave: u8) -> impl Iterator<Item = (Address, &Part)> {
+        self.parts
+            .iter()
+            .filter(move |(_, part)| {
+                part.wave == wave && part.promise.is_some() && !part.listed && !part.equivocated
+            })
+            .map(|(worker, part)| (*worker, part))
+    }
+
+    fn weight(&self, part: &Part) -> Weight {
+        self.round.weight(&part.standing, part.wave)
+    }
+
+    /// Whether the listed and the promised would make a certificate (or show that the bytes are withheld) if all that
+    /// committed agree, or with `spare` if the heaviest of them dissents.
+    fn would_do(&self, wave: u8, spare: bool) -> bool {
+        let leading = self.tally().groups.first().map(|group| group.claim);
+        let agreed = leading.unwrap_or(Claim { root: B256::ZERO, fuel: guildhall_protocol::Fuel::ZERO });
+        let mut parts: Vec<_> =
+            self.parts.iter().filter(|(_, part)| part.listed).map(|(worker, part)| (*worker, part)).collect();
+        parts.extend(self.promised(wave));
+        parts.sort_by_key(|(worker, part)| (part.wave, *worker));
+        let dissenter = spare
+            .then(|| {
+                let mine =
+                    parts.iter().filter(|(_, part)| !part.listed && part.step() == MemberStep::Committed);
+                mine.max_by_key(|(_, part)| self.weight(part)).map(|(worker, _)| *worker)
+            })
+            .flatten();
+        let tally = Tally::of(parts.iter().map(|(worker, part)| {
+            let voice = match part.step() {
+                MemberStep::Committed if Some(*worker) == dissenter => Voice::Silent,
+                MemberStep::Committed if !part.lost => Voice::Claims(agreed),
+                _ => part.voice(),
+            };
+            (self.weight(part), voice)
+        }));
+        tally.certifies(self.round.target, self.round.policy.replicasMin)
+            || (!spare && tally.odds_of_withholding() >= self.round.target)
+    }
+
+    /// Whether the list of a running wave should close.
+    fn is_ripe(&self, wave: u8, connected: &Connected, now: Millis) -> bool {
+        if !self.would_do(wave, false) {
+            return false;
+        }
+        let since = |since: Option<Millis>, grace: u64| since.is_some_and(|since| now >= since + grace);
+        !self.is_expecting(wave, connected, now)
+            || since(self.spare_since, SPARE_GRACE_MS)
+            || since(self.enough_since, self.grace())
+    }
+
+    fn grace(&self) -> u64 {
+        let taken = self.enough_since.map_or(0, |since| since.saturating_sub(self.began));
+        (taken / 2).max(BARE_GRACE_MS)
+    }
+
+    /// Whether somebody may still commit soon: a seat is held, or a connected seat holder had no time to take its own.
+    fn is_expecting(&self, wave: u8, connected: &Connected, now: Millis) -> bool {
+        let held = |part: &Part| part.wave == wave && part.promise.is_none() && part.until > now;
+        if self.parts.values().any(held) {
+            return true;
+        }
+        let early = now < self.began + RESERVE_GRACE_MS;
+        early
+            && self.taken(wave, now) < self.seats(wave)
+            && connected.iter().any(|(worker, standing)| {
+                !self.parts.contains_key(worker) && self.check_seat(*worker, wave, standing, now).is_ok()
+            })
+    }
+
+    fn submission(&self, tally: &Tally, odds: Odds) -> Submission {
+        let claims: Vec<_> = tally.groups.iter().map(|group| group.claim).collect();
+        let mut entries: Vec<_> = self
+            .parts
+            .iter()
+            .filter(|(_, part)| part.listed)
+            .filter_map(|(worker, part)| self.entry(*worker, part, &claims))
+            .collect();
+        entries.sort_by_key(|entry| (entry.word.wave, entry.word.worker));
+        Submission { claims, entries, odds }
+    }
+
+    fn entry(&self, worker: Address, part: &Part, claims: &[Claim]) -> Option<EntryDraft> {
+        let promise = part.promise?;
+        let (claim, proof, signature) = match (&part.contribution, part.step()) {
+            _ if part.lost => (CLAIM_LOST, promise.commitment, promise.signature),
+            (Some(contribution), _) => {
+                let at = claims.iter().position(|claim| *claim == contribution.claim())?;
+                let signature = contribution.envelope.signed.signature;
+                (u8::try_from(at).ok()?, contribution.own_trace_root, signature)
+            }
+            (None, MemberStep::Unavailable) => (CLAIM_UNAVAILABLE, B256::ZERO, promise.signature),
+            (None, _) => (CLAIM_BARE, promise.commitment, promise.signature),
+        };
+        Some(EntryDraft {
+            word: EntryWord { worker, claim, wave: part.wave, on_chain: false },
+            proof,
+            signature,
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! Every bound and every patience of the coordinator, in one place, each with what happens at it.
+
+use std::time::Duration;
+
+/// Rounds gathered at once. At the bound, messages of further rounds are answered `busy`; workers try again.
+pub const MAX_ROUNDS: usize = 8_192;
+/// Deals kept at once. At the bound, further deals wait on the chain until one ends; a reconcile finds them.
+pub const MAX_DEALS: usize = 16_384;
+/// Rounds that are over and still answered for. Beyond, the oldest is forgotten; its result stays in the store.
+pub const MAX_ENDED: usize = 4_096;
+/// Open members' streams. At the bound, further ones are answered `busy`.
+pub const MAX_STREAMS: usize = 4_096;
+/// Events waiting for one member. At the bound its stream is closed: it comes back and gets everything pending.
+pub const STREAM_QUEUE: usize = 1_024;
+/// Events that watchers may lag behind. Beyond, a watcher is told how many it missed.
+pub const PROGRESS_QUEUE: usize = 4_096;
+/// Open watchers' streams. At the bound, further ones are answered `busy`.
+pub const MAX_WATCHERS: usize = 256;
+/// Messages checked at once. At the bound, further ones wait for [`MESSAGE_WAIT`], then are answered `busy`.
+pub const MAX_MESSAGES: usize = 512;
+/// How long a message waits for its turn, or for a round that the chain has and the coordinator has not seen yet.
+pub const MESSAGE_WAIT: Duration = Duration::from_secs(5);
+/// Messages of one worker a second, on average. Beyond, they are answered `too_fast`.
+pub const MESSAGES_PER_SEC: u32 = 1_000;
+/// Messages of one worker at once, after a pause.
+pub const MESSAGES_BURST: u32 = 4_000;
+/// Workers whose rate is remembered; beyond, those that were silent longest are forgotten.
+pub const MAX_RATES: usize = 16_384;
+/// Lines of a round's list, all waves together: what the contract takes.
+pub const MAX_LISTED: usize = 63;
+/// Pairs of contradicting messages kept of one round; one is enough for a slash.
+pub const MAX_PROOFS: usize = 8;
+/// Writes waiting for the disk. At the bound, messages wait.
+pub const WRITE_QUEUE: usize = 1_024;
+/// Batches certified by one transaction: 64 of three members stay below 7 of the 16.7 million gas that one may use.
+pub const MAX_BATCHES_A_TRANSACTION: usize = 48;
+/// List entries in one transaction, all batches together.
+pub const MAX_ENTRIES_A_TRANSACTION: usize = 240;
+
+/// How long, in milliseconds, connected seat holders have to take their seats before a list may close without them.
+pub const RESERVE_GRACE_MS: u64 = 400;
+/// How long, in milliseconds, a list that would do even with one dissenter waits for those still executing, at least.
+pub const SPARE_GRACE_MS: u64 = 50;
+/// How long, in milliseconds, a list that would just do waits for those still executing, at least. It waits for half of
+/// the time that the round has taken so far if that is longer, so that slower machines get their chance.
+pub const BARE_GRACE_MS: u64 = 500;
+/// How long, in milliseconds, a listed member has to show its claim before the certificate is posted without it.
+pub const REVEAL_GRACE_MS: u64 = 2_000;
+/// How long, in milliseconds, after a refused or lost transaction the next one is tried.
+pub const POST_RETRY_MS: u64 = 2_000;

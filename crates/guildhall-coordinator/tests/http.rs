@@ -1,0 +1,330 @@
+//! The coordinator as its clients meet it: over real sockets, with a simulated chain.
+
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::signers::SignerSync;
+use alloy::signers::local::PrivateKeySigner;
+use guildhall_api::{
+    Ack, ApiError, Audience, Bundle, CoordinatorClient, Credential, MemberEvent, MemberStream, Outcome,
+    Produced, ProgressStep, Purpose, RoundRef, SignedList,
+};
+use guildhall_blobs::FsStore;
+use guildhall_coordinator::{Config, CoordinatorError, Deps, run};
+use guildhall_protocol::messages::certifier_domain;
+use guildhall_protocol::{ContentId, RoundId};
+use guildhall_service::CancellationToken;
+use support::{CHAIN, FakeChain, OPENED_AT, POOL, Worker, certifier, lie, receipts, round, terms, truth};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// Longer than anything here takes; only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct City {
+    directory: TempDir,
+    chain: Arc<FakeChain>,
+    key: PrivateKeySigner,
+    workers: Vec<Worker>,
+    at: RoundRef,
+    client: CoordinatorClient,
+    stop: CancellationToken,
+    role: JoinHandle<Result<(), CoordinatorError>>,
+}
+
+impl City {
+    async fn new(workers: u8) -> Self {
+        let key = Worker::new(200).key;
+        let deal = terms(workers.into(), 50, (3, 5));
+        let workers: Vec<_> = (1..=workers).map(Worker::new).collect();
+        let chain = FakeChain::new(key.address(), &workers, deal);
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let (client, stop, role) = start(&directory, &chain, &key).await;
+        Self { directory, chain, key, workers, at: round(&deal).at, client, stop, role }
+    }
+
+    /// Stops the coordinator and starts it again on what it made durable.
+    async fn restart(&mut self) {
+        self.stop.cancel();
+        (&mut self.role).await.expect("no panic").expect("stops well");
+        (self.client, self.stop, self.role) = start(&self.directory, &self.chain, &self.key).await;
+    }
+
+    fn credential(&self, signer: &PrivateKeySigner, purpose: Purpose) -> Credential {
+        let audience = Audience { chain: CHAIN, certifier: certifier(), coordinator: self.key.address() };
+        Credential::sign(&audience, &purpose, signer.address(), OPENED_AT + 200, |digest| {
+            signer.sign_hash_sync(digest).map(Into::into)
+        })
+        .expect("local key")
+    }
+
+    async fn listen(&self, worker: &Worker) -> MemberStream {
+        let credential = self.credential(&worker.key, Purpose::Stream { pool: POOL });
+        self.client.member_stream(&credential).await.expect("a stream")
+    }
+
+    async fn reserve_and_commit(&self) {
+        for worker in &self.workers {
+            let reservation = worker.reservation(self.at, 0, OPENED_AT + 30);
+            assert_eq!(self.client.reserve(&reservation).await.expect("a seat"), Ack::Accepted);
+        }
+        for worker in &self.workers {
+            let commitment = worker.commitment(self.at, 0, truth());
+            assert_eq!(self.client.commit(&commitment).await.expect("taken"), Ack::Accepted);
+        }
+    }
+}
+
+async fn start(
+    directory: &TempDir,
+    chain: &Arc<FakeChain>,
+    key: &PrivateKeySigner,
+) -> (CoordinatorClient, CancellationToken, JoinHandle<Result<(), CoordinatorError>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let blobs = FsStore::open(directory.path().join("blobs"), 1 << 30).await.expect("a store");
+    let deps = Deps {
+        chain: chain.clone(),
+        blobs: Arc::new(blobs),
+        key: key.clone(),
+        listener,
+        extra_routes: axum::Router::new(),
+    };
+    let stop = CancellationToken::new();
+    let config = Config { pool: POOL, data_dir: directory.path().to_owned() };
+    let role = tokio::spawn(run(config, deps, stop.clone()));
+    (CoordinatorClient::new(&url).expect("an address"), stop, role)
+}
+
+async fn until<T>(stream: &mut MemberStream, mut wanted: impl FnMut(MemberEvent) -> Option<T>) -> T {
+    let found = async {
+        loop {
+            let event = stream.next().await.expect("a good stream").expect("an open stream");
+            if let Some(found) = wanted(event) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect("the event comes")
+}
+
+async fn list_of(stream: &mut MemberStream) -> SignedList {
+    until(stream, |event| match event {
+        MemberEvent::Listed { list } => Some(*list),
+        _ => None,
+    })
+    .await
+}
+
+fn refusal(error: ApiError) -> String {
+    error.refusal().map(str::to_owned).unwrap_or_else(|| panic!("not a refusal: {error}"))
+}
+
+#[tokio::test]
+async fn a_round_from_reservation_to_result() {
+    let city = City::new(3).await;
+    let mut streams = Vec::new();
+    for worker in &city.workers {
+        streams.push(city.listen(worker).await);
+    }
+    let mut watcher = city.client.progress(Some(city.at.deal)).await.expect("a stream");
+    city.reserve_and_commit().await;
+    for (worker, stream) in city.workers.iter().zip(&mut streams) {
+        let list = list_of(stream).await;
+        list.check(city.key.address(), &certifier_domain(CHAIN, certifier())).expect("a good list");
+        let contribution = worker.contribution(city.at, 0, truth(), list.hash());
+        assert_eq!(city.client.contribute(&contribution).await.expect("taken"), Ack::Accepted);
+    }
+    for stream in &mut streams {
+        let mut co_members = 0;
+        let outcome = until(stream, |event| match event {
+            MemberEvent::Contributed { .. } => {
+                co_members += 1;
+                None
+            }
+            MemberEvent::Ended { outcome, .. } => Some(outcome),
+            _ => None,
+        })
+        .await;
+        assert!(matches!(outcome, Outcome::Certified { claim, .. } if claim == truth()));
+        assert_eq!(co_members, 2, "every member could post");
+    }
+    let mut steps = Vec::new();
+    loop {
+        let event = watcher.next().await.expect("a good stream").expect("an open stream");
+        let last = matches!(event.step, ProgressStep::Ended { .. });
+        steps.push(event.step);
+        if last {
+            break;
+        }
+    }
+    let committed = steps.iter().filter(|step| matches!(step, ProgressStep::Committed { .. })).count();
+    assert_eq!(committed, 3, "{steps:?}");
+    assert_eq!(city.chain.posts.lock().expect("not poisoned").len(), 1);
+
+    let (receipts, output) = receipts();
+    let bundle = Bundle::build(receipts, vec![Produced::Bytes(output)]).expect("one task").encode();
+    let purpose = Purpose::Upload { content_id: ContentId::of(&bundle), size: bundle.len() as u64 };
+    let credential = city.credential(&city.workers[0].key, purpose);
+    let stored =
+        city.client.store_result(city.at.id, bundle.clone().into(), &credential).await.expect("stored");
+    assert_eq!(stored.content_id, ContentId::of(&bundle));
+    assert_eq!(city.client.result(city.at.id).await.expect("there"), bundle);
+    let state = city.client.round(city.at.id).await.expect("known");
+    assert_eq!(state.result, Some(stored.content_id));
+    assert_eq!(city.client.rounds_of(city.at.deal).await.expect("known"), [state]);
+}
+
+#[tokio::test]
+async fn a_false_result_and_an_early_one_are_refused() {
+    let city = City::new(3).await;
+    let (mut receipts, output) = receipts();
+    receipts[0].fuel += 1;
+    let bundle = Bundle::build(receipts, vec![Produced::Bytes(output)]).expect("one task").encode();
+    let purpose = Purpose::Upload { content_id: ContentId::of(&bundle), size: bundle.len() as u64 };
+    let mut stream = city.listen(&city.workers[0]).await;
+    city.reserve_and_commit().await;
+    let credential = city.credential(&city.workers[0].key, purpose);
+    let early = city.client.store_result(city.at.id, bundle.clone().into(), &credential).await;
+    assert_eq!(refusal(early.expect_err("no certificate yet")), "coordinator.not_certified");
+    let hash = list_of(&mut stream).await.hash();
+    for worker in &city.workers {
+        city.client.contribute(&worker.contribution(city.at, 0, truth(), hash)).await.expect("taken");
+    }
+    until(&mut stream, |event| matches!(event, MemberEvent::Ended { .. }).then_some(())).await;
+    let replayed = city.client.store_result(city.at.id, bundle.clone().into(), &credential).await;
+    assert_eq!(refusal(replayed.expect_err("used before")), "auth.replayed");
+    let credential = city.credential(&city.workers[0].key, purpose);
+    let false_one = city.client.store_result(city.at.id, bundle.clone().into(), &credential).await;
+    assert_eq!(refusal(false_one.expect_err("another root")), "coordinator.wrong_result");
+    let stranger = city.credential(&Worker::new(99).key, purpose);
+    let foreign = city.client.store_result(city.at.id, bundle.into(), &stranger).await;
+    assert_eq!(refusal(foreign.expect_err("nobody")), "coordinator.may_not_store");
+    let none = city.client.result(city.at.id).await;
+    assert_eq!(refusal(none.expect_err("nothing stored")), "coordinator.no_result");
+}
+
+#[tokio::test]
+async fn messages_that_prove_nothing_are_refused_by_name() {
+    let city = City::new(3).await;
+    let (first, second) = (&city.workers[0], &city.workers[1]);
+    let stranger = Worker::new(99).reservation(city.at, 0, OPENED_AT + 30);
+    assert_eq!(
+        refusal(city.client.reserve(&stranger).await.expect_err("a stranger")),
+        "coordinator.not_a_member"
+    );
+
+    let mut forged = first.reservation(city.at, 0, OPENED_AT + 30);
+    forged.worker = second.address();
+    assert_eq!(refusal(city.client.reserve(&forged).await.expect_err("another's name")), "signature.signer");
+
+    let elsewhere = RoundRef { attempt: 1, ..city.at };
+    let wrong = first.reservation(elsewhere, 0, OPENED_AT + 30);
+    assert_eq!(
+        refusal(city.client.reserve(&wrong).await.expect_err("no such draw")),
+        "coordinator.unknown_round"
+    );
+
+    let later = first.commitment(city.at, 1, truth());
+    assert_eq!(refusal(city.client.commit(&later).await.expect_err("not begun")), "coordinator.wrong_wave");
+
+    let endless = first.reservation(city.at, 0, OPENED_AT + 3_000);
+    let refused = city.client.reserve(&endless).await.expect_err("beyond the wave");
+    assert_eq!(refusal(refused), "coordinator.reservation_time");
+
+    let unlisted = first.contribution(city.at, 0, truth(), Default::default());
+    assert_eq!(
+        refusal(city.client.contribute(&unlisted).await.expect_err("no list")),
+        "coordinator.not_listed"
+    );
+
+    let unknown = city.client.round(RoundId::default()).await.expect_err("never seen");
+    assert_eq!(refusal(unknown), "coordinator.unknown_round");
+}
+
+#[tokio::test]
+async fn a_second_commitment_is_an_equivocation_and_a_false_opening_is_refused() {
+    let city = City::new(3).await;
+    let mut stream = city.listen(&city.workers[0]).await;
+    city.reserve_and_commit().await;
+    let second = city.workers[0].commitment(city.at, 0, lie(1));
+    assert_eq!(refusal(city.client.commit(&second).await.expect_err("two")), "coordinator.equivocation");
+    let again = city.workers[1].commitment(city.at, 0, truth());
+    assert_eq!(city.client.commit(&again).await.expect("the same"), Ack::Known);
+    let hash = list_of(&mut stream).await.hash();
+    let not_committed = city.workers[1].contribution(city.at, 0, lie(1), hash);
+    assert_eq!(
+        refusal(city.client.contribute(&not_committed).await.expect_err("not it")),
+        "message.not_committed"
+    );
+    let other_list = city.workers[1].contribution(city.at, 0, truth(), Default::default());
+    assert_eq!(
+        refusal(city.client.contribute(&other_list).await.expect_err("no such")),
+        "coordinator.wrong_list"
+    );
+    let state = city.client.round(city.at.id).await.expect("known");
+    assert_eq!(state.equivocators, [city.workers[0].address()]);
+}
+
+#[tokio::test]
+async fn a_stream_needs_a_fresh_hello_of_a_member() {
+    let city = City::new(3).await;
+    let hello = city.credential(&city.workers[0].key, Purpose::Stream { pool: POOL });
+    let mut stream = city.client.member_stream(&hello).await.expect("a stream");
+    until(&mut stream, |event| (event == MemberEvent::Ready).then_some(())).await;
+    let open = |credential: Credential| {
+        let client = city.client.clone();
+        async move { refusal(client.member_stream(&credential).await.err().expect("refused")) }
+    };
+    assert_eq!(open(hello).await, "auth.replayed");
+    let stranger = city.credential(&Worker::new(99).key, Purpose::Stream { pool: POOL });
+    assert_eq!(open(stranger).await, "coordinator.not_a_member");
+    let other_pool =
+        city.credential(&city.workers[1].key, Purpose::Stream { pool: guildhall_protocol::PoolId(9) });
+    assert_eq!(open(other_pool).await, "auth.wrong_signature");
+    let mut expired = city.credential(&city.workers[1].key, Purpose::Stream { pool: POOL });
+    expired.expiry = OPENED_AT - 1;
+    assert_eq!(open(expired).await, "auth.expired");
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_with_the_same_list() {
+    let mut city = City::new(3).await;
+    let mut stream = city.listen(&city.workers[0]).await;
+    city.reserve_and_commit().await;
+    let before = list_of(&mut stream).await;
+    drop(stream);
+    city.client
+        .contribute(&city.workers[0].contribution(city.at, 0, truth(), before.hash()))
+        .await
+        .expect("taken");
+    city.restart().await;
+
+    let mut stream = city.listen(&city.workers[1]).await;
+    assert_eq!(list_of(&mut stream).await, before, "what is pending is sent to who comes back");
+    for worker in &city.workers[1..] {
+        let contribution = worker.contribution(city.at, 0, truth(), before.hash());
+        assert_eq!(city.client.contribute(&contribution).await.expect("taken"), Ack::Accepted);
+    }
+    until(&mut stream, |event| matches!(event, MemberEvent::Ended { .. }).then_some(())).await;
+    let posts = city.chain.posts.lock().expect("not poisoned");
+    assert_eq!(posts.len(), 1);
+    assert_eq!(posts[0].submission.entries.len(), 3);
+}
+
+#[tokio::test]
+async fn one_coordinator_a_store_and_the_pools_key_alone() {
+    let city = City::new(3).await;
+    city.client.about().await.expect("it runs");
+    let (_, _, second) = start(&city.directory, &city.chain, &city.key).await;
+    let refused = second.await.expect("no panic").expect_err("the store is taken");
+    assert!(matches!(refused, CoordinatorError::Store(_)), "{refused}");
+    let (_, _, other) = start(&city.directory, &city.chain, &Worker::new(7).key).await;
+    let refused = other.await.expect("no panic").expect_err("not the pool's key");
+    assert!(matches!(refused, CoordinatorError::WrongKey { .. }), "{refused}");
+}

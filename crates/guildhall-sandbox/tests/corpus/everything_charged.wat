@@ -1,0 +1,23 @@
+;; Each kind of charge once, so that a sweep of fuel limits stops in every one of them.
+(module
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
+  (memory (export "memory") 1)
+  (table $t 4 funcref)
+  (type $leaf (func (param f64) (result f64)))
+  (func $sqrt (type $leaf) (f64.sqrt (local.get 0)))
+  (elem (i32.const 0) $sqrt)
+  (func $locals (local i64 i64 i64 i64 i64 i64 i64 i64 i64))
+  (func (export "_start") (local $i i32)
+    (loop $l
+      (f64.store (i32.const 64) (call_indirect (type $leaf) (f64.const 2) (i32.const 0)))
+      (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 50))))
+    (call $locals)
+    (drop (call $random (i32.const 0) (i32.const 64)))
+    (drop (call $time (i32.const 0) (i64.const 0) (i32.const 128)))
+    (memory.fill (i32.const 256) (i32.const 7) (i32.const 1000))
+    (memory.copy (i32.const 4096) (i32.const 0) (i32.const 4000))
+    (table.fill $t (i32.const 1) (ref.func $sqrt) (i32.const 3))
+    (drop (table.grow $t (ref.null func) (i32.const 10)))
+    (drop (memory.grow (i32.const 1)))
+    (drop (i64.div_u (i64.const 10) (i64.load (i32.const 256))))))

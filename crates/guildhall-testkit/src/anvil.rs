@@ -1,0 +1,121 @@
+//! Another EVM node to test on: anvil, from the contracts' node modules, killed with its owner.
+//!
+//! Knows nothing of Guildhall.
+
+use std::{
+    io::{self, BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use alloy::{primitives::b256, signers::local::PrivateKeySigner};
+
+/// How long a node may take to listen.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// What anvil prints once it takes connections.
+const LISTENING: &str = "Listening on ";
+
+/// A running node; dropping it ends it.
+#[derive(Debug)]
+pub struct Anvil {
+    process: Child,
+    url: String,
+}
+
+impl Anvil {
+    /// Starts a node with the rules of osaka and the cap on a transaction's gas, on a free port. It mines at once, and a
+    /// block a second so that time passes.
+    ///
+    /// # Errors
+    /// When the program is missing or does not come up in time.
+    pub fn start() -> io::Result<Self> {
+        let mut process = Command::new(program()?)
+            .args(["--port", "0", "--hardfork", "osaka", "--enable-tx-gas-limit"])
+            .args(["--block-time", "1", "--mixed-mining"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or_else(|| io::Error::other("anvil has no standard output"))?;
+        let (send, receive) = mpsc::sync_channel(1);
+        // Reads to the end, so that the node never waits for a reader.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some(address) = line.strip_prefix(LISTENING) {
+                    // Nobody listens any more after a timeout.
+                    let _ = send.try_send(address.trim().to_owned());
+                }
+            }
+        });
+        match receive.recv_timeout(START_TIMEOUT) {
+            Ok(address) => Ok(Self { process, url: format!("http://{address}") }),
+            Err(_) => {
+                stop(&mut process);
+                Err(io::Error::new(io::ErrorKind::TimedOut, "anvil did not listen within 30 s"))
+            }
+        }
+    }
+
+    /// The node's JSON-RPC endpoint.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its first development account: public knowledge, rich on this node, worthless anywhere else.
+    ///
+    /// # Panics
+    /// Never: the key is a constant of the curve's order.
+    pub fn rich_key() -> PrivateKeySigner {
+        let secret = b256!("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
+        PrivateKeySigner::from_bytes(&secret).expect("a constant of the curve's order")
+    }
+}
+
+impl Drop for Anvil {
+    fn drop(&mut self) {
+        stop(&mut self.process);
+    }
+}
+
+fn stop(process: &mut Child) {
+    // A node that ended by itself is as good.
+    let _ = process.kill();
+    let _ = process.wait();
+}
+
+/// The program itself, not its starter script: killing the script would leave the node behind.
+fn program() -> io::Result<PathBuf> {
+    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/node_modules/@foundry-rs");
+    let missing = || {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("no anvil in {}: run `make setup`", modules.display()),
+        )
+    };
+    std::fs::read_dir(&modules)
+        .map_err(|_| missing())?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("anvil-")))
+        .map(|path| path.join("bin/anvil"))
+        .find(|path| path.is_file())
+        .ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::providers::{Provider as _, ProviderBuilder};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_node_answers_and_its_first_account_is_rich() {
+        let anvil = Anvil::start().unwrap();
+        let provider = ProviderBuilder::new().connect(anvil.url()).await.unwrap();
+        assert_eq!(provider.get_chain_id().await.unwrap(), 31_337);
+        assert!(
+            provider.get_balance(Anvil::rich_key().address()).await.unwrap() > alloy::primitives::U256::ZERO
+        );
+    }
+}

@@ -1,0 +1,231 @@
+//! The workbench: what all seats of one worker share. Signs, keeps, knows the time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use alloy::primitives::{Address, B256};
+use alloy::signers::SignerSync;
+use alloy::signers::local::PrivateKeySigner;
+use alloy::sol_types::{Eip712Domain, SolStruct};
+use bytes::Bytes;
+use guildhall_api::{
+    Audience, Credential, Envelope, OpenContribution, Outcome, Purpose, RoundRef, SignedList,
+};
+use guildhall_blobs::BlobStore;
+use guildhall_protocol::messages::{CompactSignature, Signed, certifier_domain};
+use guildhall_protocol::{DealId, RoundId, UnixTime};
+use tokio::sync::{Notify, mpsc};
+
+use crate::chain::Chain;
+use crate::error::WorkerError;
+use crate::executor::Executor;
+use crate::journal::Journal;
+use crate::limits::{CREDENTIAL_SECS, ROUND_QUEUE};
+use crate::link::Link;
+use crate::progress::ProgressSender;
+
+/// What reaches a seat from outside.
+#[derive(Debug, Clone)]
+pub enum RoundEvent {
+    /// A wave's list was closed.
+    Listed(Box<SignedList>),
+    /// A co-member showed its claim.
+    Contributed(Box<OpenContribution>),
+    /// The round is over.
+    Ended(Outcome),
+}
+
+/// Chain time between blocks: that of the last block, and what has passed since here.
+#[derive(Debug)]
+pub struct ChainClock(Mutex<(Instant, Duration)>);
+
+impl ChainClock {
+    /// A clock that stands at `time` now.
+    pub fn new(time: UnixTime) -> Self {
+        Self(Mutex::new((Instant::now(), Duration::from_secs(time.0))))
+    }
+
+    /// Chain time now.
+    pub fn now(&self) -> UnixTime {
+        UnixTime(self.precise().as_secs())
+    }
+
+    /// How long until a moment of chain time; zero when it is past.
+    pub fn until(&self, time: UnixTime) -> Duration {
+        Duration::from_secs(time.0).saturating_sub(self.precise())
+    }
+
+    /// A block said its time. Chain time never goes back.
+    pub fn set(&self, time: UnixTime) {
+        let now = self.precise();
+        *lock(&self.0) = (Instant::now(), now.max(Duration::from_secs(time.0)));
+    }
+
+    fn precise(&self) -> Duration {
+        let (seen, time) = *lock(&self.0);
+        time + seen.elapsed()
+    }
+}
+
+/// What all seats of one worker share.
+#[derive(Debug)]
+pub struct Bench {
+    /// The chain.
+    pub chain: Arc<dyn Chain>,
+    /// The coordinator.
+    pub link: Arc<dyn Link>,
+    /// Who executes.
+    pub executor: Arc<dyn Executor>,
+    /// What was signed.
+    pub journal: Journal,
+    /// Results and traces of this worker, and what it fetched.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Where progress goes.
+    pub progress: ProgressSender,
+    /// Chain time.
+    pub clock: ChainClock,
+    /// The key that signs the pool's lists.
+    pub coordinator: Address,
+    key: PrivateKeySigner,
+    domain: Eip712Domain,
+    audience: Audience,
+    active: Mutex<HashMap<RoundId, (RoundRef, mpsc::Sender<RoundEvent>)>>,
+    stream: Notify,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The parts that a [`Bench`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// See [`Bench::chain`].
+    pub chain: Arc<dyn Chain>,
+    /// See [`Bench::link`].
+    pub link: Arc<dyn Link>,
+    /// See [`Bench::executor`].
+    pub executor: Arc<dyn Executor>,
+    /// See [`Bench::journal`].
+    pub journal: Journal,
+    /// See [`Bench::blobs`].
+    pub blobs: Arc<dyn BlobStore>,
+    /// See [`Bench::progress`].
+    pub progress: ProgressSender,
+    /// The worker's key.
+    pub key: PrivateKeySigner,
+    /// See [`Bench::coordinator`].
+    pub coordinator: Address,
+    /// Chain time now.
+    pub time: UnixTime,
+}
+
+impl Bench {
+    /// A workbench.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { chain, link, executor, journal, blobs, progress, key, coordinator, time } = parts;
+        let (id, certifier) = chain.domain();
+        Self {
+            domain: certifier_domain(id, certifier),
+            audience: Audience { chain: id, certifier, coordinator },
+            clock: ChainClock::new(time),
+            chain,
+            link,
+            executor,
+            journal,
+            blobs,
+            progress,
+            coordinator,
+            key,
+            active: Mutex::default(),
+            stream: Notify::new(),
+        }
+    }
+
+    /// This worker.
+    pub fn worker(&self) -> Address {
+        self.key.address()
+    }
+
+    /// The domain that messages are signed in.
+    pub fn domain(&self) -> &Eip712Domain {
+        &self.domain
+    }
+
+    /// Signs a message of a round.
+    ///
+    /// # Errors
+    /// [`WorkerError::Key`].
+    pub fn sign<M: SolStruct>(&self, round: RoundRef, message: M) -> Result<Envelope<M>, WorkerError> {
+        let signature = self.sign_digest(&message.eip712_signing_hash(&self.domain))?;
+        Ok(Envelope { round, worker: self.worker(), signed: Signed { message, signature } })
+    }
+
+    /// Signs a credential for the coordinator.
+    ///
+    /// # Errors
+    /// [`WorkerError::Key`].
+    pub fn credential(&self, purpose: &Purpose) -> Result<Credential, WorkerError> {
+        let expiry = self.clock.now().0 + CREDENTIAL_SECS;
+        Credential::sign(&self.audience, purpose, self.worker(), expiry, |digest| self.sign_digest(digest))
+    }
+
+    /// Stores bytes in this worker's store, where they stay until they are not needed any more.
+    ///
+    /// # Errors
+    /// [`WorkerError::Blobs`].
+    pub async fn keep(&self, bytes: Bytes) -> Result<(), WorkerError> {
+        self.blobs.put(bytes).await?;
+        Ok(())
+    }
+
+    /// Begins a seat: its events arrive at the receiver. Nothing when the round has a seat already.
+    pub fn begin(&self, round: RoundRef) -> Option<mpsc::Receiver<RoundEvent>> {
+        let mut active = lock(&self.active);
+        if active.contains_key(&round.id) {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(ROUND_QUEUE);
+        active.insert(round.id, (round, sender));
+        Some(receiver)
+    }
+
+    /// Ends a seat.
+    pub fn end(&self, round: RoundId) {
+        lock(&self.active).remove(&round);
+    }
+
+    /// Seats now.
+    pub fn active(&self) -> usize {
+        lock(&self.active).len()
+    }
+
+    /// Hands an event to the seat that it concerns, if there is one. A seat that does not keep up loses it and asks the
+    /// coordinator for the round's state later.
+    pub fn hand(&self, round: RoundId, event: RoundEvent) {
+        if let Some((_, sender)) = lock(&self.active).get(&round) {
+            let _ = sender.try_send(event);
+        }
+    }
+
+    /// The round of a batch that has a seat here, if there is one.
+    pub fn round_of(&self, deal: DealId, batch: u32) -> Option<RoundRef> {
+        let active = lock(&self.active);
+        active.values().map(|(round, _)| *round).find(|round| round.deal == deal && round.batch == batch)
+    }
+
+    /// Asks for the stream to be opened anew.
+    pub fn resync(&self) {
+        self.stream.notify_one();
+    }
+
+    /// Waits until somebody asks for that.
+    pub async fn resync_asked(&self) {
+        self.stream.notified().await;
+    }
+
+    fn sign_digest(&self, digest: &B256) -> Result<CompactSignature, WorkerError> {
+        Ok(self.key.sign_hash_sync(digest)?.into())
+    }
+}

@@ -1,0 +1,335 @@
+//! Drives one seat: does what [`crate::seat`] says next, and tells it what came of it.
+//!
+//! An event can overtake whatever is under way (a list that arrives while its commitment's answer is lost, an end while the
+//! batch still executes); a step that did not change goes on undisturbed.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use guildhall_api::{
+    Ack, ApiError, Bundle, Claim, OpenContribution, Outcome, Purpose, Round, RoundRef, SignedList,
+};
+use guildhall_protocol::batch::own_trace_root;
+use guildhall_protocol::messages::{Commitment, Reservation, Unavailable, commitment};
+use guildhall_protocol::{Batch, ContentId, Terms, UnixTime};
+use tokio::sync::mpsc;
+
+use crate::bench::{Bench, RoundEvent};
+use crate::error::WorkerError;
+use crate::executor::{Assignment, ExecuteError, Executed};
+use crate::limits::{RETRY_FIRST, RETRY_MAX, STORE_TURN, WITHHELD_DIVISOR};
+use crate::progress::ProgressStep;
+use crate::seat::{Left, Promise, Seat, Step};
+
+/// How often a seat that waits asks the coordinator for the round's state, in case an event was lost.
+const ASK_ANYWAY: Duration = Duration::from_secs(10);
+/// How often a worker tries to store a result.
+const STORE_ATTEMPTS: u32 = 10;
+/// How long after a certificate is final the worker keeps what it executed, in seconds.
+const KEEP_SECS: u64 = 2 * 24 * 3600;
+
+/// One seat with what it works on.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// The round.
+    pub round: Round,
+    /// The wave in which the seat was drawn.
+    pub wave: u8,
+    /// The deal's terms.
+    pub terms: Arc<Terms>,
+}
+
+/// What a step came to.
+#[derive(Debug)]
+enum Done {
+    Reserved(Result<Ack, ApiError>),
+    Executed(Result<Box<Promise>, Stuck>),
+    Sent(Result<(), ApiError>),
+    Signed(Box<OpenContribution>),
+    Asked(State),
+}
+
+/// What a waiting seat learns of its round.
+#[derive(Debug, Default)]
+struct State {
+    outcome: Option<Outcome>,
+    lists: usize,
+}
+
+#[derive(Debug)]
+enum Stuck {
+    Withheld(String),
+    Failed(String),
+}
+
+/// Drives a seat until it is left; answers why, and with what it had promised.
+///
+/// # Errors
+/// [`WorkerError::Journal`] or [`WorkerError::Key`]: this worker must not go on.
+pub async fn drive(
+    bench: &Arc<Bench>,
+    mut seat: Seat,
+    at: RoundRef,
+    work: Option<Work>,
+    mut events: mpsc::Receiver<RoundEvent>,
+) -> Result<(Left, Option<Promise>), WorkerError> {
+    loop {
+        let step = seat.step(bench.clock.now());
+        if let Step::Leave(left) = step {
+            return Ok((left, seat.promise().cloned()));
+        }
+        let mut action = Box::pin(perform(bench, at, work.as_ref(), step.clone()));
+        loop {
+            tokio::select! {
+                done = &mut action => {
+                    apply(bench, at, &mut seat, &step, done?);
+                    break;
+                }
+                Some(event) = events.recv() => {
+                    take(bench, &mut seat, event);
+                    if seat.step(bench.clock.now()) != step {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn take(bench: &Bench, seat: &mut Seat, event: RoundEvent) {
+    match event {
+        RoundEvent::Ended(outcome) => seat.ended(outcome),
+        // Kept by the stream's reader for whoever wants to post; a seat needs nothing of it.
+        RoundEvent::Contributed(_) => {}
+        RoundEvent::Listed(list) => {
+            if let Err(fault) = listed(bench, seat, &list) {
+                tracing::error!(round = %list.round.id, fault, "not signing for this list");
+                metrics::counter!("worker_list_faults_total").increment(1);
+            }
+        }
+    }
+}
+
+fn listed(bench: &Bench, seat: &mut Seat, list: &SignedList) -> Result<(), String> {
+    list.check(bench.coordinator, bench.domain()).map_err(|error| error.to_string())?;
+    seat.listed(list).map_err(|fault| fault.to_string())?;
+    bench.progress.tell(list.round, ProgressStep::Listed { entries: list.entries.len() as u32 });
+    Ok(())
+}
+
+async fn perform(
+    bench: &Arc<Bench>,
+    at: RoundRef,
+    work: Option<&Work>,
+    step: Step,
+) -> Result<Done, WorkerError> {
+    match (step, work) {
+        (Step::Reserve, Some(work)) => {
+            let expiry = work.round.wave_end(current_wave(bench, work)).0;
+            let message = Reservation { roundId: at.id.0, wave: current_wave(bench, work), expiry };
+            let message = bench.sign(at, message)?;
+            Ok(Done::Reserved(offer(|| bench.link.reserve(&message)).await))
+        }
+        (Step::Execute, Some(work)) => execute(bench, work).await.map(Done::Executed),
+        (Step::SayUnavailable, Some(work)) => {
+            let message =
+                bench.sign(at, Unavailable { roundId: at.id.0, wave: current_wave(bench, work) })?;
+            Ok(Done::Sent(offer(|| bench.link.unavailable(&message)).await.map(|_| ())))
+        }
+        (Step::Commit(promise), _) => {
+            let (wave, commitment) = (promise.wave, promise.commitment(bench.worker()));
+            let mut message = bench.sign(at, Commitment { roundId: at.id.0, wave, commitment })?;
+            message.signed.signature = promise.signature;
+            Ok(Done::Sent(offer(|| bench.link.commit(&message)).await.map(|_| ())))
+        }
+        (Step::Contribute(promise, list), _) => {
+            let envelope = bench.sign(at, promise.contribution(list))?;
+            let signed = OpenContribution { envelope, own_trace_root: promise.own_trace_root };
+            // What the journal has stands: after a crash it may be another list's, and then that one is shown.
+            Ok(Done::Signed(Box::new(bench.journal.contribution(signed).await?)))
+        }
+        (Step::Show(contribution), _) => {
+            Ok(Done::Sent(offer(|| bench.link.contribute(&contribution)).await.map(|_| ())))
+        }
+        _ => {
+            tokio::time::sleep(ASK_ANYWAY).await;
+            let state = bench.link.round(at.id).await.ok();
+            let state = state.map(|state| State { outcome: state.outcome, lists: state.lists.len() });
+            Ok(Done::Asked(state.unwrap_or_default()))
+        }
+    }
+}
+
+/// The wave that runs, or the last one that the seat was drawn for, at a boundary.
+fn current_wave(bench: &Bench, work: &Work) -> u8 {
+    let now = bench.clock.now().max(work.round.opened.time);
+    work.round.wave_at(now).unwrap_or(work.wave).max(work.wave)
+}
+
+fn apply(bench: &Bench, at: RoundRef, seat: &mut Seat, step: &Step, done: Done) {
+    match done {
+        Done::Reserved(Ok(ack)) => {
+            seat.reserved(ack);
+            if ack != Ack::Full {
+                bench.progress.tell(at, ProgressStep::Seated);
+            }
+        }
+        Done::Executed(Ok(promise)) => seat.executed(*promise),
+        Done::Executed(Err(Stuck::Withheld(reason))) => {
+            tracing::warn!(round = %at.id, reason, "the bytes of the batch are withheld");
+            seat.withheld();
+        }
+        Done::Executed(Err(Stuck::Failed(reason))) => seat.failed(reason),
+        Done::Sent(Ok(())) => {
+            seat.sent();
+            let told = match step {
+                Step::Commit(_) => ProgressStep::Committed,
+                Step::Show(_) => ProgressStep::Contributed,
+                _ => ProgressStep::Withheld,
+            };
+            bench.progress.tell(at, told);
+        }
+        Done::Signed(contribution) => seat.signed(*contribution),
+        Done::Asked(State { outcome: Some(outcome), .. }) => seat.ended(outcome),
+        Done::Asked(State { lists, .. }) => {
+            if lists > 0 && seat.awaits_list() {
+                // A list that never arrived: whoever opens the stream anew is sent all that is pending.
+                bench.resync();
+            }
+        }
+        Done::Reserved(Err(error)) | Done::Sent(Err(error)) => {
+            let code = error.refusal().unwrap_or("api.foreign").to_owned();
+            tracing::info!(round = %at.id, %error, "the coordinator refused");
+            seat.refused(&code);
+        }
+    }
+}
+
+/// Offers a message until the coordinator takes it or refuses it for good.
+async fn offer<F, T>(mut send: impl FnMut() -> F) -> Result<T, ApiError>
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
+    let mut pause = RETRY_FIRST;
+    loop {
+        match send().await {
+            Err(error) if error.is_transient() => {
+                tracing::debug!(%error, "the coordinator did not take a message, trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_MAX);
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn execute(bench: &Arc<Bench>, work: &Work) -> Result<Result<Box<Promise>, Stuck>, WorkerError> {
+    let assignment = Assignment {
+        round: work.round.at,
+        worker: bench.worker(),
+        terms: work.terms.clone(),
+        tasks: work.round.tasks,
+    };
+    let mut pause = RETRY_FIRST;
+    let patience = Duration::from_secs(work.round.patience.0 / WITHHELD_DIVISOR);
+    let started = tokio::time::Instant::now();
+    loop {
+        match bench.executor.execute(&assignment, &bench.progress).await {
+            Ok(executed) => return promise(bench, work, executed).await.map(|promise| Ok(Box::new(promise))),
+            Err(ExecuteError::Host(reason)) => return Ok(Err(Stuck::Failed(reason))),
+            Err(error) if started.elapsed() + pause > patience => {
+                return Ok(Err(Stuck::Withheld(error.to_string())));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "bytes are missing, trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_MAX);
+            }
+        }
+    }
+}
+
+/// Binds this worker to what it found: signs the commitment and makes it durable. The bytes follow while it waits for the
+/// list: if they are lost in a crash, executing again makes the same.
+async fn promise(bench: &Arc<Bench>, work: &Work, executed: Executed) -> Result<Promise, WorkerError> {
+    let Executed { receipts, own_traces, outputs } = executed;
+    let traces: Vec<u8> = own_traces.iter().flat_map(|trace| trace.0).collect();
+    let own_trace_root = own_trace_root(own_traces).unwrap_or_default();
+    let batch = Batch::new(receipts.clone())?;
+    let claim = Claim { root: batch.root(), fuel: batch.fuel() };
+    let bundle = Bytes::from(Bundle::build(receipts, outputs)?.encode());
+    let (at, wave) = (work.round.at, current_wave(bench, work));
+    let commitment = commitment(bench.worker(), at.id, claim.root, claim.fuel, own_trace_root);
+    let signed = bench.sign(at, Commitment { roundId: at.id.0, wave, commitment })?;
+    let window = u64::from(work.round.policy.disputeWindow);
+    let promise = Promise {
+        at,
+        wave,
+        claim,
+        own_trace_root,
+        signature: signed.signed.signature,
+        bundle: ContentId::of(&bundle),
+        traces: ContentId::of(&traces),
+        end: work.round.end(),
+        keep_until: UnixTime(work.round.deadline.0.saturating_add(window).saturating_add(KEEP_SECS)),
+    };
+    let promise = bench.journal.promise(promise).await?;
+    let keeper = bench.clone();
+    tokio::spawn(async move {
+        for bytes in [bundle, Bytes::from(traces)] {
+            if let Err(error) = keeper.keep(bytes).await {
+                tracing::error!(%error, "could not keep what was executed: it cannot be shown in a dispute");
+            }
+        }
+    });
+    Ok(promise)
+}
+
+/// Sees to it that the result of a certified round is stored: members take turns, in the order of their addresses, and
+/// each looks first whether an earlier one has done it.
+pub async fn see_to_result(bench: Arc<Bench>, promise: Promise) {
+    let turn = turn_of(&bench, &promise).await;
+    tokio::time::sleep(STORE_TURN * turn).await;
+    let mut pause = RETRY_FIRST;
+    for attempt in 0..STORE_ATTEMPTS {
+        let look_first = turn > 0 || attempt > 0;
+        match store_result(&bench, &promise, look_first).await {
+            Ok(()) => return,
+            // The coordinator may not have seen the certificate yet, nor this machine's disk the bundle.
+            Err(error) => tracing::debug!(round = %promise.at.id, %error, "the result is not stored yet"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY_MAX);
+    }
+    tracing::warn!(round = %promise.at.id, "could not store the result: it can be had from this worker's store");
+}
+
+async fn store_result(bench: &Bench, promise: &Promise, look_first: bool) -> Result<(), WorkerError> {
+    if look_first && bench.link.round(promise.at.id).await?.result.is_some() {
+        return Ok(());
+    }
+    let limit = guildhall_api::bundle::MAX_BUNDLE_BYTES as u64;
+    let bytes = bench.blobs.get(promise.bundle, limit).await?;
+    for (content_id, size) in Bundle::decode(&bytes)?.blobs() {
+        let output = bench.blobs.get(content_id, size).await?;
+        let credential = bench.credential(&Purpose::Upload { content_id, size })?;
+        bench.link.store_blob(output, &credential).await?;
+    }
+    let credential =
+        bench.credential(&Purpose::Upload { content_id: promise.bundle, size: bytes.len() as u64 })?;
+    Ok(bench.link.store_result(promise.at.id, bytes, &credential).await?)
+}
+
+/// Whether a certificate is for what this worker claimed.
+pub fn agrees(promise: &Promise, outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Certified { claim, .. } if *claim == promise.claim)
+}
+
+/// The worker's place among those that may store the result: how many members of the round have a lower address.
+async fn turn_of(bench: &Bench, promise: &Promise) -> u32 {
+    let Ok(state) = bench.link.round(promise.at.id).await else { return 0 };
+    let me = bench.worker();
+    state.members.iter().filter(|member| member.worker < me).count() as u32
+}

@@ -1,0 +1,312 @@
+//! What this worker signed, on disk before it is sent: so that it never signs two different things in one round, whatever
+//! crashes in between.
+//!
+//! The first record of a round stands; a second one is answered with the first. Knows nothing of keys and messages' fates.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use guildhall_api::OpenContribution;
+use guildhall_protocol::{DealId, RoundId, Terms};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::seat::Promise;
+
+const PROMISES: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("promises");
+const CONTRIBUTIONS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("contributions");
+const DEALS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("deals");
+const CURSOR: TableDefinition<'static, (), &[u8]> = TableDefinition::new("cursor");
+
+/// Memory that the database may use for pages, in bytes.
+const CACHE_BYTES: usize = 2 << 20;
+
+/// Why the journal does not work. Nothing may be signed then.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another process has it open, or it is no journal.
+    #[error("cannot open `{path}`: {reason}; is another worker running on it?")]
+    Open {
+        /// The file.
+        path: String,
+        /// The database's words.
+        reason: String,
+    },
+    /// Reading or writing failed.
+    #[error("the worker's journal failed: {0}; check the disk")]
+    Io(String),
+    /// A record is not what this version writes.
+    #[error("a record of the worker's journal cannot be read: {0}; was it written by a newer version?")]
+    Record(String),
+}
+
+impl guildhall_service::Coded for JournalError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "worker.journal_open",
+            Self::Io(_) => "worker.journal_io",
+            Self::Record(_) => "worker.journal_record",
+        }
+    }
+}
+
+fn io(error: impl std::fmt::Display) -> JournalError {
+    JournalError::Io(error.to_string())
+}
+
+/// One round as the journal has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What was promised.
+    pub promise: Promise,
+    /// What was contributed, if anything.
+    pub contribution: Option<OpenContribution>,
+}
+
+/// The journal. Cheap to clone; clones are the same journal.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    database: Arc<Database>,
+}
+
+impl Journal {
+    /// Opens or creates the journal.
+    ///
+    /// # Errors
+    /// [`JournalError::Open`].
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let error = |reason: String| JournalError::Open { path: path.display().to_string(), reason };
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create(path)
+            .map_err(|reason| error(reason.to_string()))?;
+        let transaction = database.begin_write().map_err(|reason| error(reason.to_string()))?;
+        for table in [PROMISES, CONTRIBUTIONS, DEALS] {
+            transaction.open_table(table).map_err(|reason| error(reason.to_string()))?;
+        }
+        transaction.open_table(CURSOR).map_err(|reason| error(reason.to_string()))?;
+        transaction.commit().map_err(|reason| error(reason.to_string()))?;
+        Ok(Self { database: Arc::new(database) })
+    }
+
+    /// Records a promise and answers with the one that stands for its round: this one, or an earlier one. On disk when
+    /// this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn promise(&self, promise: Promise) -> Result<Promise, JournalError> {
+        let key = promise.at.id.0.0;
+        self.first(PROMISES, key, promise).await
+    }
+
+    /// Records a contribution and answers with the one that stands for its round. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn contribution(
+        &self,
+        contribution: OpenContribution,
+    ) -> Result<OpenContribution, JournalError> {
+        let key = contribution.envelope.round.id.0.0;
+        self.first(CONTRIBUTIONS, key, contribution).await
+    }
+
+    /// Records how far the chain was followed, with the deals that opened and ended on the way: a restart goes on there.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn advance(
+        &self,
+        opened: Vec<Arc<Terms>>,
+        gone: Vec<DealId>,
+        cursor: serde_json::Value,
+    ) -> Result<(), JournalError> {
+        let database = self.database.clone();
+        blocking(move || {
+            let transaction = database.begin_write().map_err(io)?;
+            {
+                let mut table = transaction.open_table(DEALS).map_err(io)?;
+                for terms in opened {
+                    table.insert(&terms.dealId.0, write(&*terms)?.as_slice()).map_err(io)?;
+                }
+                for deal in gone {
+                    table.remove(&deal.0.0).map_err(io)?;
+                }
+                transaction
+                    .open_table(CURSOR)
+                    .map_err(io)?
+                    .insert((), write(&cursor)?.as_slice())
+                    .map_err(io)?;
+            }
+            transaction.commit().map_err(io)
+        })
+        .await
+    }
+
+    /// Where to follow the chain from; nothing for a new journal.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn cursor(&self) -> Result<Option<serde_json::Value>, JournalError> {
+        let transaction = self.database.begin_read().map_err(io)?;
+        let table = transaction.open_table(CURSOR).map_err(io)?;
+        let cursor = table.get(()).map_err(io)?;
+        cursor.map(|cursor| read(cursor.value())).transpose()
+    }
+
+    /// Forgets a round: nothing of it can be asked for any more.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn forget(&self, round: RoundId) -> Result<(), JournalError> {
+        self.remove(&[PROMISES, CONTRIBUTIONS], round.0.0).await
+    }
+
+    /// The open deals.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn deals(&self) -> Result<Vec<Terms>, JournalError> {
+        Ok(self.scan(DEALS)?.into_iter().map(|(_, terms)| terms).collect())
+    }
+
+    /// Every round that is not forgotten.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
+        let mut contributions: std::collections::BTreeMap<_, _> =
+            self.scan(CONTRIBUTIONS)?.into_iter().collect();
+        let promises = self.scan::<Promise>(PROMISES)?;
+        let entry = |(key, promise)| Entry { promise, contribution: contributions.remove(&key) };
+        Ok(promises.into_iter().map(entry).collect())
+    }
+
+    async fn first<T: Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        table: TableDefinition<'static, [u8; 32], &'static [u8]>,
+        key: [u8; 32],
+        record: T,
+    ) -> Result<T, JournalError> {
+        let database = self.database.clone();
+        blocking(move || {
+            let transaction = database.begin_write().map_err(io)?;
+            {
+                let mut table = transaction.open_table(table).map_err(io)?;
+                if let Some(known) = table.get(&key).map_err(io)? {
+                    return read(known.value());
+                }
+                table.insert(&key, write(&record)?.as_slice()).map_err(io)?;
+            }
+            transaction.commit().map_err(io)?;
+            Ok(record)
+        })
+        .await
+    }
+
+    async fn remove(
+        &self,
+        tables: &'static [TableDefinition<'static, [u8; 32], &'static [u8]>],
+        key: [u8; 32],
+    ) -> Result<(), JournalError> {
+        let database = self.database.clone();
+        blocking(move || {
+            let transaction = database.begin_write().map_err(io)?;
+            for table in tables {
+                transaction.open_table(*table).map_err(io)?.remove(&key).map_err(io)?;
+            }
+            transaction.commit().map_err(io)
+        })
+        .await
+    }
+
+    fn scan<T: DeserializeOwned>(
+        &self,
+        table: TableDefinition<'static, [u8; 32], &'static [u8]>,
+    ) -> Result<Vec<([u8; 32], T)>, JournalError> {
+        let transaction = self.database.begin_read().map_err(io)?;
+        let table = transaction.open_table(table).map_err(io)?;
+        let records = table.iter().map_err(io)?;
+        records
+            .map(|record| {
+                let (key, value) = record.map_err(io)?;
+                Ok((key.value(), read(value.value())?))
+            })
+            .collect()
+    }
+}
+
+fn write(record: &impl Serialize) -> Result<Vec<u8>, JournalError> {
+    serde_json::to_vec(record).map_err(|error| JournalError::Record(error.to_string()))
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JournalError> {
+    serde_json::from_slice(bytes).map_err(|error| JournalError::Record(error.to_string()))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
+) -> Result<T, JournalError> {
+    tokio::task::spawn_blocking(work).await.map_err(io)?
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+    use guildhall_api::{Claim, Envelope, RoundRef};
+    use guildhall_protocol::messages::{CompactSignature, Signed};
+    use guildhall_protocol::{ContentId, Fuel, UnixTime};
+
+    use super::*;
+
+    fn promise(root: u8) -> Promise {
+        Promise {
+            at: RoundRef {
+                id: RoundId(B256::repeat_byte(1)),
+                deal: DealId(B256::repeat_byte(2)),
+                batch: 0,
+                attempt: 0,
+            },
+            wave: 0,
+            claim: Claim { root: B256::repeat_byte(root), fuel: Fuel(u64::MAX) },
+            own_trace_root: B256::ZERO,
+            signature: CompactSignature::default(),
+            bundle: ContentId::of(b"bundle"),
+            traces: ContentId::of(b"traces"),
+            end: UnixTime(1),
+            keep_until: UnixTime(2),
+        }
+    }
+
+    fn contribution(promise: &Promise, list: u8) -> OpenContribution {
+        let message = promise.contribution(B256::repeat_byte(list));
+        let signed = Signed { message, signature: CompactSignature::default() };
+        let envelope = Envelope { round: promise.at, worker: Default::default(), signed };
+        OpenContribution { envelope, own_trace_root: promise.own_trace_root }
+    }
+
+    #[tokio::test]
+    async fn the_first_promise_and_contribution_stand_across_a_crash() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("journal.redb");
+        let journal = Journal::open(&path).expect("new journal");
+        assert!(matches!(Journal::open(&path), Err(JournalError::Open { .. })), "a second worker");
+        assert_eq!(journal.promise(promise(1)).await.expect("written"), promise(1));
+        drop(journal);
+
+        let journal = Journal::open(&path).expect("same journal");
+        assert_eq!(journal.promise(promise(2)).await.expect("read"), promise(1), "never a second one");
+        let first = contribution(&promise(1), 7);
+        assert_eq!(journal.contribution(first).await.expect("written"), first);
+        drop(journal);
+
+        let journal = Journal::open(&path).expect("same journal");
+        let second = contribution(&promise(1), 8);
+        assert_eq!(journal.contribution(second).await.expect("read"), first, "never a second one");
+        let entry = Entry { promise: promise(1), contribution: Some(first) };
+        assert_eq!(journal.entries().expect("readable"), [entry]);
+        journal.forget(promise(1).at.id).await.expect("removed");
+        assert!(journal.entries().expect("readable").is_empty());
+    }
+}

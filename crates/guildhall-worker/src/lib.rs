@@ -1,0 +1,28 @@
+//! A worker: takes a seat, fetches, executes, commits, contributes, sees to the result.
+//!
+//! It makes outgoing connections only. It follows the chain itself and computes its own seats ([`agenda`]); what it signs is
+//! on disk before it is sent ([`journal`]), so that it never signs two different things in one round; one seat is a state
+//! machine without IO ([`seat`]) that [`drive`] puts into effect. `docs/network.md` has the whys.
+
+pub mod agenda;
+pub mod bench;
+pub mod chain;
+pub mod drive;
+pub mod error;
+pub mod executor;
+pub mod journal;
+pub mod limits;
+pub mod link;
+pub mod onchain;
+pub mod progress;
+pub mod run;
+pub mod seat;
+pub mod taker;
+
+pub use chain::{Chain, ChainEvent};
+pub use error::WorkerError;
+pub use executor::{Assignment, ExecuteError, Executed, Executor, SandboxExecutor};
+pub use link::{HttpLink, Link};
+pub use onchain::OnChain;
+pub use progress::{Progress, ProgressSender, ProgressStep};
+pub use run::{Config, Deps, run};

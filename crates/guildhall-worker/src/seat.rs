@@ -1,0 +1,406 @@
+//! One seat from taking it to the certificate: what this worker has said, and what it does next.
+//!
+//! A state machine without IO. Whatever arrives twice, late or out of order leaves it where it is; the driver
+//! ([`crate::drive`]) does one step after the other and tells it what came of it.
+
+use alloy::primitives::{Address, B256};
+use guildhall_api::{Ack, Claim, OpenContribution, Outcome, Round, RoundRef, SignedList};
+use guildhall_protocol::messages::{CompactSignature, Contribution, commitment};
+use guildhall_protocol::{ContentId, UnixTime};
+use serde::{Deserialize, Serialize};
+
+/// How long after the last wave a seat waits for the round's end, in seconds.
+const LINGER_SECS: u64 = 600;
+
+/// What this worker promised in a round. Once durable, nothing else is ever signed for the round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// The round.
+    pub at: RoundRef,
+    /// The wave of the promise.
+    pub wave: u8,
+    /// What it found.
+    pub claim: Claim,
+    /// Root over its own traces.
+    pub own_trace_root: B256,
+    /// Its signature over the commitment.
+    pub signature: CompactSignature,
+    /// The result bundle.
+    pub bundle: ContentId,
+    /// The own traces, one after the other.
+    pub traces: ContentId,
+    /// The first second after the round's last wave.
+    pub end: UnixTime,
+    /// Until when something of the round may be asked for in a dispute.
+    pub keep_until: UnixTime,
+}
+
+impl Promise {
+    /// The commitment.
+    pub fn commitment(&self, worker: Address) -> B256 {
+        commitment(worker, self.at.id, self.claim.root, self.claim.fuel, self.own_trace_root)
+    }
+
+    /// The typed data of its contribution under a list.
+    pub fn contribution(&self, list_hash: B256) -> Contribution {
+        Contribution {
+            roundId: self.at.id.0,
+            wave: self.wave,
+            root: self.claim.root,
+            fuel: self.claim.fuel.0,
+            listHash: list_hash,
+        }
+    }
+}
+
+/// What the driver does next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Ask the coordinator for the seat.
+    Reserve,
+    /// Execute the batch.
+    Execute,
+    /// Send the commitment.
+    Commit(Box<Promise>),
+    /// Say that the bytes are withheld.
+    SayUnavailable,
+    /// Sign the contribution under this list, make it durable, send it.
+    Contribute(Box<Promise>, B256),
+    /// Send a contribution that was signed before.
+    Show(Box<OpenContribution>),
+    /// Wait for an event: a list, or the end.
+    Wait,
+    /// Nothing more to do.
+    Leave(Left),
+}
+
+/// Why a seat was left.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Left {
+    /// All seats are taken.
+    Full,
+    /// The round ended; whether this worker's own claim was certified is the driver's to see.
+    Ended(Outcome),
+    /// The coordinator did not take the seat or the promise: its code.
+    Refused(String),
+    /// This machine could not execute the batch.
+    Failed(String),
+    /// The waves are over without an end.
+    TimedOut,
+}
+
+/// Why a list is not signed for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListFault {
+    /// Another round.
+    #[error("the list is of another round")]
+    OtherRound,
+    /// This worker is not on it, or with another commitment.
+    #[error("the list does not hold this worker's commitment")]
+    NotMine,
+    /// The coordinator signed another list for this wave before.
+    #[error("the coordinator signed two lists for wave {0}: {1} and {2}")]
+    Second(u8, B256, B256),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Stage {
+    Free,
+    Held,
+    Promised { sent: bool },
+    Withheld { sent: bool },
+    Listed { list: B256 },
+    Signed { contribution: Box<OpenContribution>, sent: bool },
+    Left(Left),
+}
+
+/// One seat.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    worker: Address,
+    end: UnixTime,
+    stage: Stage,
+    promise: Option<Promise>,
+    list: Option<(u8, B256)>,
+}
+
+impl Seat {
+    /// A seat that was drawn.
+    pub fn new(worker: Address, round: &Round) -> Self {
+        Self { worker, end: round.end(), stage: Stage::Free, promise: None, list: None }
+    }
+
+    /// A seat as the journal has it after a restart: whatever was promised is sent again.
+    pub fn resumed(worker: Address, promise: Promise, contribution: Option<OpenContribution>) -> Self {
+        let stage = match contribution {
+            Some(contribution) => Stage::Signed { contribution: Box::new(contribution), sent: false },
+            None => Stage::Promised { sent: false },
+        };
+        Self { worker, end: promise.end, stage, promise: Some(promise), list: None }
+    }
+
+    /// Whether it is bound to a result, and waits for the list.
+    pub fn awaits_list(&self) -> bool {
+        matches!(self.stage, Stage::Promised { sent: true })
+    }
+
+    /// What this worker promised, if it did.
+    pub fn promise(&self) -> Option<&Promise> {
+        self.promise.as_ref()
+    }
+
+    /// What to do at `now`.
+    pub fn step(&self, now: UnixTime) -> Step {
+        let timed_out = now > self.end;
+        match (&self.stage, &self.promise) {
+            (Stage::Left(left), _) => Step::Leave(left.clone()),
+            _ if now.0 > self.end.0.saturating_add(LINGER_SECS) => Step::Leave(Left::TimedOut),
+            (Stage::Free | Stage::Held, _) if timed_out => Step::Leave(Left::TimedOut),
+            (Stage::Free, _) => Step::Reserve,
+            (Stage::Held, _) => Step::Execute,
+            (Stage::Promised { sent: false }, Some(promise)) => Step::Commit(Box::new(promise.clone())),
+            (Stage::Withheld { sent: false }, _) => Step::SayUnavailable,
+            (Stage::Listed { list }, Some(promise)) => Step::Contribute(Box::new(promise.clone()), *list),
+            (Stage::Signed { contribution, sent: false }, _) => Step::Show(contribution.clone()),
+            _ => Step::Wait,
+        }
+    }
+
+    /// The coordinator answered a reservation.
+    pub fn reserved(&mut self, ack: Ack) {
+        if self.stage == Stage::Free {
+            self.stage = if ack == Ack::Full { Stage::Left(Left::Full) } else { Stage::Held };
+        }
+    }
+
+    /// The batch was executed, and the promise made durable.
+    pub fn executed(&mut self, promise: Promise) {
+        if self.stage == Stage::Held {
+            self.promise = Some(promise);
+            self.stage = Stage::Promised { sent: false };
+        }
+    }
+
+    /// The bytes of the batch cannot be had.
+    pub fn withheld(&mut self) {
+        if self.stage == Stage::Held {
+            self.stage = Stage::Withheld { sent: false };
+        }
+    }
+
+    /// The coordinator has the commitment, the word of withheld bytes, or the contribution.
+    pub fn sent(&mut self) {
+        if let Stage::Promised { sent } | Stage::Withheld { sent } | Stage::Signed { sent, .. } =
+            &mut self.stage
+        {
+            *sent = true;
+        }
+    }
+
+    /// The coordinator refused for good.
+    pub fn refused(&mut self, code: &str) {
+        if !matches!(self.stage, Stage::Left(_)) {
+            self.stage = Stage::Left(Left::Refused(code.to_owned()));
+        }
+    }
+
+    /// This machine could not execute.
+    pub fn failed(&mut self, reason: String) {
+        self.stage = Stage::Left(Left::Failed(reason));
+    }
+
+    /// A list arrived, its signatures checked. The first good one of this worker's wave counts.
+    ///
+    /// # Errors
+    /// [`ListFault`] for one that this worker must not sign under; [`ListFault::Second`] is a proof against the coordinator.
+    pub fn listed(&mut self, list: &SignedList) -> Result<(), ListFault> {
+        let Some(promise) = &self.promise else { return Err(ListFault::NotMine) };
+        if list.round.id != promise.at.id {
+            return Err(ListFault::OtherRound);
+        }
+        if let Some((wave, hash)) = self.list {
+            if wave == list.wave() && hash != list.hash() {
+                return Err(ListFault::Second(wave, hash, list.hash()));
+            }
+            return Ok(());
+        }
+        let mine =
+            list.entry(self.worker).is_some_and(|entry| entry.commitment == promise.commitment(self.worker));
+        if !mine || list.wave() != promise.wave {
+            return Err(ListFault::NotMine);
+        }
+        self.list = Some((list.wave(), list.hash()));
+        if let Stage::Promised { .. } = self.stage {
+            self.stage = Stage::Listed { list: list.hash() };
+        }
+        Ok(())
+    }
+
+    /// The contribution was signed, and made durable.
+    pub fn signed(&mut self, contribution: OpenContribution) {
+        if let Stage::Listed { .. } = self.stage {
+            self.stage = Stage::Signed { contribution: Box::new(contribution), sent: false };
+        }
+    }
+
+    /// The round is over.
+    pub fn ended(&mut self, outcome: Outcome) {
+        if !matches!(self.stage, Stage::Left(_)) {
+            self.stage = Stage::Left(Left::Ended(outcome));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guildhall_api::{Envelope, SignedEntry};
+    use guildhall_protocol::messages::{RoundList, Signed};
+    use guildhall_protocol::{DealId, Fuel, Odds, RoundId};
+
+    use super::*;
+
+    const NOW: UnixTime = UnixTime(100);
+    const ME: Address = Address::repeat_byte(1);
+
+    fn at() -> RoundRef {
+        RoundRef {
+            id: RoundId(B256::repeat_byte(2)),
+            deal: DealId(B256::repeat_byte(3)),
+            batch: 0,
+            attempt: 0,
+        }
+    }
+
+    fn promise() -> Promise {
+        Promise {
+            at: at(),
+            wave: 0,
+            claim: Claim { root: B256::repeat_byte(4), fuel: Fuel(5) },
+            own_trace_root: B256::repeat_byte(6),
+            signature: CompactSignature::default(),
+            bundle: ContentId::of(b"bundle"),
+            traces: ContentId::of(b"traces"),
+            end: UnixTime(1_000),
+            keep_until: UnixTime(2_000),
+        }
+    }
+
+    fn seat() -> Seat {
+        Seat { worker: ME, end: UnixTime(1_000), stage: Stage::Free, promise: None, list: None }
+    }
+
+    fn promised() -> Seat {
+        let mut seat = seat();
+        seat.reserved(Ack::Accepted);
+        seat.executed(promise());
+        seat
+    }
+
+    fn list(salt: u8, commitment: B256) -> SignedList {
+        let message = RoundList { roundId: at().id.0, wave: 0, listHash: B256::repeat_byte(salt) };
+        let entry = SignedEntry { worker: ME, commitment, signature: CompactSignature::default() };
+        let signed = Signed { message, signature: CompactSignature::default() };
+        SignedList { round: at(), before: B256::ZERO, entries: vec![entry], signed }
+    }
+
+    fn mine(salt: u8) -> SignedList {
+        list(salt, promise().commitment(ME))
+    }
+
+    fn contribution() -> OpenContribution {
+        let message = promise().contribution(B256::repeat_byte(7));
+        let signed = Signed { message, signature: CompactSignature::default() };
+        let envelope = Envelope { round: at(), worker: ME, signed };
+        OpenContribution { envelope, own_trace_root: promise().own_trace_root }
+    }
+
+    fn certified() -> Outcome {
+        let claim = promise().claim;
+        Outcome::Certified { claim, odds: Odds::to_one(64), transaction: B256::ZERO }
+    }
+
+    #[test]
+    fn a_seat_goes_from_reservation_to_certificate() {
+        let mut seat = seat();
+        assert_eq!(seat.step(NOW), Step::Reserve);
+        seat.reserved(Ack::Accepted);
+        assert_eq!(seat.step(NOW), Step::Execute);
+        seat.executed(promise());
+        assert_eq!(seat.step(NOW), Step::Commit(Box::new(promise())));
+        seat.sent();
+        assert_eq!(seat.step(NOW), Step::Wait);
+        assert!(seat.awaits_list());
+        seat.listed(&mine(7)).expect("a good list");
+        assert_eq!(seat.step(NOW), Step::Contribute(Box::new(promise()), B256::repeat_byte(7)));
+        seat.signed(contribution());
+        assert_eq!(seat.step(NOW), Step::Show(Box::new(contribution())));
+        seat.sent();
+        assert_eq!(seat.step(NOW), Step::Wait);
+        seat.ended(certified());
+        assert_eq!(seat.step(NOW), Step::Leave(Left::Ended(certified())));
+    }
+
+    #[test]
+    fn a_list_that_overtakes_the_answer_to_the_commitment_counts() {
+        let mut seat = promised();
+        seat.listed(&mine(7)).expect("a good list");
+        assert_eq!(seat.step(NOW), Step::Contribute(Box::new(promise()), B256::repeat_byte(7)));
+        seat.listed(&mine(7)).expect("the same again");
+        seat.executed(Promise { wave: 2, ..promise() });
+        assert_eq!(seat.promise(), Some(&promise()), "never a second promise");
+    }
+
+    #[test]
+    fn lists_that_are_not_to_be_signed_are_refused_by_name() {
+        let mut seat = self::seat();
+        assert_eq!(seat.listed(&mine(7)), Err(ListFault::NotMine), "before a promise");
+        let mut seat = promised();
+        let other = SignedList { round: RoundRef { id: RoundId::default(), ..at() }, ..mine(7) };
+        assert_eq!(seat.listed(&other), Err(ListFault::OtherRound));
+        assert_eq!(
+            seat.listed(&list(7, B256::repeat_byte(8))),
+            Err(ListFault::NotMine),
+            "another commitment"
+        );
+        seat.listed(&mine(7)).expect("a good list");
+        let second = ListFault::Second(0, B256::repeat_byte(7), B256::repeat_byte(8));
+        assert_eq!(seat.listed(&mine(8)), Err(second), "two lists of one wave");
+        assert_eq!(
+            seat.step(NOW),
+            Step::Contribute(Box::new(promise()), B256::repeat_byte(7)),
+            "the first counts"
+        );
+    }
+
+    #[test]
+    fn after_a_crash_what_was_signed_is_sent_again_and_nothing_else() {
+        let seat = Seat::resumed(ME, promise(), None);
+        assert_eq!(seat.step(NOW), Step::Commit(Box::new(promise())));
+        let mut seat = Seat::resumed(ME, promise(), Some(contribution()));
+        assert_eq!(seat.step(NOW), Step::Show(Box::new(contribution())));
+        seat.listed(&mine(8)).expect("a list");
+        assert_eq!(seat.step(NOW), Step::Show(Box::new(contribution())), "never a second contribution");
+    }
+
+    #[test]
+    fn full_refused_withheld_and_late_seats_are_left() {
+        let mut full = seat();
+        full.reserved(Ack::Full);
+        assert_eq!(full.step(NOW), Step::Leave(Left::Full));
+        let mut refused = seat();
+        refused.refused("coordinator.no_seat");
+        refused.ended(certified());
+        assert_eq!(refused.step(NOW), Step::Leave(Left::Refused("coordinator.no_seat".into())));
+        let mut withheld = seat();
+        withheld.reserved(Ack::Accepted);
+        withheld.withheld();
+        assert_eq!(withheld.step(NOW), Step::SayUnavailable);
+        withheld.sent();
+        assert_eq!(withheld.step(NOW), Step::Wait);
+        assert_eq!(seat().step(UnixTime(1_001)), Step::Leave(Left::TimedOut));
+        let mut waiting = promised();
+        waiting.sent();
+        assert_eq!(waiting.step(UnixTime(1_001)), Step::Wait, "a certificate may still come");
+        assert_eq!(waiting.step(UnixTime(1_001 + LINGER_SECS)), Step::Leave(Left::TimedOut));
+    }
+}

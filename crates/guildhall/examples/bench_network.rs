@@ -1,0 +1,185 @@
+//! Measures the network on one machine: a hello deal from signed order to certificate, a deal of a thousand tasks, and
+//! the memory of an idle worker. Prints one JSON object.
+//!
+//! `cargo run --release -p guildhall --example bench_network`; the apps come from `GUILDHALL_APPS`.
+
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use alloy::primitives::{Bytes, aliases::U96};
+use guildhall::{
+    city::{Asset, City, CityChain, CityConfig, Purchase},
+    error::{Failure, Result},
+    requester::{
+        deal::Work,
+        watch::{Watch, Watched},
+    },
+};
+use guildhall_api::CoordinatorClient;
+use guildhall_protocol::{AssetId, Policy};
+use serde_json::json;
+
+/// Workers of the measured city.
+const WORKERS: usize = 3;
+/// Deals before the measurement: machine code is compiled, stores are warm.
+const WARM_UP: usize = 3;
+/// Deals measured.
+const DEALS: usize = 21;
+/// Tasks of the large deal.
+const TASKS: usize = 1_000;
+/// How long the idle worker may take to connect.
+const CONNECT: Duration = Duration::from_secs(30);
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some(argument) if argument == guildhall_sandbox::CHILD_ARGUMENT => guildhall_sandbox::child_main(),
+        // The idle worker, in a process of its own.
+        Some("worker") => guildhall::cli::main(),
+        _ => match measure() {
+            Ok(figures) => {
+                println!("{figures}");
+                ExitCode::SUCCESS
+            }
+            Err(failure) => {
+                eprintln!("error: {failure}\nhint: {}", failure.hint_text().unwrap_or("see above"));
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+#[tokio::main]
+async fn measure() -> Result<serde_json::Value> {
+    let dir = tempfile::tempdir().map_err(|error| Failure::new("bench.directory", error.to_string()))?;
+    let config = CityConfig {
+        // One more joins the pool and is switched off: its key is the idle worker's.
+        workers: WORKERS + 1,
+        chain: CityChain::Embedded { rpc: Some(([127, 0, 0, 1], 0).into()) },
+        ..CityConfig::new(dir.path().to_owned())
+    };
+    let mut city = City::start(config).await?;
+    city.switch_off(WORKERS).await;
+    let hello = city.sell_app("hello", app("hello")?, U96::ZERO).await?;
+    city.open_pool().await?;
+    for _ in 0..WARM_UP {
+        deal(&city, &hello, 1).await?;
+    }
+    let mut times = Vec::with_capacity(DEALS);
+    for _ in 0..DEALS {
+        times.push(deal(&city, &hello, 1).await?.as_secs_f64() * 1_000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    let batch = deal(&city, &hello, TASKS).await?.as_secs_f64();
+    let idle = idle_worker(&city, dir.path()).await?;
+    city.stop().await;
+    Ok(json!({
+        "deal_ms_p50": times[DEALS / 2],
+        "deal_ms_p95": times[DEALS * 95 / 100],
+        "batch1000_s": batch,
+        "worker_idle_mb": idle,
+    }))
+}
+
+fn app(name: &str) -> Result<Vec<u8>> {
+    let dir = std::env::var_os("GUILDHALL_APPS").map_or_else(|| PathBuf::from("build/apps"), PathBuf::from);
+    let path = dir.join(format!("{name}.wasm"));
+    std::fs::read(&path)
+        .map_err(|error| Failure::file("read", &path, &error).hint("`make assets` builds the apps"))
+}
+
+/// Time from the signed order to the certificate, as a watcher of the chain sees it.
+async fn deal(city: &City, hello: &Asset, tasks: usize) -> Result<Duration> {
+    // All three must agree: at an assumed fifth of faulty stake that is 64:1.
+    let policy =
+        Policy { confidence: 64, replicasMin: 3, replicasMax: 3, disputeWindow: 10, ..Policy::default() };
+    let input = |number: usize| Bytes::from(format!("hello {number}").into_bytes());
+    let purchase = Purchase {
+        app: hello.id,
+        dataset: AssetId::ZERO,
+        work: Work {
+            args: vec!["hello".to_owned()],
+            env: Vec::new(),
+            inputs: (0..tasks).map(input).collect(),
+        },
+        batch_size: u32::try_from(tasks).unwrap_or(u32::MAX),
+        policy,
+        fuel_limit: 10_000_000,
+        memory_limit: 16 << 20,
+        deadline_secs: 600,
+        sponsor: None,
+    };
+    let ready = city.prepare(&purchase).await?;
+    let began = Instant::now();
+    let opened = city.open(&ready).await?;
+    let mut watch = Watch::start(&city.chain, None, opened.deal, 1);
+    while let Some(watched) = watch.next().await {
+        if let Watched::Settled = watched {
+            return Ok(began.elapsed());
+        }
+    }
+    Err(Failure::new("bench.unsettled", format!("deal {} was not settled", opened.deal)))
+}
+
+/// A process that ends with its owner.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Resident memory of a worker that waits for work, its sandbox processes included, in MB.
+async fn idle_worker(city: &City, dir: &Path) -> Result<f64> {
+    let failed = |error: std::io::Error| Failure::new("bench.worker", error.to_string());
+    let me = std::env::current_exe().map_err(failed)?;
+    let started = Command::new(me)
+        .arg("worker")
+        .args(["--dir".into(), dir.join("idle").into_os_string()])
+        .args(["--data".into(), dir.as_os_str().to_owned()])
+        .args(["--key", &format!("worker-{}", WORKERS + 1), "--quiet"])
+        .args(["--chain", &city.rpc_url().unwrap_or_default()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn();
+    let worker = Process(started.map_err(failed)?);
+    let coordinator = CoordinatorClient::new(&city.coordinator_url())?;
+    let wanted = u32::try_from(WORKERS + 1).unwrap_or(u32::MAX);
+    let began = Instant::now();
+    while coordinator.about().await?.connected < wanted {
+        if began.elapsed() > CONNECT {
+            return Err(Failure::new("bench.worker", "the idle worker did not connect in 30 s"));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // What it allocates after connecting is over within a second.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut kilobytes = resident(worker.0.id());
+    for child in children(worker.0.id()) {
+        kilobytes += resident(child);
+    }
+    Ok(f64::from(kilobytes) / 1_000.0)
+}
+
+/// Memory of a process that no other process shares, and its part of what is shared, in kB.
+fn resident(process: u32) -> u32 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+}
+
+fn children(process: u32) -> Vec<u32> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else { return Vec::new() };
+    let lists =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+        .collect()
+}

@@ -1,0 +1,102 @@
+//! Buys in a city, as its requester: for the demonstration, the tests and the measurements.
+
+use alloy::primitives::{Address, Bytes};
+use guildhall_chain::Key;
+use guildhall_protocol::{AssetId, Policy, RequestOrder};
+
+use super::City;
+use crate::{
+    error::Result,
+    orders::Order,
+    requester::{
+        deal::{Ask, Caps, Opened, Work, open, request, sign, store_work},
+        offers::{OfferFiles, Offers, Wanted},
+    },
+};
+
+/// What is bought.
+#[derive(Clone, Debug)]
+pub struct Purchase {
+    /// The app.
+    pub app: AssetId,
+    /// The dataset; zero for none.
+    pub dataset: AssetId,
+    /// Arguments and inputs.
+    pub work: Work,
+    /// Tasks that are certified together.
+    pub batch_size: u32,
+    /// What the certificate must promise.
+    pub policy: Policy,
+    /// Limit of one execution.
+    pub fuel_limit: u64,
+    /// Limit of one execution's memory, in bytes.
+    pub memory_limit: u64,
+    /// Time for it, in seconds of chain time.
+    pub deadline_secs: u64,
+    /// Who pays, if not the requester.
+    pub sponsor: Option<Key>,
+}
+
+/// A signed request with the orders that it takes: nothing is missing but the match.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The request.
+    pub request: RequestOrder,
+    /// The other sides' orders.
+    pub offers: Offers,
+    /// The requester's signature, and a sponsor's.
+    pub signatures: (Bytes, Bytes),
+}
+
+impl City {
+    /// Stores the inputs with the pool, finds the orders, and signs the request.
+    ///
+    /// # Errors
+    /// What the store says; `order.none_found`.
+    pub async fn prepare(&self, purchase: &Purchase) -> Result<Ready> {
+        let key = &self.keys.requester;
+        let inputs = store_work(&purchase.work, &self.store(key).await?).await?;
+        let now = self.chain.head().await?.time.0;
+        let wanted = Wanted {
+            app: purchase.app.0,
+            dataset: purchase.dataset.0,
+            pool: self.pool.0,
+            requester: key.address(),
+            now,
+            files: OfferFiles::default(),
+        };
+        let (chain, market) = (self.chain.deployment().chain_id, self.chain.deployment().market);
+        let offers = Offers::find(&wanted, &self.orders(), chain, market)?;
+        let tasks = u32::try_from(purchase.work.inputs.len()).unwrap_or(u32::MAX);
+        let ask = Ask {
+            requester: key.address(),
+            payer: purchase.sponsor.as_ref().map_or(key.address(), Key::address),
+            beneficiary: key.address(),
+            batch_size: purchase.batch_size,
+            fuel_limit: purchase.fuel_limit,
+            memory_limit: purchase.memory_limit,
+            deadline: now.saturating_add(purchase.deadline_secs),
+            policy: purchase.policy,
+            callback: Address::ZERO,
+            callback_gas: 0,
+            caps: Caps::default(),
+        };
+        let request = request(&self.chain, &ask, &offers, inputs, tasks).await?;
+        let digest = Order::Request(Box::new(request)).digest(chain, market);
+        let countersigned = match &purchase.sponsor {
+            Some(sponsor) => sign(sponsor, digest)?,
+            None => Bytes::new(),
+        };
+        Ok(Ready { request, offers, signatures: (sign(key, digest)?, countersigned) })
+    }
+
+    /// Matches what is ready.
+    ///
+    /// # Errors
+    /// The Market's refusal.
+    pub async fn open(&self, ready: &Ready) -> Result<Opened> {
+        let key = &self.keys.requester;
+        open(&self.chain, self.requester(), key, &ready.offers, &ready.request, ready.signatures.clone())
+            .await
+    }
+}

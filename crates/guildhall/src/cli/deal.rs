@@ -1,0 +1,312 @@
+//! `guildhall deal`: open, match, show and watch deals.
+
+use std::{path::PathBuf, time::Duration};
+
+use alloy::primitives::{B256, Bytes};
+use clap::{Args, Subcommand};
+use guildhall_api::CoordinatorClient;
+use guildhall_chain::ChainClient;
+use guildhall_protocol::{Amount, DealId, Status};
+use serde::Serialize;
+
+use super::{
+    Context,
+    net::{deal_id, sender},
+    request::{OfferArgs, Prepared, RequestArgs, WorkArgs, offers, prepare},
+    view::DealView,
+};
+use crate::{
+    error::{ExitStatus, Failure, Result},
+    orders::{Order, SignedOrder},
+    output::{Report, Style, table},
+    requester::{
+        deal::{lock_of, open, sign},
+        history::{History, history},
+        watch::{Watch, Watched},
+    },
+    values::{seconds, short, show_odds, show_tokens, thousands},
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DealCommand {
+    /// Buy executions: store the inputs, sign the request, match it with standing orders.
+    Create(Box<CreateArgs>),
+    /// Match a signed request from a file.
+    Match(MatchArgs),
+    /// Show a deal: its terms, and each batch.
+    Show {
+        /// The deal's id.
+        #[arg(value_parser = deal_id)]
+        deal: DealId,
+    },
+    /// Follow a deal until every batch is certified or refunded.
+    Watch {
+        /// The deal's id.
+        #[arg(value_parser = deal_id)]
+        deal: DealId,
+        #[command(flatten)]
+        waiting: WaitArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    #[command(flatten)]
+    request: RequestArgs,
+    #[command(flatten)]
+    work: WorkArgs,
+    /// Wait until every batch is certified.
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    waiting: WaitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MatchArgs {
+    /// The signed request.
+    request: PathBuf,
+    #[command(flatten)]
+    offers: OfferArgs,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// How long to wait.
+    #[arg(long, value_parser = seconds, default_value = "1h", value_name = "TIME")]
+    timeout: u64,
+}
+
+pub(crate) async fn run(command: DealCommand, context: &Context) -> Result<ExitStatus> {
+    match command {
+        DealCommand::Create(args) => create(&args, context).await,
+        DealCommand::Match(args) => match_file(&args, context).await,
+        DealCommand::Show { deal } => {
+            let chain = context.chain().await?;
+            let shown = show(&chain, &history(&chain, deal).await?).await?;
+            context.out.result(&shown)?;
+            Ok(ExitStatus::Done)
+        }
+        DealCommand::Watch { deal, waiting } => {
+            let chain = context.chain().await?;
+            watch(&chain, deal, waiting, context).await
+        }
+    }
+}
+
+async fn create(args: &CreateArgs, context: &Context) -> Result<ExitStatus> {
+    // What is wrong with the files is told before anything else is asked for.
+    args.work.work()?;
+    let (chain, key) = (context.chain().await?, context.key().await?);
+    let Prepared { request, offers } = prepare(&args.request, &args.work, &chain, &key, context).await?;
+    let signature = sign(
+        &key,
+        Order::Request(Box::new(request)).digest(chain.deployment().chain_id, chain.deployment().market),
+    )?;
+    let locked = lock_of(&request, &offers)?;
+    let opened =
+        open(&chain, &sender(&chain, &key), &key, &offers, &request, (signature, Bytes::new())).await?;
+    let made = Made {
+        deal: opened.deal,
+        tasks: opened.terms.taskCount,
+        batches: opened.terms.batches(),
+        locked,
+        transaction: opened.outcome.hash,
+        gas: opened.outcome.gas_used,
+    };
+    if !args.wait {
+        context.out.result(&made)?;
+        return Ok(ExitStatus::Done);
+    }
+    context.out.say(made.text(context.out.prose()));
+    watch(&chain, opened.deal, args.waiting, context).await
+}
+
+async fn match_file(args: &MatchArgs, context: &Context) -> Result<ExitStatus> {
+    let signed = SignedOrder::read(&args.request)?;
+    let (chain, key) = (context.chain().await?, context.key().await?);
+    signed.check(chain.deployment().chain_id, chain.deployment().market, false)?;
+    let Order::Request(request) = &signed.order else {
+        return Err(Failure::new("order.other_side", format!("`{}` is no request", args.request.display()))
+            .hint("`guildhall order sign request` writes one"));
+    };
+    let wanted = RequestArgs::of_order(request, args.offers.clone());
+    let offers = offers(&wanted, &chain, request.requester, context).await?;
+    let signatures = (signed.signature.clone(), signed.payer_signature.clone().unwrap_or_default());
+    let opened = open(&chain, &sender(&chain, &key), &key, &offers, request, signatures).await?;
+    context.out.result(&Made {
+        deal: opened.deal,
+        tasks: opened.terms.taskCount,
+        batches: opened.terms.batches(),
+        locked: lock_of(request, &offers)?,
+        transaction: opened.outcome.hash,
+        gas: opened.outcome.gas_used,
+    })?;
+    Ok(ExitStatus::Done)
+}
+
+async fn watch(
+    chain: &ChainClient,
+    deal: DealId,
+    waiting: WaitArgs,
+    context: &Context,
+) -> Result<ExitStatus> {
+    let before = history(chain, deal).await?;
+    let batches = before.terms.batches();
+    let mut view = DealView::new(context.out, batches, Default::default());
+    // Progress is a courtesy of the coordinator; the chain alone says when a batch is done.
+    let coordinator = match context.coordinator_url(chain, before.terms.pool, None).await {
+        Ok(url) => CoordinatorClient::new(&url).ok(),
+        Err(_) => None,
+    };
+    let mut watch = Watch::start(chain, coordinator, deal, batches);
+    let finished = tokio::time::timeout(Duration::from_secs(waiting.timeout), async {
+        while let Some(watched) = watch.next().await {
+            match watched {
+                Watched::Progress(event) => view.note(&event),
+                Watched::Settled => return,
+            }
+        }
+    })
+    .await;
+    view.finish();
+    let shown = show(chain, &history(chain, deal).await?).await?;
+    let all = shown.batches.iter().all(|batch| batch.certified());
+    context.out.result(&shown)?;
+    match finished {
+        Err(_) => Err(Failure::negative(
+            "deal.timeout",
+            format!("not every batch was certified in {} s", waiting.timeout),
+        )
+        .hint("`guildhall deal watch DEAL` goes on waiting; after its deadline a batch can expire")),
+        Ok(()) if all => Ok(ExitStatus::Done),
+        Ok(()) => Ok(ExitStatus::Negative),
+    }
+}
+
+/// A deal as it stands.
+pub(crate) async fn show(chain: &ChainClient, history: &History) -> Result<Shown> {
+    let terms = &history.terms;
+    let mut batches = Vec::new();
+    for batch in 0..terms.batches() {
+        let at = history.certificate(batch);
+        let status = match at {
+            Some(at) => chain.status_of(&at.certified.certificate).await.ok(),
+            None => chain.batch_slot(terms.deal(), batch).await?.status(),
+        };
+        let slashes = history.slashes.iter().filter(|slash| slash.batch == batch).count();
+        batches.push(BatchShown {
+            batch,
+            tasks: terms.tasks_of(batch).map_err(|error| Failure::new(error.code(), error.to_string()))?,
+            status: status.unwrap_or(Status::Open),
+            root: at.map(|at| at.certified.certificate.root),
+            fuel: at.map(|at| at.certified.certificate.fuel),
+            odds_micro: at.map(|at| at.certified.certificate.odds.to_string()),
+            seats: at.map(|at| at.certified.certificate.seats),
+            final_at: at.map(|at| at.certified.certificate.finalAt),
+            slashed_members: slashes,
+        });
+    }
+    Ok(Shown {
+        deal: terms.deal(),
+        requester: terms.requester.to_string(),
+        app: terms.app.to_string(),
+        dataset: terms.dataset.to_string(),
+        pool: terms.pool,
+        tasks: terms.taskCount,
+        deadline: terms.deadline,
+        batches,
+    })
+}
+
+#[derive(Serialize)]
+struct Made {
+    deal: DealId,
+    tasks: u32,
+    batches: u32,
+    locked: Amount,
+    transaction: B256,
+    gas: u64,
+}
+
+impl Report for Made {
+    fn text(&self, style: Style) -> String {
+        format!(
+            "{} {}\n{} tasks in {} batches, {} tokens locked at most, {} gas\n{}",
+            style.strong("deal"),
+            self.deal,
+            self.tasks,
+            self.batches,
+            show_tokens(self.locked.0),
+            thousands(self.gas),
+            style.faint(format!("next: guildhall deal watch {}", self.deal))
+        )
+    }
+}
+
+/// One batch of a deal.
+#[derive(Serialize)]
+pub(crate) struct BatchShown {
+    batch: u32,
+    tasks: u32,
+    status: Status,
+    root: Option<B256>,
+    fuel: Option<u64>,
+    odds_micro: Option<String>,
+    seats: Option<u8>,
+    final_at: Option<u64>,
+    slashed_members: usize,
+}
+
+impl BatchShown {
+    fn certified(&self) -> bool {
+        matches!(self.status, Status::Provisional | Status::Final)
+    }
+}
+
+/// A deal.
+#[derive(Serialize)]
+pub(crate) struct Shown {
+    deal: DealId,
+    requester: String,
+    app: String,
+    dataset: String,
+    pool: u32,
+    tasks: u32,
+    deadline: u64,
+    batches: Vec<BatchShown>,
+}
+
+impl Report for Shown {
+    fn text(&self, style: Style) -> String {
+        let head = format!(
+            "{} {}\napp {}, dataset {}, pool {}, {} tasks of {}",
+            style.strong("deal"),
+            self.deal,
+            self.app,
+            self.dataset,
+            self.pool,
+            self.tasks,
+            self.requester
+        );
+        let rows = self.batches.iter().map(|batch| {
+            let odds = batch.odds_micro.as_ref().and_then(|odds| odds.parse().ok()).map(show_odds);
+            vec![
+                batch.batch.to_string(),
+                batch.tasks.to_string(),
+                format!("{:?}", batch.status).to_lowercase(),
+                odds.unwrap_or_default(),
+                batch.seats.map(|seats| seats.to_string()).unwrap_or_default(),
+                batch.fuel.map(thousands_of).unwrap_or_default(),
+                batch.root.map(short).unwrap_or_default(),
+            ]
+        });
+        let names =
+            ["batch", "tasks", "status", "odds", "operators", "fuel", "root"].map(str::to_owned).to_vec();
+        format!("{head}\n{}", table(std::iter::once(names).chain(rows).collect()))
+    }
+}
+
+fn thousands_of(number: u64) -> String {
+    thousands(number)
+}

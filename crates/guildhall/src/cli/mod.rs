@@ -1,0 +1,221 @@
+//! The tree of commands: one file a group, each thin over a library crate.
+//!
+//! Every command takes `--json`; exit status 0 is done, 1 a negative answer, 2 could not.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use url::Url;
+
+use crate::{
+    error::{ExitStatus, Failure, Result},
+    keys::KeyStore,
+    output::Out,
+    profile::{Given, Profile},
+};
+
+mod app;
+mod app_project;
+mod assets;
+mod completions;
+mod deal;
+mod doctor;
+mod key;
+mod net;
+mod order;
+mod pool;
+mod quote;
+mod request;
+mod result;
+mod roles;
+mod stake;
+mod up;
+pub(crate) mod view;
+
+/// Certified computing: buy executions of WebAssembly apps on machines that don't trust each other, and get results
+/// that anybody can check.
+#[derive(Debug, Parser)]
+#[command(name = "guildhall", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Start here: `guildhall demo`, then `guildhall up`.\n\
+    Exit status: 0 done, 1 a negative answer, 2 could not.")]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+struct Global {
+    /// Print the result as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// JSON-RPC endpoint of the chain.
+    #[arg(long, global = true, value_name = "URL", env = "GUILDHALL_CHAIN", hide_env_values = true)]
+    chain: Option<Url>,
+    /// File with the addresses of the contracts.
+    #[arg(long, global = true, value_name = "FILE", env = "GUILDHALL_DEPLOYMENT", hide_env_values = true)]
+    deployment: Option<PathBuf>,
+    /// Directory of keys, orders, caches and the embedded chain.
+    #[arg(long, global = true, value_name = "DIR", env = "GUILDHALL_DATA", hide_env_values = true)]
+    data: Option<PathBuf>,
+    /// Key that signs: a name, or a keystore file.
+    #[arg(long, global = true, value_name = "NAME|FILE", env = "GUILDHALL_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// File whose first line is the key's password.
+    #[arg(long, global = true, value_name = "FILE", env = "GUILDHALL_PASSWORD_FILE", hide_env_values = true)]
+    password_file: Option<PathBuf>,
+    /// Open file descriptor to read the key's password from.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FD",
+        env = "GUILDHALL_PASSWORD_FD",
+        hide_env_values = true,
+        hide = true
+    )]
+    password_fd: Option<u32>,
+    /// Say nothing but the result and errors.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more: `-v` what the roles do, `-vv` every step.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// See it all at once: a small city certifies the classification of photographs.
+    Demo(up::DemoArgs),
+    /// Run a small city, durable, until you stop it.
+    Up(up::UpArgs),
+    /// Keys in keystore files.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Apps: new, build, run, register.
+    #[command(subcommand)]
+    App(app::AppCommand),
+    /// Datasets and models.
+    #[command(subcommand)]
+    Dataset(assets::DatasetCommand),
+    /// Pools of workers: create, join, show.
+    #[command(subcommand)]
+    Pool(pool::PoolCommand),
+    /// Run a worker.
+    Worker(roles::WorkerArgs),
+    /// Run the coordinator of a pool.
+    Coordinator(roles::CoordinatorArgs),
+    /// Orders: sign, list, cancel.
+    #[command(subcommand)]
+    Order(order::OrderCommand),
+    /// What a policy costs on a pool now, and what it promises.
+    Quote(Box<quote::QuoteArgs>),
+    /// Deals: create, match, show, watch.
+    #[command(subcommand)]
+    Deal(deal::DealCommand),
+    /// Results: get, verify, replay.
+    #[command(subcommand)]
+    Result(result::ResultCommand),
+    /// Bring a result to the deal's callback.
+    Deliver(result::WhichResult),
+    /// Refund a batch that was not certified in time.
+    Expire(result::BatchArgs),
+    /// Pay out what was slashed, once a certificate is final.
+    Release(result::BatchArgs),
+    /// Bonds, balances and fees.
+    #[command(subcommand)]
+    Stake(stake::StakeCommand),
+    /// Check node, contracts, keys, coordinator, sandbox, disk and clock.
+    Doctor(doctor::DoctorArgs),
+    /// Print a completion script for a shell.
+    Completions(completions::CompletionsArgs),
+}
+
+/// What every command works with.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// Where to speak.
+    pub(crate) out: Out,
+    /// Which chain, deployment and key.
+    pub(crate) profile: Profile,
+}
+
+impl Context {
+    /// The keys of this profile.
+    pub(crate) fn keys(&self) -> KeyStore {
+        KeyStore::of_data(&self.profile.data)
+    }
+}
+
+/// The tree of commands, for completions and help.
+pub(crate) fn tree() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let out = Out::new(cli.global.json, cli.global.quiet);
+    let filter = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn,guildhall_worker=error,guildhall_chain=error",
+        (false, 1) => "info",
+        (false, _) => "debug",
+    };
+    // Logs that can't be set up are no reason not to work.
+    let _ = guildhall_service::telemetry::init(guildhall_service::telemetry::LogFormat::Text, filter);
+    let status = match start(cli, out) {
+        Ok(status) => status,
+        Err(failure) => {
+            out.failure(&failure);
+            failure.exit()
+        }
+    };
+    ExitCode::from(status.number())
+}
+
+/// Help and version go to standard output; what was not understood goes to standard error with status 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    let status = if error.use_stderr() { ExitStatus::CouldNot } else { ExitStatus::Done };
+    // A closed pipe is the reader's choice.
+    let _ = error.print();
+    ExitCode::from(status.number())
+}
+
+fn start(cli: Cli, out: Out) -> Result<ExitStatus> {
+    let Global { chain, deployment, data, key, password_file, password_fd, .. } = cli.global;
+    let profile = Profile::resolve(Given { chain, deployment, data, key, password_file, password_fd })?;
+    let context = Context { out, profile };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new("cli.runtime", format!("could not start the threads: {error}")))?;
+    runtime.block_on(run(cli.command, &context))
+}
+
+async fn run(command: Command, context: &Context) -> Result<ExitStatus> {
+    match command {
+        Command::Demo(args) => up::demo(args, context).await,
+        Command::Up(args) => up::up(args, context).await,
+        Command::Key(command) => key::run(command, context),
+        Command::App(command) => app::run(command, context).await,
+        Command::Dataset(command) => assets::run_dataset(command, context).await,
+        Command::Pool(command) => pool::run(command, context).await,
+        Command::Worker(args) => roles::worker(args, context).await,
+        Command::Coordinator(args) => roles::coordinator(args, context).await,
+        Command::Order(command) => order::run(command, context).await,
+        Command::Quote(args) => quote::run(*args, context).await,
+        Command::Deal(command) => deal::run(command, context).await,
+        Command::Result(command) => result::run(command, context).await,
+        Command::Deliver(which) => result::deliver(&which, context).await,
+        Command::Expire(args) => result::settle(&args, result::Settling::Expire, context).await,
+        Command::Release(args) => result::settle(&args, result::Settling::Release, context).await,
+        Command::Stake(command) => stake::run(command, context).await,
+        Command::Doctor(args) => doctor::run(args, context).await,
+        Command::Completions(args) => completions::run(&args),
+    }
+}

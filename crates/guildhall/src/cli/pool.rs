@@ -1,0 +1,322 @@
+//! `guildhall pool`: pools of workers, from their owners' and operators' side.
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use clap::Subcommand;
+use guildhall_chain::{ChainClient, Key, TxOutcome, bindings::Workforce, words::Activity};
+use guildhall_protocol::{
+    Amount, PoolId,
+    messages::{WorkerKey, workforce_domain},
+};
+use guildhall_sandbox::runtime_id;
+use serde::Serialize;
+use url::Url;
+
+use super::{
+    Context,
+    net::{send, sender},
+};
+use crate::{
+    error::{ExitStatus, Failure, Result},
+    output::{Report, Style, table},
+    requester::pools::{Members, members},
+    values::{show_tokens, tokens},
+};
+
+/// The most pools that are listed.
+const POOLS_MAX: u32 = 1_000;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PoolCommand {
+    /// Create a pool, with a deposit that answers for its coordinator.
+    Create {
+        /// Its name.
+        name: String,
+        /// Key that signs lists; it serves one pool for life.
+        #[arg(long, value_name = "NAME|FILE|ADDRESS")]
+        coordinator: String,
+        /// The pool's share of the work fee, in percent.
+        #[arg(long, default_value_t = 10)]
+        share: u16,
+        /// Deposit, in tokens, from the owner's balance; the minimum if left out.
+        #[arg(long, value_parser = tokens, value_name = "TOKENS")]
+        deposit: Option<U256>,
+        /// Take invited operators only.
+        #[arg(long)]
+        invitation: bool,
+    },
+    /// Join a pool with a worker, bonded from the operator's balance.
+    Join {
+        /// Number of the pool.
+        pool: u32,
+        /// Key of the worker.
+        #[arg(long, value_name = "NAME|FILE")]
+        worker: String,
+        /// Bond, in tokens; the minimum if left out.
+        #[arg(long, value_parser = tokens, value_name = "TOKENS")]
+        bond: Option<U256>,
+    },
+    /// Show a pool: owner, coordinator, workers, bonds.
+    Show {
+        /// Number of the pool.
+        pool: u32,
+    },
+    /// List the pools.
+    List,
+    /// Say on chain where the coordinator is reached.
+    Endpoint {
+        /// Number of the pool.
+        pool: u32,
+        /// Its address.
+        url: Url,
+    },
+    /// Let an operator in.
+    Invite {
+        /// Number of the pool.
+        pool: u32,
+        /// The operator.
+        operator: Address,
+        /// Keep it out from now on.
+        #[arg(long)]
+        not: bool,
+    },
+    /// Move the pool's share to the owner's balance.
+    Collect {
+        /// Number of the pool.
+        pool: u32,
+    },
+}
+
+pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitStatus> {
+    let chain = context.chain().await?;
+    match command {
+        PoolCommand::Create { name, coordinator, share, deposit, invitation } => {
+            let coordinator = address_of(&coordinator, context)?;
+            let deposit = match deposit {
+                Some(deposit) => deposit,
+                None => chain.minimum_deposit().await?.0,
+            };
+            let call = Workforce::createPoolCall {
+                coordinator,
+                shareBps: share.saturating_mul(100),
+                invitation,
+                deposit,
+                name,
+            };
+            act(&chain, context, &call).await?;
+            let number = chain.workforce().poolOfCoordinator(coordinator).call().await;
+            let number = number.map_err(|error| Failure::new("chain.node", error.to_string()))?;
+            context.out.result(&show(&chain, number).await?)?;
+        }
+        PoolCommand::Join { pool, worker, bond } => {
+            let worker = context.named_key(worker).await?;
+            let outcome = join(&chain, context, pool, &worker, bond).await?;
+            context.out.result(&Joined { worker: worker.address(), pool, transaction: outcome.hash })?;
+        }
+        PoolCommand::Show { pool } => context.out.result(&show(&chain, pool).await?)?,
+        PoolCommand::List => context.out.result(&list(&chain).await?)?,
+        PoolCommand::Endpoint { pool, url } => {
+            act(&chain, context, &Workforce::setEndpointCall { pool, url: url.to_string() }).await?;
+            context.out.result(&show(&chain, pool).await?)?;
+        }
+        PoolCommand::Invite { pool, operator, not } => {
+            act(&chain, context, &Workforce::inviteCall { pool, operator, allowed: !not }).await?;
+            context.out.result(&show(&chain, pool).await?)?;
+        }
+        PoolCommand::Collect { pool } => {
+            act(&chain, context, &Workforce::collectPoolFeesCall { pool }).await?;
+            context.out.result(&show(&chain, pool).await?)?;
+        }
+    }
+    Ok(ExitStatus::Done)
+}
+
+async fn act(
+    chain: &ChainClient,
+    context: &Context,
+    call: &impl alloy::sol_types::SolCall,
+) -> Result<TxOutcome> {
+    let key = context.key().await?;
+    send(&sender(chain, &key), chain.deployment().workforce, call).await
+}
+
+/// An address: written out, or a key's of this data directory.
+pub(crate) fn address_of(text: &str, context: &Context) -> Result<Address> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let file = context.keys().find(text)?;
+    let listed = context.keys().list()?.into_iter().find(|entry| entry.file == file);
+    listed.and_then(|entry| entry.address).ok_or_else(|| {
+        Failure::new("keys.no_address", format!("`{}` does not state its address", file.display()))
+            .hint("give the address itself")
+    })
+}
+
+async fn join(
+    chain: &ChainClient,
+    context: &Context,
+    pool: u32,
+    worker: &Key,
+    bond: Option<U256>,
+) -> Result<TxOutcome> {
+    let operator = context.key().await?;
+    let runtime = chain.registry().runtimeNumber(runtime_id()).call().await;
+    let runtime = runtime.map_err(|error| Failure::new("chain.node", error.to_string()))?;
+    if runtime == 0 {
+        return Err(Failure::new(
+            "pool.runtime",
+            "the runtime of this program is not registered on this chain",
+        )
+        .hint("the protocol's owner registers runtimes; check that your release is theirs"));
+    }
+    let bond = match bond {
+        Some(bond) => bond,
+        None => chain.minimum_bond().await?.0,
+    };
+    let domain = workforce_domain(chain.deployment().chain_id, chain.deployment().workforce);
+    let proof = worker.sign_message(&WorkerKey { operator: operator.address(), pool }, &domain)?;
+    let call = Workforce::joinCall {
+        worker: worker.address(),
+        pool,
+        runtime,
+        bond,
+        workerSignature: Bytes::copy_from_slice(&proof.to_bytes()),
+    };
+    send(&sender(chain, &operator), chain.deployment().workforce, &call).await
+}
+
+async fn show(chain: &ChainClient, number: u32) -> Result<Shown> {
+    let pool = PoolId(number);
+    let found = chain.pool(pool).await?.ok_or_else(|| {
+        Failure::negative("pool.missing", format!("there is no pool {number}"))
+            .hint("`guildhall pool list` shows those that there are")
+    })?;
+    let details = chain.pool_details(pool).await?;
+    Ok(Shown {
+        pool: number,
+        owner: found.owner,
+        coordinator: details.coordinator,
+        endpoint: chain.endpoint_of(pool).await?,
+        deposit: details.deposit,
+        bond: Amount(found.bond.to_amount().0),
+        share_percent: found.share.0 / 100,
+        invitation: found.invitation,
+        closing: found.closing,
+        fees: chain.pool_fees(pool).await?,
+        members: members(chain, pool).await?,
+    })
+}
+
+async fn list(chain: &ChainClient) -> Result<Listed> {
+    let pools = chain.workforce().pools().call().await;
+    let count = pools.map_err(|error| Failure::new("chain.node", error.to_string()))?;
+    let mut pools = Vec::new();
+    for number in 1..=count.min(POOLS_MAX) {
+        pools.push(show(chain, number).await?);
+    }
+    Ok(Listed { pools })
+}
+
+#[derive(Serialize)]
+struct Joined {
+    worker: Address,
+    pool: u32,
+    transaction: B256,
+}
+
+impl Report for Joined {
+    fn text(&self, style: Style) -> String {
+        format!(
+            "worker {} is in pool {}\n{}",
+            style.strong(self.worker),
+            self.pool,
+            style.faint("start it with `guildhall worker --key WORKER`")
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct Shown {
+    pool: u32,
+    owner: Address,
+    coordinator: Address,
+    endpoint: String,
+    deposit: Amount,
+    bond: Amount,
+    share_percent: u16,
+    invitation: bool,
+    closing: bool,
+    fees: Amount,
+    members: Members,
+}
+
+impl Report for Shown {
+    fn text(&self, style: Style) -> String {
+        let mut lines = vec![
+            format!("{} {}", style.strong("pool       "), self.pool),
+            format!("{} {}", style.strong("owner      "), self.owner),
+            format!("{} {} {}", style.strong("coordinator"), self.coordinator, self.endpoint),
+            format!("{} {} tokens deposited", style.strong("answers    "), show_tokens(self.deposit.0)),
+            format!(
+                "{} {} % of the work fee, {} tokens to collect",
+                style.strong("share      "),
+                self.share_percent,
+                show_tokens(self.fees.0)
+            ),
+            format!(
+                "{} {} active of {} operators, {} tokens bonded",
+                style.strong("workers    "),
+                self.members.active,
+                self.members.operators,
+                show_tokens(self.bond.0)
+            ),
+        ];
+        if self.invitation {
+            lines.push("by invitation".to_owned());
+        }
+        if self.closing {
+            lines.push(style.doubt("closing: takes no deals"));
+        }
+        let rows = self.members.workers.iter().map(|worker| {
+            let state = match worker.activity {
+                Activity::Since(_) => "active",
+                Activity::Expelled => "expelled",
+                Activity::Leaving => "leaving",
+                Activity::Dormant => "dormant",
+            };
+            vec![
+                worker.worker.to_string(),
+                worker.operator.to_string(),
+                show_tokens(worker.bond.to_amount().0),
+                worker.reputation.to_string(),
+                state.to_owned(),
+            ]
+        });
+        let head = ["worker", "operator", "bond", "reputation", "state"].map(str::to_owned).to_vec();
+        lines.push(table(std::iter::once(head).chain(rows).collect()));
+        lines.join("\n")
+    }
+}
+
+#[derive(Serialize)]
+struct Listed {
+    pools: Vec<Shown>,
+}
+
+impl Report for Listed {
+    fn text(&self, _: Style) -> String {
+        let rows = self.pools.iter().map(|pool| {
+            vec![
+                pool.pool.to_string(),
+                pool.members.active.to_string(),
+                pool.members.operators.to_string(),
+                show_tokens(pool.bond.0),
+                format!("{} %", pool.share_percent),
+                pool.endpoint.clone(),
+            ]
+        });
+        let head =
+            ["pool", "workers", "operators", "bonded", "share", "coordinator"].map(str::to_owned).to_vec();
+        table(std::iter::once(head).chain(rows).collect())
+    }
+}

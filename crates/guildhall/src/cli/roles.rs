@@ -1,0 +1,171 @@
+//! `guildhall worker` and `guildhall coordinator`: the roles, each alone.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use clap::Args;
+use guildhall_blobs::FsStore;
+use guildhall_protocol::PoolId;
+use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
+use guildhall_service::{
+    CancellationToken,
+    files::{DataDir, create_private_dir},
+};
+use guildhall_worker::{ProgressSender, ProgressStep, SandboxExecutor};
+use tokio::net::TcpListener;
+use url::Url;
+
+use super::{Context, net::sender};
+use crate::{
+    error::{ExitStatus, Failure, Result},
+    requester::store::reader,
+    values::{show_odds, show_tokens},
+};
+
+/// Room for a coordinator's store.
+const STORE_QUOTA_BYTES: u64 = 64 << 30;
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// The pool's coordinator; as the pool says on chain if left out.
+    #[arg(long, value_name = "URL")]
+    coordinator: Option<Url>,
+    /// Tasks executed at once; one a processor if left out.
+    #[arg(long, value_name = "N")]
+    lanes: Option<usize>,
+    /// Rounds worked on at once.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    rounds: usize,
+    /// Directory of the worker's journal and cache; `worker` in the data directory if left out.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CoordinatorArgs {
+    /// Number of the pool.
+    #[arg(long, value_name = "NUMBER")]
+    pool: u32,
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8650", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Directory of its store; `coordinator` in the data directory if left out.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// A token that SIGINT and SIGTERM cancel.
+pub(crate) fn stop_on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        asked.cancel();
+    });
+    stop
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        }
+        // Without handlers the system's own end the process.
+        _ => std::future::pending().await,
+    }
+}
+
+pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitStatus> {
+    let (chain, key) = (context.chain().await?, context.key().await?);
+    let dir = DataDir::open(args.dir.unwrap_or_else(|| context.profile.data.join("worker")))?;
+    let state = chain.worker(key.address()).await?.ok_or_else(|| {
+        Failure::new(
+            "worker.unknown",
+            format!("key {} is no worker: nobody has joined it to a pool", key.address()),
+        )
+        .hint("let an operator join it: `guildhall pool join POOL --worker KEY`")
+    })?;
+    let url = context.coordinator_url(&chain, state.pool.0, args.coordinator.as_ref()).await?;
+    let lanes = args.lanes.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let cache = dir.join("machine-code");
+    create_private_dir(&cache)?;
+    let sandbox = SandboxConfig { cache_dir: Some(cache), children: lanes, ..SandboxConfig::default() };
+    let sandbox = Sandbox::new(sandbox).map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let blobs = reader(&dir.join("blobs"), &url).await?;
+    let onchain = Arc::new(guildhall_worker::OnChain::new(chain.clone(), sender(&chain, &key)));
+    let executor = SandboxExecutor::new(Arc::new(sandbox), blobs.clone(), onchain.clone(), lanes);
+    let progress = ProgressSender::default();
+    tell(context, &progress);
+    context.out.say(format!("worker {} of pool {}, coordinator {url}", key.address(), state.pool));
+    let config = guildhall_worker::Config {
+        data_dir: dir.path().to_owned(),
+        coordinator_url: Some(url),
+        rounds_at_once: args.rounds,
+    };
+    let deps = guildhall_worker::Deps {
+        chain: onchain,
+        blobs,
+        executor: Arc::new(executor),
+        key: key.signer().clone(),
+        progress,
+        link: None,
+    };
+    guildhall_worker::run(config, deps, stop_on_signal()).await?;
+    Ok(ExitStatus::Done)
+}
+
+/// Says on standard error what happens to the worker.
+fn tell(context: &Context, progress: &ProgressSender) {
+    let (out, mut events) = (context.out, progress.subscribe());
+    tokio::spawn(async move {
+        loop {
+            let event = match events.recv().await {
+                Ok(event) => event,
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => continue,
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+            };
+            let what = match event.step {
+                ProgressStep::SeatDrawn { tasks, .. } => format!("a seat by the lot, {tasks} tasks"),
+                ProgressStep::Committed => "committed".to_owned(),
+                ProgressStep::Certified { agreed: true, odds, .. } => {
+                    format!("certified at {}", show_odds(odds.0))
+                }
+                ProgressStep::Certified { agreed: false, .. } => "another claim was certified".to_owned(),
+                ProgressStep::Earned { amount } => format!("earned {} tokens", show_tokens(amount.0)),
+                ProgressStep::Slashed { units } => {
+                    format!("slashed: {} tokens into escrow", show_tokens(units.to_amount().0))
+                }
+                ProgressStep::Left { reason } => format!("left: {reason}"),
+                _ => continue,
+            };
+            out.say(format!(
+                "round {}, batch {}: {what}",
+                crate::values::short(event.round.id),
+                event.round.batch
+            ));
+        }
+    });
+}
+
+pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Result<ExitStatus> {
+    let (chain, key) = (context.chain().await?, context.key().await?);
+    let dir = DataDir::open(args.dir.unwrap_or_else(|| context.profile.data.join("coordinator")))?;
+    let blobs = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+        Failure::new("coordinator.listen", format!("could not listen at {}: {error}", args.listen))
+            .hint("choose another address with `--listen`, or stop who uses it")
+    })?;
+    let address =
+        listener.local_addr().map_err(|error| Failure::new("coordinator.listen", error.to_string()))?;
+    let deps = guildhall_coordinator::Deps {
+        chain: Arc::new(guildhall_coordinator::OnChain::new(chain.clone(), sender(&chain, &key))),
+        blobs: Arc::new(blobs),
+        key: key.signer().clone(),
+        listener,
+        extra_routes: axum::Router::new(),
+    };
+    let config = guildhall_coordinator::Config { pool: PoolId(args.pool), data_dir: dir.path().to_owned() };
+    context.out.say(format!("coordinator of pool {} at http://{address}", args.pool));
+    guildhall_coordinator::run(config, deps, stop_on_signal()).await?;
+    Ok(ExitStatus::Done)
+}

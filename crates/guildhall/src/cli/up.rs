@@ -1,0 +1,197 @@
+//! `guildhall up` and `guildhall demo`: a city in one process.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use alloy::primitives::aliases::U96;
+use clap::Args;
+use guildhall_protocol::{Parameters, Secs};
+use guildhall_service::files::{MODE_PUBLIC, atomic_write};
+use serde::Serialize;
+
+use super::{Context, net::CHAIN_URL_FILE, roles::stop_on_signal};
+use crate::{
+    city::{Asset, City, CityChain, CityConfig},
+    demo::{Stage, play},
+    error::{ExitStatus, Failure, Result},
+    output::{Report, Style},
+};
+
+/// Where built apps are, unless somebody says otherwise.
+const APPS_DIR: &str = "build/apps";
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Workers, each of an operator of its own.
+    #[arg(long, default_value_t = 9, value_name = "N")]
+    workers: usize,
+    /// Where the embedded chain serves JSON-RPC.
+    #[arg(long, default_value = "127.0.0.1:8545", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Where the coordinator listens.
+    #[arg(long, default_value = "127.0.0.1:8650", value_name = "ADDRESS")]
+    coordinator_listen: SocketAddr,
+    #[command(flatten)]
+    places: Places,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    #[command(flatten)]
+    places: Places,
+}
+
+/// Where apps and assets lie.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Places {
+    /// Directory of built apps.
+    #[arg(long, value_name = "DIR", env = "GUILDHALL_APPS", hide_env_values = true, default_value = APPS_DIR)]
+    apps: PathBuf,
+    /// Directory of the model and the photographs.
+    #[arg(long, value_name = "DIR", env = "GUILDHALL_ASSETS", hide_env_values = true)]
+    assets: Option<PathBuf>,
+}
+
+impl Places {
+    fn assets(&self) -> PathBuf {
+        self.assets.clone().unwrap_or_else(|| cache_dir().join("guildhall/assets"))
+    }
+}
+
+fn cache_dir() -> PathBuf {
+    let named = std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    named.or_else(|| Some(std::env::home_dir()?.join(".cache"))).unwrap_or_else(|| PathBuf::from("."))
+}
+
+pub(crate) async fn demo(args: DemoArgs, context: &Context) -> Result<ExitStatus> {
+    let stage = Stage {
+        data: context.profile.data.join("demo"),
+        apps: args.places.apps.clone(),
+        assets: args.places.assets(),
+    };
+    let summary = play(&stage, context.out).await?;
+    context.out.result(&summary)?;
+    Ok(if summary.holds() { ExitStatus::Done } else { ExitStatus::Negative })
+}
+
+pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
+    let stop = stop_on_signal();
+    let chain = match context.profile.chain() {
+        Some(url) => CityChain::Node { url: url.clone(), funder: context.key().await? },
+        None => CityChain::Embedded { rpc: Some(args.listen) },
+    };
+    let config = CityConfig {
+        chain,
+        workers: args.workers,
+        coordinator: args.coordinator_listen,
+        parameters: Parameters { patience_base_secs: Secs(10), ..Parameters::default() },
+        ..CityConfig::new(context.profile.data.clone())
+    };
+    context.out.say("founding the city, or waking it up");
+    let city = City::start(config).await?;
+    let assets = stock(&city, &args.places).await?;
+    if let Some(url) = city.rpc_url() {
+        atomic_write(&context.profile.data.join(CHAIN_URL_FILE), url.as_bytes(), MODE_PUBLIC)?;
+    }
+    context.out.result(&Running::of(&city, assets))?;
+    context.out.say("running; stop with Ctrl-C");
+    stop.cancelled().await;
+    context.out.say("stopping");
+    city.stop().await;
+    Ok(ExitStatus::Done)
+}
+
+/// Registers what lies in the directories; what is missing is left out.
+async fn stock(city: &City, places: &Places) -> Result<Vec<(&'static str, Asset)>> {
+    let price = |thousandths: u64| U96::from(thousandths) * U96::from(1_000_000_000_000_000_u64);
+    let mut assets = Vec::new();
+    for (name, cost) in [("hello", 1), ("image-class", 10), ("wordcount", 1)] {
+        let Some(wasm) = read_if_there(&places.apps.join(format!("{name}.wasm")))? else { continue };
+        assets.push(("app", city.sell_app(name, wasm, price(cost)).await?));
+    }
+    if let Some(model) = read_if_there(&places.assets().join("open-nsfw.onnx"))? {
+        assets.push(("dataset", city.sell_dataset("open-nsfw", model, price(20)).await?));
+    }
+    city.open_pool().await?;
+    Ok(assets)
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::file("read", path, &error)),
+    }
+}
+
+#[derive(Serialize)]
+struct Running {
+    chain_id: u64,
+    rpc: Option<String>,
+    coordinator: String,
+    pool: u32,
+    workers: usize,
+    requester: String,
+    deployment: PathBuf,
+    data: PathBuf,
+    assets: Vec<Sold>,
+}
+
+#[derive(Serialize)]
+struct Sold {
+    kind: &'static str,
+    #[serde(flatten)]
+    asset: Asset,
+}
+
+impl Running {
+    fn of(city: &City, assets: Vec<(&'static str, Asset)>) -> Self {
+        let data = city.config().data.clone();
+        Self {
+            chain_id: city.chain.deployment().chain_id,
+            rpc: city.rpc_url(),
+            coordinator: city.coordinator_url(),
+            pool: city.pool.0,
+            workers: city.workers().len(),
+            requester: city.keys.requester.address().to_string(),
+            deployment: data.join("deployment.json"),
+            data,
+            assets: assets.into_iter().map(|(kind, asset)| Sold { kind, asset }).collect(),
+        }
+    }
+}
+
+impl Report for Running {
+    fn text(&self, style: Style) -> String {
+        let rpc = self.rpc.as_deref().unwrap_or("not served");
+        let mut lines = vec![
+            format!("{} {} at {rpc}", style.strong("chain      "), self.chain_id),
+            format!(
+                "{} {} at {}, {} workers",
+                style.strong("pool       "),
+                self.pool,
+                self.coordinator,
+                self.workers
+            ),
+            format!("{} {}", style.strong("requester  "), self.requester),
+            format!("{} {}", style.strong("kept in    "), self.data.display()),
+        ];
+        for sold in &self.assets {
+            lines.push(format!("{:<11} {} {}", sold.kind, sold.asset.id, sold.asset.name));
+        }
+        let data = self.data.display();
+        lines.push(style.faint("next, in another terminal:"));
+        if let Some(hello) = self.assets.iter().find(|sold| sold.asset.name == "hello") {
+            lines.push("  echo hello > input.txt".to_owned());
+            lines.push(format!(
+                "  guildhall deal create --data {data} --key requester --app {} --pool {} --fuel 100M input.txt --wait",
+                hello.asset.id, self.pool
+            ));
+        }
+        lines.push(format!("  guildhall pool show {} --data {data}", self.pool));
+        lines.push(format!("  guildhall doctor --data {data}"));
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,209 @@
+//! Signed orders in files: what an owner hands out, and the folder in which a data directory keeps them.
+//!
+//! Knows nothing of matching: the Market checks every order again.
+
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use alloy::primitives::{Address, B256, Bytes};
+use guildhall_protocol::orders::{
+    AppOrder, DatasetOrder, Order as _, PoolOrder, RequestOrder, market_domain,
+};
+use guildhall_service::files::{MODE_PUBLIC, atomic_write, create_private_dir};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Failure, Result};
+
+/// The largest order file that is read.
+const ORDER_MAX_BYTES: u64 = 64 * 1024;
+/// The most orders that a folder is searched for.
+const ORDERS_MAX: usize = 4_096;
+
+/// One of the four kinds of orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "order", rename_all = "snake_case")]
+pub enum Order {
+    /// Of an app's owner.
+    App(AppOrder),
+    /// Of a dataset's owner.
+    Dataset(DatasetOrder),
+    /// Of a pool's owner.
+    Pool(PoolOrder),
+    /// Of a requester.
+    Request(Box<RequestOrder>),
+}
+
+/// An order with its signature, and the chain and Market that it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedOrder {
+    /// Chain id.
+    pub chain: u64,
+    /// The Market contract.
+    pub market: Address,
+    /// The order.
+    #[serde(flatten)]
+    pub order: Order,
+    /// Who signed.
+    pub signer: Address,
+    /// The signature: 64 bytes (EIP-2098), or 65.
+    pub signature: Bytes,
+    /// A sponsor's signature over the same request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer_signature: Option<Bytes>,
+}
+
+impl Order {
+    /// What the owner signs.
+    pub fn digest(&self, chain: u64, market: Address) -> B256 {
+        let domain = market_domain(chain, market);
+        match self {
+            Self::App(order) => order.digest(&domain),
+            Self::Dataset(order) => order.digest(&domain),
+            Self::Pool(order) => order.digest(&domain),
+            Self::Request(order) => order.digest(&domain),
+        }
+    }
+
+    /// Its kind in words.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::App(_) => "app",
+            Self::Dataset(_) => "dataset",
+            Self::Pool(_) => "pool",
+            Self::Request(_) => "request",
+        }
+    }
+
+    /// What it is about, and its last second.
+    pub fn subject_and_expiry(&self) -> (String, u64) {
+        match self {
+            Self::App(order) => (order.app.to_string(), order.expiry),
+            Self::Dataset(order) => (order.dataset.to_string(), order.expiry),
+            Self::Pool(order) => (order.pool.to_string(), order.expiry),
+            Self::Request(order) => (order.app.to_string(), order.expiry),
+        }
+    }
+}
+
+impl SignedOrder {
+    /// Its digest: names the order on chain.
+    pub fn digest(&self) -> B256 {
+        self.order.digest(self.chain, self.market)
+    }
+
+    /// Reads an order file.
+    ///
+    /// # Errors
+    /// `file.*`, `order.malformed`.
+    pub fn read(path: &Path) -> Result<Self> {
+        let failed = |error| Failure::file("read the order", path, &error);
+        let mut text = String::new();
+        fs::File::open(path)
+            .map_err(failed)?
+            .take(ORDER_MAX_BYTES)
+            .read_to_string(&mut text)
+            .map_err(failed)?;
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::new("order.malformed", format!("`{}` holds no signed order: {error}", path.display()))
+                .hint("`guildhall order sign` writes one")
+        })
+    }
+
+    /// Refuses an order that is for another chain or Market, or signed by somebody else than it says.
+    ///
+    /// Contract accounts sign otherwise: where `by_key` is false only chain and Market are checked.
+    ///
+    /// # Errors
+    /// `order.other_chain`, `order.wrong_signature`.
+    pub fn check(&self, chain: u64, market: Address, by_key: bool) -> Result<()> {
+        if (self.chain, self.market) != (chain, market) {
+            return Err(Failure::new(
+                "order.other_chain",
+                format!(
+                    "this {} order is for chain {} and Market {}, not for chain {chain} and Market {market}",
+                    self.order.kind(),
+                    self.chain,
+                    self.market
+                ),
+            )
+            .hint("name the chain with `--chain`, or get an order for this one"));
+        }
+        let recovered = recover(&self.signature, self.digest());
+        if by_key && recovered != Some(self.signer) {
+            return Err(Failure::new(
+                "order.wrong_signature",
+                format!("the signature of this {} order is not {}'s", self.order.kind(), self.signer),
+            )
+            .hint("the order was changed after signing: get it again from its owner"));
+        }
+        Ok(())
+    }
+}
+
+/// Who signed a digest, by a signature of 64 or 65 bytes.
+fn recover(signature: &[u8], digest: B256) -> Option<Address> {
+    use alloy::primitives::Signature;
+    let signature = match signature.len() {
+        64 => Signature::from_erc2098(signature),
+        _ => Signature::from_raw(signature).ok()?,
+    };
+    signature.recover_address_from_prehash(&digest).ok()
+}
+
+/// The folder `orders` of a data directory.
+#[derive(Clone, Debug)]
+pub struct OrderFolder {
+    dir: PathBuf,
+}
+
+impl OrderFolder {
+    /// The orders of a data directory.
+    pub fn of_data(data: &Path) -> Self {
+        Self { dir: data.join("orders") }
+    }
+
+    /// Keeps an order under a name that tells it from all others.
+    ///
+    /// # Errors
+    /// `files.*`.
+    pub fn keep(&self, order: &SignedOrder) -> Result<PathBuf> {
+        create_private_dir(&self.dir)?;
+        let (subject, _) = order.order.subject_and_expiry();
+        let name = format!("{}-{subject}-{}.json", order.order.kind(), &order.digest().to_string()[2..10]);
+        let file = self.dir.join(name);
+        write(&file, order)?;
+        Ok(file)
+    }
+
+    /// Every order that can be read, with its file, by name; what is no order is passed over.
+    ///
+    /// # Errors
+    /// `file.*` when the folder can't be read. A folder that is not there holds none.
+    pub fn list(&self) -> Result<Vec<(PathBuf, SignedOrder)>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Failure::file("read the folder", &self.dir, &error)),
+        };
+        let mut files: Vec<_> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).take(ORDERS_MAX).collect();
+        files.sort();
+        Ok(files
+            .into_iter()
+            .filter_map(|file| SignedOrder::read(&file).ok().map(|order| (file, order)))
+            .collect())
+    }
+}
+
+/// Writes an order file.
+///
+/// # Errors
+/// `files.*`.
+pub fn write(file: &Path, order: &SignedOrder) -> Result<()> {
+    let text = serde_json::to_string_pretty(order)
+        .map_err(|error| Failure::new("order.malformed", format!("the order has no JSON form: {error}")))?;
+    Ok(atomic_write(file, (text + "\n").as_bytes(), MODE_PUBLIC)?)
+}

@@ -1,0 +1,83 @@
+//! Fetches a certified result: the batch's bundle, the task's receipt with its proof, the output.
+//!
+//! Whoever serves the bytes is not believed: [`super::verify`] checks them.
+
+use alloy::primitives::B256;
+use guildhall_api::{Bundle, BundleError, CoordinatorClient, Output};
+use guildhall_blobs::BlobStore;
+use guildhall_protocol::{Batch, ReceiptProof};
+use guildhall_service::Coded as _;
+
+use super::history::History;
+use crate::error::{Failure, Result};
+
+/// The largest output that is fetched: what the sandbox lets an app write.
+const OUTPUT_MAX_BYTES: u64 = guildhall_sandbox::limits::OUTPUT_MAX_BYTES;
+
+/// A result as it was served.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The receipt, with the proof that it stands in its batch.
+    pub receipt: ReceiptProof,
+    /// The output.
+    pub output: Vec<u8>,
+    /// The root of the batch that was served.
+    pub root: B256,
+}
+
+/// The bundle of a task's batch, as bytes.
+///
+/// # Errors
+/// `result.none` when the coordinator has none (yet); `api.*`.
+pub async fn bundle(client: &CoordinatorClient, history: &History, task: u32) -> Result<Vec<u8>> {
+    let terms = &history.terms;
+    let (batch, _) = terms.locate(task).map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let Some(at) = history.certificate(batch) else {
+        return Err(Failure::negative(
+            "result.not_certified",
+            format!("batch {batch} has no certificate yet"),
+        )
+        .hint("`guildhall deal watch DEAL` waits for it"));
+    };
+    let attempt = at.certified.certificate.attempt;
+    let rounds = client.rounds_of(terms.deal()).await?;
+    let served = rounds
+        .iter()
+        .find(|state| (state.round.batch, state.round.attempt) == (batch, attempt) && state.result.is_some());
+    let round = served.ok_or_else(|| {
+        Failure::negative(
+            "result.none",
+            format!("the coordinator at {} has no result of batch {batch}", client.base()),
+        )
+        .hint("try again in a moment, or read a bundle that you have with `--bundle FILE`")
+    })?;
+    Ok(client.result(round.round.id).await?)
+}
+
+/// Takes one task's result out of a bundle; long outputs come from `blobs`.
+///
+/// # Errors
+/// `bundle.*` for bytes that are no bundle, or false; `blobs.*`.
+pub async fn take(bytes: &[u8], history: &History, task: u32, blobs: &dyn BlobStore) -> Result<Fetched> {
+    let (_, index) =
+        history.terms.locate(task).map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let bundle = Bundle::decode(bytes).map_err(|error| bundle_failure(&error))?;
+    let position = usize::try_from(index).unwrap_or(usize::MAX);
+    let output = match bundle.outputs.get(position) {
+        Some(Output::Blob { content_id, .. }) => blobs.get(*content_id, OUTPUT_MAX_BYTES).await?.to_vec(),
+        _ => bundle.inline_output(position).unwrap_or_default().to_vec(),
+    };
+    let batch = Batch::new(bundle.receipts).map_err(|error| {
+        Failure::negative("bundle.malformed", format!("the bundle's receipts make no batch: {error}"))
+    })?;
+    let receipt = batch.prove(index).map_err(|error| {
+        Failure::negative("bundle.malformed", format!("the bundle has no task {index}: {error}"))
+            .hint("it is the bundle of another batch")
+    })?;
+    Ok(Fetched { receipt, output, root: batch.root() })
+}
+
+/// A bundle that is none, or false, is a negative answer: whoever served it lied.
+fn bundle_failure(error: &BundleError) -> Failure {
+    Failure::negative(error.code(), error.to_string()).hint("fetch it elsewhere: nothing of it was used")
+}

@@ -1,0 +1,152 @@
+//! What anybody may do about a deal later: expire a batch, release escrow, deliver a result. All of it brings back what
+//! the deal's events said.
+
+use alloy::{
+    primitives::{Address, B256, U256, keccak256},
+    sol_types::SolCall,
+};
+use guildhall_chain::{
+    Call, ChainClient, EventKind, Sender, TxOutcome,
+    bindings::{
+        Certifier::{self, CertifierEvents},
+        Recourse::{self, RecourseEvents},
+    },
+};
+use guildhall_protocol::Certificate;
+
+use super::{deal::bring, history::History, results::Fetched};
+use crate::error::{Failure, Result};
+
+/// A certificate with its members and rivals, as the batch's slot has them now.
+pub struct Standing {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Its members' words.
+    pub members: Vec<U256>,
+    /// Claims of members that did not agree: root and fuel.
+    pub rivals: Vec<(B256, u64)>,
+}
+
+/// The certificate of a batch as it stands after everything that was shown late.
+pub fn standing(history: &History, batch: u32) -> Option<Standing> {
+    let mut standing = None;
+    for event in &history.events {
+        match &event.kind {
+            EventKind::Certifier(CertifierEvents::Certified(event)) if event.batch == batch => {
+                standing = bring(&event.certificate).ok().map(|certificate| Standing {
+                    certificate,
+                    members: event.members.clone(),
+                    rivals: event.rivals.iter().map(|claim| (claim.root, claim.fuel)).collect(),
+                });
+            }
+            EventKind::Recourse(RecourseEvents::Shown(event)) if event.batch == batch => {
+                if let Some(standing) = &mut standing {
+                    standing.members.clone_from(&event.members);
+                    standing.rivals = event.rivals.iter().map(|claim| (claim.root, claim.fuel)).collect();
+                    standing.certificate.members = members_hash(&event.members, &standing.rivals);
+                }
+            }
+            _ => {}
+        }
+    }
+    standing
+}
+
+/// `keccak256(member words ‖ root and fuel of each rival)`.
+fn members_hash(members: &[U256], rivals: &[(B256, u64)]) -> B256 {
+    let words = members.iter().map(U256::to_be_bytes::<32>);
+    let claims = rivals.iter().flat_map(|(root, fuel)| [root.0, U256::from(*fuel).to_be_bytes()]);
+    keccak256(words.chain(claims).collect::<Vec<_>>().concat())
+}
+
+/// Ends a batch that was not certified in time: the payer is refunded.
+///
+/// # Errors
+/// The Certifier's refusal, such as `certifier.too_early` with the time from which it may.
+pub async fn expire(
+    chain: &ChainClient,
+    sender: &Sender,
+    history: &History,
+    batch: u32,
+) -> Result<TxOutcome> {
+    let mut round = B256::ZERO;
+    let mut log = Vec::new();
+    for event in &history.events {
+        match &event.kind {
+            EventKind::Certifier(CertifierEvents::Committed(event)) if event.batch == batch => {
+                round = event.roundId;
+                log.push(event.item.clone());
+            }
+            EventKind::Certifier(CertifierEvents::Revealed(event)) if event.batch == batch => {
+                log.push(event.item.clone())
+            }
+            _ => {}
+        }
+    }
+    let call = Certifier::expireCall {
+        terms: bring(&history.terms)?,
+        batch: U256::from(batch),
+        roundId: round,
+        log,
+    };
+    send(chain.deployment().certifier, sender, &call).await
+}
+
+/// Pays the escrow of a certificate out, once its window is over.
+///
+/// # Errors
+/// `result.not_certified`, the Certifier's refusal.
+pub async fn release(
+    chain: &ChainClient,
+    sender: &Sender,
+    history: &History,
+    batch: u32,
+) -> Result<TxOutcome> {
+    let standing = standing(history, batch).ok_or_else(|| not_certified(batch))?;
+    let call = Recourse::releaseCall {
+        terms: bring(&history.terms)?,
+        certificate: bring(&standing.certificate)?,
+        members: standing.members,
+        rivals: standing.rivals.into_iter().map(|(root, fuel)| Recourse::Claim { root, fuel }).collect(),
+    };
+    send(chain.deployment().recourse, sender, &call).await
+}
+
+/// Brings a result to the deal's callback.
+///
+/// # Errors
+/// `result.not_certified`, the Certifier's refusal.
+pub async fn deliver(
+    chain: &ChainClient,
+    sender: &Sender,
+    history: &History,
+    batch: u32,
+    fetched: &Fetched,
+) -> Result<TxOutcome> {
+    let standing = standing(history, batch).ok_or_else(|| not_certified(batch))?;
+    let receipt = &fetched.receipt.receipt;
+    let call = Certifier::deliverCall {
+        terms: bring(&history.terms)?,
+        certificate: bring(&standing.certificate)?,
+        receipt: Certifier::Receipt {
+            index: receipt.index,
+            exit: receipt.exit.code(),
+            fuel: receipt.fuel,
+            cumulativeFuel: fetched.receipt.cumulative_fuel.0,
+            outputDigest: receipt.output_digest,
+            traceDigest: receipt.trace_digest,
+        },
+        proof: fetched.receipt.proof.clone(),
+        output: fetched.output.clone().into(),
+    };
+    send(chain.deployment().certifier, sender, &call).await
+}
+
+fn not_certified(batch: u32) -> Failure {
+    Failure::negative("result.not_certified", format!("batch {batch} has no certificate"))
+        .hint("`guildhall deal show DEAL` says where it stands")
+}
+
+async fn send(to: Address, sender: &Sender, call: &impl SolCall) -> Result<TxOutcome> {
+    Ok(sender.send(Call { to: Some(to), data: call.abi_encode().into(), value_wei: U256::ZERO }).await?)
+}

@@ -1,0 +1,232 @@
+//! The whole way, from a signed request to a checked result, on the embedded chain and on anvil.
+
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
+
+mod support;
+
+use alloy::primitives::{Address, U256, aliases::U96};
+use guildhall::{
+    city::Asset,
+    demo::Liar,
+    requester::{replay::replay, settle, verify::Claimed},
+};
+use guildhall_chain::{Call, Key, bindings::Vault};
+use guildhall_protocol::Exit;
+use guildhall_testkit::checks;
+use std::sync::Arc;
+use support::city::{On, Shopping, Town, app, instead_of, quick_policy};
+
+/// Runs each scenario on both chains.
+macro_rules! on_both_chains {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        mod on_the_embedded_chain {
+            $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "unfinished: rounds of the city are drawn anew instead of certified"]
+            async fn $name() { super::$name(super::On::Embedded).await; })*
+        }
+        mod on_anvil {
+            $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "unfinished: rounds of the city are drawn anew instead of certified"]
+            async fn $name() { super::$name(super::On::Anvil).await; })*
+        }
+    };
+}
+
+on_both_chains! {
+    a_result_is_certified_verified_and_replayed;
+    many_tasks_of_a_c_program_in_one_batch;
+    a_dissenter_is_slashed_into_escrow_and_the_escrow_is_paid_out;
+    a_sponsor_pays_with_its_own_signature_only;
+    a_batch_that_nobody_certifies_expires_and_is_refunded;
+    a_stopped_city_goes_on_where_it_was;
+}
+
+async fn certified(town: &Town, app: &Asset, shopping: Shopping) -> guildhall::requester::history::History {
+    let opened = town.buy(app, shopping).await.expect("the deal opens");
+    let told = town.settled(&opened).await;
+    for batch in 0..opened.terms.batches() {
+        assert!(told.certificate(batch).is_some(), "batch {batch} is certified: {:?}", told.refunded);
+    }
+    told
+}
+
+async fn a_result_is_certified_verified_and_replayed(on: On) {
+    let town = Town::found(on, 3, None).await;
+    let told = certified(&town, &town.hello, Shopping::of(&["hello, city", "hello, world"])).await;
+    for (task, said) in [(0, "hello, city"), (1, "hello, world")] {
+        let fetched = town.fetch(&told, task).await;
+        assert_eq!(String::from_utf8_lossy(&fetched.output), said);
+        let verification = town.verify(&told, task, &fetched).await;
+        assert!(verification.holds(), "{verification:#?}");
+        assert!(verification.checks.iter().all(|check| check.holds == Some(true)), "{verification:#?}");
+    }
+    tampering_is_named(&town, &told).await;
+    let fetched = town.fetch(&told, 1).await;
+    let (dir, url) = (town.dir().join("cache/replay"), town.city.coordinator_url());
+    let blobs = guildhall::requester::store::reader(&dir, &url).await.expect("a store");
+    let sandbox =
+        guildhall_sandbox::Sandbox::new(guildhall_sandbox::Config { children: 0, ..Default::default() });
+    let sandbox = Arc::new(sandbox.expect("a sandbox"));
+    let certified = fetched.receipt.receipt;
+    let replayed =
+        replay(&town.city.chain, &*blobs, sandbox, &told.terms, 1, certified).await.expect("it runs");
+    assert!(replayed.same(), "{replayed:?}");
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+/// Every lie about a result fails at the step that shows it.
+async fn tampering_is_named(town: &Town, told: &guildhall::requester::history::History) {
+    let honest = town.fetch(told, 0).await;
+    let failed = async |told: &guildhall::requester::history::History, claimed: &Claimed<'_>| {
+        let verification = guildhall::requester::verify::verify(&town.city.chain, told, claimed).await;
+        let verification = verification.expect("the chain answers");
+        assert!(!verification.holds());
+        verification.failed().expect("a failed step").step
+    };
+    let claimed = Claimed { task: 0, receipt: &honest.receipt, output: &honest.output };
+    assert_eq!(failed(told, &Claimed { output: b"something else", ..claimed.clone() }).await, "output");
+    let mut receipt = honest.receipt.clone();
+    receipt.receipt.exit = Exit::Trap;
+    assert_eq!(failed(told, &Claimed { receipt: &receipt, ..claimed.clone() }).await, "receipt");
+    let mut other = told.clone();
+    other.certificates[0].certified.certificate.odds += 1;
+    for event in &mut other.events {
+        if let guildhall_chain::EventKind::Certifier(
+            guildhall_chain::bindings::Certifier::CertifierEvents::Certified(event),
+        ) = &mut event.kind
+        {
+            event.certificate.odds += 1;
+        }
+    }
+    assert_eq!(failed(&other, &claimed).await, "certificate");
+    let mut other = told.clone();
+    other.terms.requester = Address::repeat_byte(1);
+    assert_eq!(failed(&other, &claimed).await, "terms");
+}
+
+async fn many_tasks_of_a_c_program_in_one_batch(on: On) {
+    let town = Town::found(on, 3, None).await;
+    let wordcount = town.city.sell_app("wordcount", app("wordcount"), U96::ZERO).await.expect("sold");
+    let texts: Vec<String> = (1..=40).map(|words| vec!["word"; words].join(" ")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let told = certified(&town, &wordcount, Shopping { batch_size: 40, ..Shopping::of(&texts) }).await;
+    for task in [0, 17, 39] {
+        let fetched = town.fetch(&told, task).await;
+        let words = (task + 1).to_string();
+        let output = String::from_utf8_lossy(&fetched.output).into_owned();
+        assert!(
+            output.split(|c: char| !c.is_ascii_digit()).any(|number| number == words),
+            "{words} in {output}"
+        );
+        assert!(town.verify(&told, task, &fetched).await.holds());
+    }
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+async fn a_dissenter_is_slashed_into_escrow_and_the_escrow_is_paid_out(on: On) {
+    // All six have a seat: five honest ones against one liar make 1,024 / 5, well above 99.
+    let town = Town::found(on, 6, Some(instead_of(2, |honest| Arc::new(Liar(honest))))).await;
+    let policy =
+        guildhall_protocol::Policy { confidence: 99, replicasMin: 5, replicasMax: 6, ..quick_policy() };
+    let told = certified(&town, &town.hello, Shopping { policy, ..Shopping::of(&["the truth"]) }).await;
+    let liar = town.city.keys.workers[2].address();
+    let slashed: Vec<_> = told.slashes.iter().map(|slash| (slash.worker, slash.units > 0)).collect();
+    assert_eq!(slashed, [(liar, true)]);
+    let bond = town.city.chain.worker(liar).await.expect("the chain answers").expect("a worker").bond;
+    assert_eq!(bond.0, 1_000_000 - told.slashes[0].units);
+    let fetched = town.fetch(&told, 0).await;
+    assert_eq!(fetched.output, b"the truth");
+    assert!(town.verify(&told, 0, &fetched).await.holds());
+    checks::conserved(&town.city.chain).await;
+    let sender = town.city.requester();
+    let early = settle::release(&town.city.chain, sender, &told, 0).await.expect_err("the window is open");
+    assert_eq!(early.code(), "contract.too_early", "{early}");
+    let certificate = told.certificate(0).expect("certified").certified.certificate;
+    town.time_passes(certificate.finalAt).await;
+    let before = town.city.chain.burnt().await.expect("the chain answers").0;
+    settle::release(&town.city.chain, sender, &told, 0).await.expect("the window is over");
+    let burnt = town.city.chain.burnt().await.expect("the chain answers").0 - before;
+    let fifth = guildhall_protocol::BondUnits(told.slashes[0].units).to_amount().0.div_ceil(U256::from(5));
+    assert_eq!(burnt, fifth);
+    let told = town.history(told.terms.deal()).await;
+    assert_eq!(told.released, [0]);
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+async fn a_sponsor_pays_with_its_own_signature_only(on: On) {
+    let town = Town::found(on, 3, None).await;
+    let sponsor = town.city.keys.owner.clone();
+    let before = town.city.chain.balance(sponsor.address()).await.expect("the chain answers").0;
+    let shopping = Shopping { payer: Some(sponsor.clone()), ..Shopping::of(&["sponsored"]) };
+    let told = certified(&town, &town.hello, shopping).await;
+    let after = town.city.chain.balance(sponsor.address()).await.expect("the chain answers").0;
+    assert!(after < before, "{after} < {before}");
+    assert_eq!(told.terms.payer, sponsor.address());
+    // Somebody else's signature in the sponsor's place charges nobody.
+    let stranger = Key::random();
+    let mut forged = Shopping { payer: Some(stranger), ..Shopping::of(&["forged"]) };
+    let refused = town.buy(&town.hello, forged.clone()).await.expect_err("a stranger without balance");
+    assert!(refused.code().starts_with("vault.") || refused.code().starts_with("market."), "{refused}");
+    forged.payer = None;
+    town.buy(&town.hello, forged).await.expect("the requester pays for itself");
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+async fn a_batch_that_nobody_certifies_expires_and_is_refunded(on: On) {
+    let mut town = Town::found(on, 3, None).await;
+    for worker in 0..3 {
+        town.city.switch_off(worker).await;
+    }
+    let requester = town.city.keys.requester.address();
+    let before = town.city.chain.balance(requester).await.expect("the chain answers").0;
+    let shopping = Shopping { deadline_secs: 15, ..Shopping::of(&["nobody is there"]) };
+    let opened = town.buy(&town.hello, shopping).await.expect("the deal opens");
+    let told = town.history(opened.deal).await;
+    let locked = town.city.chain.balance(requester).await.expect("the chain answers").0;
+    assert!(locked < before);
+    let early =
+        settle::expire(&town.city.chain, town.city.requester(), &told, 0).await.expect_err("there is time");
+    assert_eq!(early.code(), "contract.too_early", "{early}");
+    town.time_passes(opened.terms.deadline + 1).await;
+    settle::expire(&town.city.chain, town.city.requester(), &told, 0).await.expect("the time is over");
+    assert_eq!(town.city.chain.balance(requester).await.expect("the chain answers").0, before);
+    assert_eq!(town.history(opened.deal).await.refunded, [0]);
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+async fn a_stopped_city_goes_on_where_it_was(on: On) {
+    let mut town = Town::found(on, 3, None).await;
+    let (hello, pool) = (town.hello.clone(), town.city.pool);
+    for worker in 0..3 {
+        town.city.switch_off(worker).await;
+    }
+    let opened = town.buy(&hello, Shopping::of(&["before the night"])).await.expect("the deal opens");
+    let town = town.restart().await;
+    assert_eq!((&town.hello, town.city.pool), (&hello, pool));
+    let told = town.settled(&opened).await;
+    assert!(told.certificate(0).is_some(), "certified after the restart");
+    let fetched = town.fetch(&told, 0).await;
+    assert_eq!(fetched.output, b"before the night");
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+/// A transaction that the vault refuses leaves every balance as it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "unfinished: rounds of the city are drawn anew instead of certified"]
+async fn an_overdraft_is_refused_with_its_values() {
+    let town = Town::found(On::Embedded, 1, None).await;
+    let call = Vault::withdrawCall { amount: U256::MAX >> 1, to: town.city.keys.requester.address() };
+    let call = alloy::sol_types::SolCall::abi_encode(&call);
+    let to = Some(town.city.chain.deployment().vault);
+    let refused = town.city.requester().send(Call { to, data: call.into(), value_wei: U256::ZERO }).await;
+    let refused = guildhall::error::Failure::from(refused.expect_err("too much"));
+    assert_eq!(refused.code(), "vault.balance_too_low", "{refused}");
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}

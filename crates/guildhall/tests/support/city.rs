@@ -1,0 +1,208 @@
+//! A city for a test: on the embedded chain or on anvil, with deals bought as a requester would.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use alloy::primitives::{Bytes, aliases::U96};
+use guildhall::{
+    city::{Asset, City, CityChain, CityConfig, Purchase, Wrap},
+    requester::{
+        deal::{Opened, Work},
+        history::{History, history},
+        results::{Fetched, bundle, take},
+        store::reader,
+        verify::{Claimed, Verification, verify},
+        watch::{Watch, Watched},
+    },
+};
+use guildhall_api::CoordinatorClient;
+use guildhall_protocol::{AssetId, DealId, Fuel, Parameters, Policy, Secs};
+use guildhall_testkit::Anvil;
+
+/// A test that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Which chain a suite runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    Embedded,
+    Anvil,
+}
+
+/// A city in a directory of its own.
+pub(crate) struct Town {
+    pub(crate) city: City,
+    pub(crate) hello: Asset,
+    dir: tempfile::TempDir,
+    _anvil: Option<Anvil>,
+}
+
+/// What a test asks for; what it does not say is the same for all.
+#[derive(Clone)]
+pub(crate) struct Shopping {
+    pub(crate) inputs: Vec<Bytes>,
+    pub(crate) batch_size: u32,
+    pub(crate) policy: Policy,
+    pub(crate) deadline_secs: u64,
+    pub(crate) payer: Option<guildhall_chain::Key>,
+}
+
+impl Shopping {
+    pub(crate) fn of(inputs: &[&str]) -> Self {
+        Self {
+            inputs: inputs.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect(),
+            batch_size: 1,
+            policy: quick_policy(),
+            deadline_secs: 600,
+            payer: None,
+        }
+    }
+}
+
+/// Three operators, 16:1 suffices: tests are about the way, not about odds.
+pub(crate) fn quick_policy() -> Policy {
+    Policy { confidence: 16, replicasMin: 3, replicasMax: 5, disputeWindow: 10, ..Policy::default() }
+}
+
+pub(crate) fn app(name: &str) -> Vec<u8> {
+    let dir = std::env::var_os("GUILDHALL_APPS").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../build/apps")),
+        PathBuf::from,
+    );
+    let path = dir.join(format!("{name}.wasm"));
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}\nhint: `make assets` builds the apps", path.display()))
+}
+
+impl Town {
+    pub(crate) async fn found(on: On, workers: usize, wrap: Option<Wrap>) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let anvil = (on == On::Anvil).then(|| Anvil::start().expect("anvil starts"));
+        let chain = match &anvil {
+            Some(anvil) => {
+                CityChain::Node { url: anvil.url().parse().expect("a URL"), funder: Anvil::rich_key().into() }
+            }
+            None => CityChain::Embedded { rpc: Some(([127, 0, 0, 1], 0).into()) },
+        };
+        let config = CityConfig {
+            chain,
+            workers,
+            parameters: Parameters {
+                patience_base_secs: Secs(3),
+                fuel_per_sec: Fuel(8_000_000_000),
+                expire_grace_secs: Secs(1),
+                ..Parameters::default()
+            },
+            executable: Some(env!("CARGO_BIN_EXE_guildhall").into()),
+            wrap,
+            ..CityConfig::new(dir.path().to_owned())
+        };
+        Self::wake(config, dir, anvil).await
+    }
+
+    async fn wake(config: CityConfig, dir: tempfile::TempDir, anvil: Option<Anvil>) -> Self {
+        let city = City::start(config).await.expect("the city starts");
+        let hello = city.sell_app("hello", app("hello"), U96::from(1_000)).await.expect("hello is sold");
+        city.open_pool().await.expect("the pool opens");
+        Self { city, hello, dir, _anvil: anvil }
+    }
+
+    /// Stops the city and starts it again in the same directory.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { city, dir, _anvil, .. } = self;
+        let config = city.config().clone();
+        city.stop().await;
+        Self::wake(config, dir, _anvil).await
+    }
+
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// Opens a deal over an app.
+    pub(crate) async fn buy(&self, app: &Asset, shopping: Shopping) -> guildhall::error::Result<Opened> {
+        let purchase = Purchase {
+            app: app.id,
+            dataset: AssetId::ZERO,
+            work: Work { args: vec!["app".to_owned()], env: Vec::new(), inputs: shopping.inputs },
+            batch_size: shopping.batch_size,
+            policy: shopping.policy,
+            fuel_limit: 1_000_000_000,
+            memory_limit: 64 << 20,
+            deadline_secs: shopping.deadline_secs,
+            sponsor: shopping.payer,
+        };
+        let ready = self.city.prepare(&purchase).await?;
+        self.city.open(&ready).await
+    }
+
+    /// Waits until every batch of a deal is certified or refunded, and reads its history.
+    pub(crate) async fn settled(&self, opened: &Opened) -> History {
+        let client = CoordinatorClient::new(&self.city.coordinator_url()).expect("a URL");
+        let mut watch = Watch::start(&self.city.chain, Some(client), opened.deal, opened.terms.batches());
+        let done = tokio::time::timeout(PATIENCE, async {
+            while let Some(watched) = watch.next().await {
+                if let Watched::Settled = watched {
+                    break;
+                }
+            }
+        });
+        done.await.expect("the deal settles in time");
+        self.history(opened.deal).await
+    }
+
+    pub(crate) async fn history(&self, deal: DealId) -> History {
+        history(&self.city.chain, deal).await.expect("the deal's history")
+    }
+
+    /// A result as the pool serves it. A member stores it after the certificate, so it may come a moment later.
+    pub(crate) async fn fetch(&self, told: &History, task: u32) -> Fetched {
+        let client = CoordinatorClient::new(&self.city.coordinator_url()).expect("a URL");
+        let mut heads = self.heads();
+        let found = tokio::time::timeout(PATIENCE, async {
+            loop {
+                match bundle(&client, told, task).await {
+                    Ok(bytes) => return bytes,
+                    // Until the next block: nothing tells of a stored bundle.
+                    Err(failure) if failure.code() == "result.none" => drop(heads.next().await),
+                    Err(failure) => panic!("{failure}"),
+                }
+            }
+        });
+        let bytes = found.await.expect("the result is stored in time");
+        let blobs =
+            reader(&self.dir().join("cache/blobs"), &self.city.coordinator_url()).await.expect("a store");
+        take(&bytes, told, task, &*blobs).await.expect("a good bundle")
+    }
+
+    pub(crate) async fn verify(&self, told: &History, task: u32, fetched: &Fetched) -> Verification {
+        let claimed = Claimed { task, receipt: &fetched.receipt, output: &fetched.output };
+        verify(&self.city.chain, told, &claimed).await.expect("the chain answers")
+    }
+
+    fn heads(&self) -> guildhall_chain::Follower {
+        self.city.chain.follow(guildhall_chain::Cursor::at(self.city.chain.deployment().block), &[])
+    }
+
+    /// Waits until the chain's time has passed a moment.
+    pub(crate) async fn time_passes(&self, moment: u64) {
+        let mut heads = self.heads();
+        let passed = tokio::time::timeout(PATIENCE, async {
+            while let Some(update) = heads.next().await {
+                if let guildhall_chain::Update::Head { time, .. } = update
+                    && time > moment
+                {
+                    return;
+                }
+            }
+        });
+        passed.await.expect("time passes on the chain");
+    }
+}
+
+/// Puts `make` in the place of one worker's executor.
+pub(crate) fn instead_of<F>(worker: usize, make: F) -> Wrap
+where
+    F: Fn(Arc<dyn guildhall_worker::Executor>) -> Arc<dyn guildhall_worker::Executor> + Send + Sync + 'static,
+{
+    Arc::new(move |number, honest| if number == worker { make(honest) } else { honest })
+}

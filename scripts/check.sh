@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Everything that is checked without running the system: format, lints, docs, shape of the tree, generated files.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+step() { printf '\n== %s\n' "$*"; }
+
+step 'format'
+cargo fmt --all -- --check
+(cd apps && cargo fmt --all -- --check)
+(cd contracts && npx --no-install forge fmt --check)
+step 'lints'
+cargo clippy --workspace --all-targets --locked -- -D warnings
+step 'docs'
+RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+step 'shape of the tree'
+cargo run -q -p xtask --locked -- tidy
+step 'generated files'
+cargo run -q -p xtask --locked -- check-gen
+node contracts/tools/abi.mjs --check

@@ -1,0 +1,208 @@
+//! Measures what the project promises: runs each bench program, merges what they print, writes
+//! `bench/results.json` and the table in `bench/README.md`.
+//!
+//! Knows nothing of how a figure is taken: that stands in the bench programs.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+
+/// Whether a figure should stay below or above its target.
+#[derive(Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Bound {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(limit) => value <= limit,
+            Self::AtLeast(limit) => value >= limit,
+        }
+    }
+}
+
+/// A figure that we promise: its key, what it is, its target.
+struct Figure {
+    key: &'static str,
+    what: &'static str,
+    bound: Bound,
+}
+
+const fn at_most(key: &'static str, limit: f64, what: &'static str) -> Figure {
+    Figure { key, what, bound: Bound::AtMost(limit) }
+}
+
+const fn at_least(key: &'static str, limit: f64, what: &'static str) -> Figure {
+    Figure { key, what, bound: Bound::AtLeast(limit) }
+}
+
+const FIGURES: &[Figure] = &[
+    at_most("sandbox_warm_us_p50", 100.0, "hello, module loaded: new instance, run, receipt (µs, median)"),
+    at_most("sandbox_cold_ms_p50", 5.0, "hello, from the cache of machine code (ms, median)"),
+    at_most(
+        "wasm_over_native",
+        9.0,
+        "image-class in the sandbox over the same code native, one core (ratio)",
+    ),
+    at_most("metering_ratio", 1.15, "image-class metered over unmetered (ratio)"),
+    at_most("ledger_block_ms_p50", 3.0, "durable block of one transaction (ms, median)"),
+    at_least("ledger_tps", 3_000.0, "ERC-20 transfers a second in full blocks"),
+    at_most("ledger_mb_100k", 150.0, "disk at 100,000 blocks (MB)"),
+    at_most("ledger_restart_s_100k", 1.0, "restart at 100,000 blocks (s)"),
+    at_most("deal_ms_p50", 400.0, "hello deal, signed order to certificate, 3 workers (ms, median)"),
+    at_most("batch1000_s", 4.0, "one deal of 1,000 hello tasks, 3 workers (s)"),
+    at_most("worker_idle_mb", 60.0, "memory of an idle worker (MB)"),
+];
+
+/// A bench program: arguments of cargo; it prints one JSON object of figures on standard output.
+type Program = Vec<String>;
+
+/// The bench programs, with the apps, the model and a photograph that they need (`make assets` brings them).
+fn programs(root: &Path, native: &Path) -> Vec<Program> {
+    let apps = directory("GUILDHALL_APPS", root.join("build/apps"));
+    let assets = directory("GUILDHALL_ASSETS", cache().join("assets"));
+    let example = |package: &str, name: &str| {
+        let words = ["run", "--release", "-q", "-p", package, "--example", name, "--"];
+        words.map(str::to_owned).to_vec()
+    };
+    let mut sandbox = example("guildhall-sandbox", "bench");
+    let photo = assets.join("photos/chelsea.png");
+    let files = [
+        ("--hello", apps.join("hello.wasm")),
+        ("--image", apps.join("image-class.wasm")),
+        ("--native", native.to_owned()),
+        ("--model", assets.join("open-nsfw.onnx")),
+        ("--photo", photo),
+    ];
+    for (option, path) in files {
+        sandbox.extend([option.to_owned(), path.display().to_string()]);
+    }
+    vec![sandbox, example("guildhall-ledger", "bench"), example("guildhall", "bench_network")]
+}
+
+fn directory(variable: &str, otherwise: PathBuf) -> PathBuf {
+    std::env::var_os(variable).map_or(otherwise, PathBuf::from)
+}
+
+fn cache() -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    directory("XDG_CACHE_HOME", home.join(".cache")).join("guildhall")
+}
+
+/// Builds image-class for this machine: what the sandbox is compared with.
+fn build_native(root: &Path) -> Result<PathBuf> {
+    let apps = root.join("apps");
+    let target = directory("CARGO_TARGET_DIR", apps.join("target"));
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--locked", "-p", "image-class", "--target-dir"])
+        .arg(&target)
+        .current_dir(&apps)
+        .status()
+        .context("could not start cargo build")?;
+    if !status.success() {
+        bail!("building image-class for this machine ended with {status}");
+    }
+    Ok(target.join("release/image-class"))
+}
+
+/// Runs every bench program and writes the results under `root/bench`.
+///
+/// # Errors
+/// A program that fails, or prints no JSON object; files that can't be written.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let mut figures = Map::new();
+    for program in programs(root, &build_native(root)?) {
+        eprintln!("cargo {}", program.join(" "));
+        figures.extend(measure(root, &program)?);
+    }
+    let machine = json!({ "cpu": cpu_model(), "cores": std::thread::available_parallelism()?.get() });
+    let results = json!({ "machine": machine, "figures": figures });
+    let dir = root.join("bench");
+    fs::create_dir_all(&dir)?;
+    fs::write(dir.join("results.json"), serde_json::to_string_pretty(&results)? + "\n")?;
+    fs::write(dir.join("README.md"), page(&results))?;
+    print!("{}", table(&results));
+    Ok(())
+}
+
+fn measure(root: &Path, program: &[String]) -> Result<Map<String, Value>> {
+    let output = Command::new(env!("CARGO"))
+        .args(program)
+        .current_dir(root)
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .with_context(|| format!("could not start cargo {}", program.join(" ")))?;
+    if !output.status.success() {
+        bail!("cargo {} ended with {}", program.join(" "), output.status);
+    }
+    let text = String::from_utf8(output.stdout)?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("cargo {} printed no JSON object:\n{text}", program.join(" ")))
+}
+
+fn cpu_model() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    info.lines()
+        .find_map(|line| line.strip_prefix("model name").and_then(|rest| rest.split(':').nth(1)))
+        .map_or_else(|| std::env::consts::ARCH.to_owned(), |name| name.trim().to_owned())
+}
+
+fn table(results: &Value) -> String {
+    let mut rows = String::from("| key | measured | target | met | what |\n|---|---:|---:|---|---|\n");
+    for figure in FIGURES {
+        let measured = results["figures"][figure.key].as_f64();
+        let target = match figure.bound {
+            Bound::AtMost(limit) => format!("≤ {limit}"),
+            Bound::AtLeast(limit) => format!("≥ {limit}"),
+        };
+        let (value, met) = match measured {
+            Some(value) => (round(value), if figure.bound.holds(value) { "yes" } else { "**no**" }),
+            None => ("not measured".to_owned(), "**no**"),
+        };
+        rows += &format!("| `{}` | {value} | {target} | {met} | {} |\n", figure.key, figure.what);
+    }
+    rows
+}
+
+fn round(value: f64) -> String {
+    if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+fn page(results: &Value) -> String {
+    let known: BTreeMap<_, _> = FIGURES.iter().map(|figure| (figure.key, ())).collect();
+    let mut further = String::new();
+    for (key, value) in results["figures"].as_object().into_iter().flatten() {
+        if !known.contains_key(key.as_str()) {
+            further += &format!("| `{key}` | {value} |\n");
+        }
+    }
+    format!(
+        "# Figures\n\nWritten by `make bench`; the raw figures are in [results.json](results.json). Gas is measured apart, by `make gas`:\n\
+         [gas.json](../contracts/snapshots/gas.json).\n\nMachine: {}, {} cores.\n\n{}\n## Further figures\n\n| key | measured |\n|---|---:|\n{further}",
+        results["machine"]["cpu"].as_str().unwrap_or_default(),
+        results["machine"]["cores"],
+        table(results),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_beyond_its_target_is_marked() {
+        let results = json!({ "figures": { "metering_ratio": 1.2, "ledger_tps": 5000.0 } });
+        let table = table(&results);
+        assert!(table.contains("| `metering_ratio` | 1.20 | ≤ 1.15 | **no** |"), "{table}");
+        assert!(table.contains("| `ledger_tps` | 5000 | ≥ 3000 | yes |"), "{table}");
+        assert!(table.contains("| `deal_ms_p50` | not measured | ≤ 400 | **no** |"), "{table}");
+    }
+}
