@@ -127,12 +127,9 @@ impl Shared {
         self.accepted.send_replace(position);
     }
 
-    /// The block with that number.
+    /// The block with that number. The store alone says which is the newest: for a moment it holds a block that is not
+    /// announced yet, and whoever saw that one in a snapshot may ask for it.
     pub(crate) fn block(&self, number: u64) -> Result<Arc<SealedBlock>, LedgerError> {
-        let head = self.head().number;
-        if number > head {
-            return Err(LedgerError::UnknownBlock { block: number, head });
-        }
         if let Some(block) = self.recent().get(number) {
             self.store()?;
             return Ok(block);

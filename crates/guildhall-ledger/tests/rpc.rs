@@ -413,3 +413,27 @@ async fn a_transaction_is_traced_as_it_ran() {
     assert_eq!(code, -32602);
     assert!(message.contains("unsupported tracer; use callTracer"), "{message}");
 }
+
+/// A block is in the store a moment before it is announced. Whoever reads in that moment sees it, whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_block_can_always_be_read_while_blocks_are_sealed() {
+    let ledger = open();
+    let (sealing, client) = (ledger.clone(), ledger.client());
+    let sealer = tokio::spawn(async move {
+        for _ in 0..500 {
+            sealing.seal().await.unwrap();
+        }
+    });
+    let mut newest = 0;
+    while !sealer.is_finished() {
+        let block = ask(&client, "eth_getBlockByNumber", json!(["latest", false])).await.unwrap();
+        let number = block["number"].as_str().unwrap();
+        let number = u64::from_str_radix(number.trim_start_matches("0x"), 16).unwrap();
+        assert!(number >= newest, "{number} after {newest}");
+        newest = number;
+        ask(&client, "eth_getBalance", json!([key(0).address(), "latest"])).await.unwrap();
+    }
+    sealer.await.unwrap();
+    assert_eq!(ledger.head().number, 500);
+    ledger.close().await;
+}

@@ -21,12 +21,10 @@ macro_rules! on_both_chains {
     ($($(#[$doc:meta])* $name:ident;)*) => {
         mod on_the_embedded_chain {
             $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            #[ignore = "unfinished: rounds of the city are drawn anew instead of certified"]
             async fn $name() { super::$name(super::On::Embedded).await; })*
         }
         mod on_anvil {
             $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            #[ignore = "unfinished: rounds of the city are drawn anew instead of certified"]
             async fn $name() { super::$name(super::On::Anvil).await; })*
         }
     };
@@ -218,7 +216,6 @@ async fn a_stopped_city_goes_on_where_it_was(on: On) {
 
 /// A transaction that the vault refuses leaves every balance as it was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "unfinished: rounds of the city are drawn anew instead of certified"]
 async fn an_overdraft_is_refused_with_its_values() {
     let town = Town::found(On::Embedded, 1, None).await;
     let call = Vault::withdrawCall { amount: U256::MAX >> 1, to: town.city.keys.requester.address() };

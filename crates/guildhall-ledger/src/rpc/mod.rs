@@ -95,7 +95,6 @@ impl Api {
             (None, _) => return Err(RpcError::Failed("header not found".to_owned())),
         };
         let view = StateView::new(&snapshot, number)?;
-        // Only the newest may be newer in memory than in the snapshot; this one is in both.
         let block = self.ledger.block(number)?;
         work(view, &block.header)
     }

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use alloy::primitives::Address;
+use guildhall_api::CoordinatorClient;
 use guildhall_blobs::FsStore;
 use guildhall_chain::{ChainClient, Key, SenderPolicy};
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
-use guildhall_service::{CancellationToken, files::create_private_dir};
+use guildhall_service::{CancellationToken, Coded as _, files::create_private_dir};
 use guildhall_worker::{Executor, Progress, ProgressSender, SandboxExecutor};
-use tokio::{net::TcpListener, sync::broadcast, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{broadcast, oneshot},
+    task::JoinHandle,
+};
 
 use super::CityConfig;
 use crate::{
@@ -72,12 +77,22 @@ impl CoordinatorHandle {
         let role = guildhall_coordinator::Config { pool, data_dir: dir };
         let stop = CancellationToken::new();
         let token = stop.clone();
+        let (ended, mut end) = oneshot::channel();
         let task = tokio::spawn(async move {
             if let Err(error) = guildhall_coordinator::run(role, deps, token).await {
                 tracing::error!(%error, "the coordinator ended");
+                // Nobody listens once it has served.
+                let _ = ended.send(Failure::new(error.code(), error.to_string()));
             }
         });
-        Ok(Self { running: Running { stop, task: Some(task) }, url: format!("http://{address}") })
+        let url = format!("http://{address}");
+        let client = CoordinatorClient::new(&url)?;
+        // The listener takes connections before the role serves them, so one question waits until it does.
+        tokio::select! {
+            Ok(failure) = &mut end => return Err(failure),
+            about = client.about() => about?,
+        };
+        Ok(Self { running: Running { stop, task: Some(task) }, url })
     }
 
     pub(super) fn url(&self) -> &str {

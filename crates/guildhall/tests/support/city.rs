@@ -75,6 +75,8 @@ pub(crate) fn app(name: &str) -> Vec<u8> {
 
 impl Town {
     pub(crate) async fn found(on: On, workers: usize, wrap: Option<Wrap>) -> Self {
+        // What a role says when it fails belongs to the test's output; the second test of a process finds it set up.
+        let _ = guildhall_service::telemetry::init(guildhall_service::telemetry::LogFormat::Text, "warn");
         let dir = tempfile::tempdir().expect("a temporary directory");
         let anvil = (on == On::Anvil).then(|| Anvil::start().expect("anvil starts"));
         let chain = match &anvil {
