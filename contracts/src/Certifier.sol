@@ -137,7 +137,7 @@ contract Certifier is Deliveries {
         certificate.root = claims[0].root;
         certificate.fuel = claims[0].fuel;
         certificate.seedKind = seedKind;
-        certificate.pool = terms.pool;
+        certificate.delivery = terms.deliveryHash();
         certificate.policy = terms.policy;
         certificate.certifiedAt = uint64(block.timestamp);
         unchecked {

@@ -5,17 +5,15 @@ import {Settlement} from "./Settlement.sol";
 import {ICertifier} from "./interfaces/ICertifier.sol";
 import {ICourt} from "./interfaces/ICourt.sol";
 import {IDeliveryCallback} from "./interfaces/IDeliveryCallback.sol";
-import {Certificates} from "./libraries/Certificates.sol";
+import {Parcels} from "./libraries/Parcels.sol";
 import {ReceiptTree} from "./libraries/ReceiptTree.sol";
-import {TermsHash} from "./libraries/TermsHash.sol";
-import {Certificate, Delivery, Receipt, Status} from "./types/Certificates.sol";
-import {Terms} from "./types/Terms.sol";
+import {Parcel, Status} from "./types/Certificates.sol";
 
 /// @title Deliveries
 /// @notice The part of {ICertifier} that brings results to callbacks.
 /// @dev The only place that calls foreign code: after all effects, with bounded gas, copying nothing back.
 abstract contract Deliveries is Settlement {
-    using TermsHash for Terms;
+    using Parcels for Parcel;
 
     /// @dev Tasks whose delivered bit lies in the batch's slot.
     uint256 private constant SLOT_TASKS = 32;
@@ -25,34 +23,22 @@ abstract contract Deliveries is Settlement {
     mapping(bytes32 dealId => mapping(uint256 batch => mapping(uint256 word => uint256 bits))) private _deliveredBits;
 
     /// @inheritdoc ICertifier
-    function deliver(
-        Terms calldata terms,
-        Certificate calldata certificate,
-        Receipt calldata receipt,
-        bytes32[] calldata proof,
-        bytes calldata output
-    ) external {
-        uint256 word = _batches[certificate.dealId][certificate.batch];
-        Certificates.check(certificate, word);
-        if (terms.dealId != certificate.dealId) revert WrongTerms(terms.dealId);
-        _checkTerms(terms);
-        if (terms.callback == address(0)) revert NoCallback(terms.dealId);
-        bool isFinal = _checkDeliverable(certificate, word, receipt.index);
-        uint256 tasks = terms.tasksOf(certificate.batch);
-        if (!ReceiptTree.verify(certificate.root, ReceiptTree.leafOf(receipt), receipt.index, tasks, proof)) {
-            revert WrongReceipt(receipt.index);
+    function deliver(Parcel calldata parcel, bytes32[] calldata proof, bytes calldata output) external {
+        uint256 word = _batches[parcel.dealId][parcel.batch()];
+        parcel.check(word);
+        if (uint160(parcel.callback) == 0) revert NoCallback(parcel.dealId);
+        bool isFinal = _checkDeliverable(parcel, word);
+        uint256 index = parcel.index();
+        bytes32 leaf = parcel.leafOf(keccak256(output));
+        if (!ReceiptTree.verify(parcel.root, leaf, index, parcel.tasks(), proof)) revert WrongReceipt(index);
+        uint256 task;
+        unchecked {
+            // 32 bits each.
+            task = parcel.batch() * parcel.batchSize() + index;
         }
-        if (keccak256(output) != receipt.outputDigest) revert WrongOutput(receipt.outputDigest, keccak256(output));
-        uint256 task = uint256(certificate.batch) * terms.batchSize + receipt.index;
-        _mark(certificate, word, receipt.index, task);
-        emit Delivered(terms.dealId, task, certificate.attempt, isFinal);
-        _call(
-            terms.callback,
-            terms.callbackGas,
-            abi.encodeCall(
-                IDeliveryCallback.onDelivery, (_deliveryOf(terms, certificate, receipt.exit, task, isFinal), output)
-            )
-        );
+        _mark(parcel, word, index, task);
+        emit Delivered(parcel.dealId, task, parcel.attempt(), isFinal);
+        _call(parcel, task, isFinal, output);
     }
 
     /// @inheritdoc ICertifier
@@ -63,21 +49,25 @@ abstract contract Deliveries is Settlement {
     }
 
     /// @dev Sets a task's delivered bit, once.
-    function _mark(Certificate calldata certificate, uint256 word, uint256 index, uint256 task) private {
+    function _mark(Parcel calldata parcel, uint256 word, uint256 index, uint256 task) private {
         if (index < SLOT_TASKS) {
             uint256 bit = 1 << (8 + index);
             if (word & bit != 0) revert AlreadyDelivered(task);
-            _batches[certificate.dealId][certificate.batch] = word | bit;
+            _batches[parcel.dealId][parcel.batch()] = word | bit;
         } else {
-            mapping(uint256 => uint256) storage bits = _deliveredBits[certificate.dealId][certificate.batch];
+            mapping(uint256 => uint256) storage bits = _deliveredBits[parcel.dealId][parcel.batch()];
             uint256 bit = 1 << (index & 255);
-            if (bits[index >> 8] & bit != 0) revert AlreadyDelivered(task);
-            bits[index >> 8] |= bit;
+            uint256 before = bits[index >> 8];
+            if (before & bit != 0) revert AlreadyDelivered(task);
+            bits[index >> 8] = before | bit;
         }
     }
 
     /// @dev Calls back with all the gas that was promised, or not at all.
-    function _call(address callback, uint256 callbackGas, bytes memory data) private {
+    function _call(Parcel calldata parcel, uint256 task, bool isFinal, bytes calldata output) private {
+        address callback = address(uint160(parcel.callback));
+        uint256 callbackGas = uint32(parcel.callback >> 160);
+        bytes memory data = _callOf(parcel, task, isFinal, output);
         // An EIP-150 call passes on 63 of 64 parts at most.
         uint256 needed = (callbackGas + RESERVE_GAS) * 64 / 63;
         if (gasleft() < needed) revert GasTooLow(needed);
@@ -90,42 +80,52 @@ abstract contract Deliveries is Settlement {
     }
 
     /// @dev Whether the certificate is final; reverts where it may not be delivered.
-    function _checkDeliverable(Certificate calldata certificate, uint256 word, uint256 index)
-        private
-        view
-        returns (bool isFinal)
-    {
+    function _checkDeliverable(Parcel calldata parcel, uint256 word) private view returns (bool isFinal) {
         Status status = Status(uint8(word));
-        isFinal = status == Status.Final || block.timestamp >= certificate.finalAt;
-        if (status == Status.Disputed && ICourt(court).frozen(certificate.dealId, certificate.batch, index)) {
-            revert Frozen(index);
+        uint256 finalAt = parcel.finalAt();
+        isFinal = status == Status.Final || block.timestamp >= finalAt;
+        if (status == Status.Disputed && ICourt(court).frozen(parcel.dealId, uint32(parcel.batch()), parcel.index())) {
+            revert Frozen(parcel.index());
         }
-        if (!isFinal && certificate.policy.finalOnly()) revert TooEarly(certificate.finalAt);
+        if (!isFinal && parcel.policy.finalOnly()) revert TooEarly(finalAt);
     }
 
-    /// @dev What the callback is told.
-    function _deliveryOf(Terms calldata terms, Certificate calldata certificate, uint8 exit, uint256 task, bool isFinal)
+    /// @dev `onDelivery` with what the callback is told: the words of {Delivery}, then the output. By hand, because the
+    /// encoder's copies and checks of our own values cost a delivery 1,500 gas.
+    function _callOf(Parcel calldata parcel, uint256 task, bool isFinal, bytes calldata output)
         private
         pure
-        returns (Delivery memory)
+        returns (bytes memory data)
     {
-        return Delivery({
-            dealId: terms.dealId,
-            task: task,
-            attempt: certificate.attempt,
-            exit: exit,
-            isFinal: isFinal,
-            seats: certificate.seats,
-            evidence: certificate.evidence,
-            seedKind: certificate.seedKind,
-            pool: certificate.pool,
-            odds: certificate.odds,
-            stake: certificate.stake,
-            requester: terms.requester,
-            app: terms.app,
-            dataset: terms.dataset,
-            inputs: terms.inputs,
-            policy: certificate.policy
-        });
+        bytes4 selector = IDeliveryCallback.onDelivery.selector;
+        assembly ("memory-safe") {
+            data := mload(0x40)
+            mstore(add(data, 32), selector)
+            let at := add(data, 36)
+            let facts := calldataload(add(parcel, 0x40))
+            let backing := calldataload(add(parcel, 0x60))
+            mstore(at, calldataload(parcel))
+            mstore(add(at, 0x20), task)
+            mstore(add(at, 0x40), and(shr(32, facts), 0xff))
+            mstore(add(at, 0x60), and(shr(32, calldataload(add(parcel, 0x180))), 0xff))
+            mstore(add(at, 0x80), isFinal)
+            mstore(add(at, 0xa0), and(shr(40, facts), 0xff))
+            mstore(add(at, 0xc0), and(shr(48, facts), 0xff))
+            mstore(add(at, 0xe0), and(shr(56, facts), 0xff))
+            mstore(add(at, 0x100), and(shr(192, calldataload(add(parcel, 0x140))), 0xffffffff))
+            mstore(add(at, 0x120), and(backing, 0xffffffffffffffffffffffffffffffff))
+            mstore(add(at, 0x140), shr(128, backing))
+            // Requester, app, dataset, inputs.
+            calldatacopy(add(at, 0x160), add(parcel, 0xc0), 0x80)
+            mstore(add(at, 0x1e0), calldataload(add(parcel, 0x80)))
+            mstore(add(at, 0x200), 0x220)
+            mstore(add(at, 0x220), output.length)
+            calldatacopy(add(at, 0x240), output.offset, output.length)
+            let padded := and(add(output.length, 31), not(31))
+            // Memory beyond the free pointer may be used: what fills the last word must be zero.
+            mstore(add(add(at, 0x240), output.length), 0)
+            mstore(data, add(0x244, padded))
+            mstore(0x40, add(add(at, 0x260), padded))
+        }
     }
 }

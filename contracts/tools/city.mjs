@@ -82,6 +82,30 @@ export function tree(leaves, index = 0) {
   return { root: level[0], proof };
 }
 
+/// Packs numbers into one word, the first into the low bits: [value, bits] each.
+function packed(...parts) {
+  let [word, shift] = [0n, 0n];
+  for (const [value, bits] of parts) {
+    word |= BigInt(value) << shift;
+    shift += BigInt(bits);
+  }
+  return word;
+}
+
+/// What a delivery brings of terms, certificate and receipt.
+export function parcelOf(terms, c, receipt) {
+  return {
+    dealId: c.dealId, root: c.root,
+    facts: packed([c.batch, 32], [c.attempt, 8], [c.seats, 8], [c.evidence, 8], [c.seedKind, 8], [c.fuel, 64], [c.certifiedAt, 64], [c.finalAt, 64]),
+    backing: packed([c.odds, 128], [c.stake, 96]),
+    policy: c.policy, members: c.members, requester: terms.requester, app: terms.app, dataset: terms.dataset, inputs: terms.inputs,
+    callback: packed([terms.callback, 160], [terms.callbackGas, 32], [terms.pool, 32]),
+    sizes: packed([terms.taskCount, 32], [terms.batchSize, 32]),
+    run: packed([receipt.index, 32], [receipt.exit, 8], [receipt.fuel, 64], [receipt.cumulativeFuel, 64]),
+    traceDigest: receipt.traceDigest,
+  };
+}
+
 /// The market: contracts, people, and what they do.
 export class City {
   constructor(url) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Certificate, Claim, Entry, LogItem, Receipt, Status} from "../types/Certificates.sol";
+import {Certificate, Claim, Entry, LogItem, Parcel, Status} from "../types/Certificates.sol";
 import {Terms} from "../types/Terms.sol";
 import {MemberWord} from "../types/Workers.sol";
 
@@ -110,10 +110,8 @@ interface ICertifier {
     error TooManyAttempts();
     /// @notice Thrown when a commitment is not opened by what was shown.
     error WrongOpening(address worker);
-    /// @notice Thrown when a receipt is not under the root.
+    /// @notice Thrown when a receipt, with the digest of the output that came with it, is not under the root.
     error WrongReceipt(uint256 index);
-    /// @notice Thrown when bytes are not the receipt's output.
-    error WrongOutput(bytes32 expected, bytes32 given);
     /// @notice Thrown when a task was delivered already.
     error AlreadyDelivered(uint256 task);
     /// @notice Thrown when a deal names no callback.
@@ -184,14 +182,9 @@ interface ICertifier {
     function expire(Terms calldata terms, uint256 batch, bytes32 roundId, LogItem[] calldata log) external;
 
     /// @notice Brings one task's result to the deal's callback.
+    /// @param parcel The certificate, the terms and the receipt, as far as they are needed.
     /// @param proof Position-bound proof that the receipt is under the certificate's root.
-    function deliver(
-        Terms calldata terms,
-        Certificate calldata certificate,
-        Receipt calldata receipt,
-        bytes32[] calldata proof,
-        bytes calldata output
-    ) external;
+    function deliver(Parcel calldata parcel, bytes32[] calldata proof, bytes calldata output) external;
 
     /// @notice Court: moves a certificate between provisional, disputed, final and void.
     function setStatus(Certificate calldata certificate, Status to) external;

@@ -48,10 +48,17 @@ library Certificates {
     /// @notice Reverts unless this is the certificate of the slot; an open batch has none. Answers the status.
     function check(Certificate calldata certificate, uint256 word) internal pure returns (Status status) {
         status = Status(uint8(word));
-        bool certified = status == Status.Provisional || status == Status.Disputed || status == Status.Final;
-        if (!certified || (uint256(hashOfCalldata(certificate)) ^ word) & HASH_MASK != 0) {
+        if (!stands(word) || (uint256(hashOfCalldata(certificate)) ^ word) & HASH_MASK != 0) {
             revert WrongCertificate(certificate.dealId, certificate.batch);
         }
+    }
+
+    /// @notice Whether a slot holds a certificate that is not void.
+    function stands(uint256 word) internal pure returns (bool) {
+        uint256 status = uint8(word);
+        return
+            status == uint256(Status.Provisional) || status == uint256(Status.Disputed)
+                || status == uint256(Status.Final);
     }
 
     /// @notice The slot of a certificate.

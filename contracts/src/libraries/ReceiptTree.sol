@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Receipt} from "../types/Certificates.sol";
-
 /// @title The tree of a batch's receipts
 /// @notice `docs/encoding.md` section 4: the path is the index, so that a leaf proves its place.
 library ReceiptTree {
-    /// @notice Leaf of a receipt.
-    function leafOf(Receipt calldata receipt) internal pure returns (bytes32 leaf) {
-        return keccak256(
-            abi.encode(
-                uint256(receipt.index),
-                uint256(receipt.exit),
-                uint256(receipt.fuel),
-                uint256(receipt.cumulativeFuel),
-                receipt.outputDigest,
-                receipt.traceDigest
-            )
-        );
-    }
-
     /// @notice Levels above the leaves of a batch.
     function depthOf(uint256 tasks) internal pure returns (uint256 depth) {
         while ((uint256(1) << depth) < tasks) ++depth;

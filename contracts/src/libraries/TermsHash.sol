@@ -33,6 +33,22 @@ library TermsHash {
         }
     }
 
+    /// @notice keccak256 of what a delivery needs of the terms, as it lies in a {Parcel}: requester, app, dataset, inputs,
+    /// callback with its gas and the pool, sizes.
+    function deliveryHash(Terms calldata terms) internal pure returns (bytes32 result) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, calldataload(add(terms, 0x20)))
+            mstore(add(free, 0x20), calldataload(add(terms, 0x80)))
+            mstore(add(free, 0x40), calldataload(add(terms, 0xe0)))
+            mstore(add(free, 0x60), calldataload(add(terms, 0x1e0)))
+            let callback := or(calldataload(add(terms, 0x1a0)), shl(160, calldataload(add(terms, 0x1c0))))
+            mstore(add(free, 0x80), or(callback, shl(192, calldataload(add(terms, 0x140)))))
+            mstore(add(free, 0xa0), or(calldataload(add(terms, 0x200)), shl(32, calldataload(add(terms, 0x220)))))
+            result := keccak256(free, 0xc0)
+        }
+    }
+
     /// @notice Number of batches of a deal.
     function batches(Terms calldata terms) internal pure returns (uint256) {
         uint256 size = _word(terms, BATCH_SIZE);

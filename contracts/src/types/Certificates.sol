@@ -23,6 +23,7 @@ enum Status {
 /// @param seats Distinct operators that agreed.
 /// @param evidence Evidence kinds that every agreeing worker had (bitmap).
 /// @param seedKind Where the seed of the lot came from, see {ISeed}.
+/// @param delivery keccak256 of the words of the terms that a delivery needs, the pool among them, see {Parcel}.
 /// @param members keccak256 of the packed member words, in the order of the event, then root and fuel of each rival,
 /// see {ICertifier-Certified}.
 struct Certificate {
@@ -36,7 +37,7 @@ struct Certificate {
     uint8 seats;
     uint8 evidence;
     uint8 seedKind;
-    uint32 pool;
+    bytes32 delivery;
     PolicyWord policy;
     uint64 certifiedAt;
     uint64 finalAt;
@@ -65,16 +66,6 @@ struct Entry {
     bytes32 vs;
 }
 
-/// @notice One execution's receipt (PROTOCOL section 3), with the fuel of tasks 0 to `index` of its batch.
-struct Receipt {
-    uint32 index;
-    uint8 exit;
-    uint64 fuel;
-    uint64 cumulativeFuel;
-    bytes32 outputDigest;
-    bytes32 traceDigest;
-}
-
 /// @notice One line of what stands on chain for a round.
 /// @param word worker 160 (high) | payload 64 at bit 16 | wave 8 | kind 8 (1 commitment, 2 reveal); the payload is the
 /// operator's number of a commitment, the fuel of a reveal.
@@ -84,6 +75,33 @@ struct LogItem {
     uint256 word;
     bytes32 a;
     bytes32 b;
+}
+
+/// @notice What a delivery brings of a certificate, of its deal's terms and of a receipt. Packed, and without what follows
+/// from the rest, because calldata is most of what a delivery costs (EIP-7623 sets a floor of 10 gas a zero byte, 40 any other).
+/// @param dealId To `members`: the certificate. `requester` to `sizes`: the terms, hashed as they lie into its `delivery`.
+/// @param facts From the low bit: batch 32 | attempt 8 | seats 8 | evidence 8 | seedKind 8 | fuel 64 | certifiedAt 64 |
+/// finalAt 64.
+/// @param backing From the low bit: odds 128 | stake 96.
+/// @param callback From the low bit: callback 160 | callbackGas 32 | pool 32.
+/// @param sizes From the low bit: taskCount 32 | batchSize 32.
+/// @param run Of the receipt, from the low bit: index 32 | exit 8 | fuel 64 | cumulativeFuel 64. Its output digest follows
+/// from the output.
+struct Parcel {
+    bytes32 dealId;
+    bytes32 root;
+    uint256 facts;
+    uint256 backing;
+    PolicyWord policy;
+    bytes32 members;
+    address requester;
+    uint256 app;
+    uint256 dataset;
+    bytes32 inputs;
+    uint256 callback;
+    uint256 sizes;
+    uint256 run;
+    bytes32 traceDigest;
 }
 
 /// @notice What a callback is told of the result that it gets.

@@ -3,12 +3,12 @@ pragma solidity ^0.8.28;
 
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
-import {Claim, Receipt} from "../../src/types/Certificates.sol";
+import {Claim} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {City} from "../support/City.sol";
 import {TrickCallback, TrickToken} from "../support/Doubles.sol";
 import {Plays} from "../support/Plays.sol";
-import {Receipts} from "../support/Receipts.sol";
+import {Receipt, Receipts} from "../support/Receipts.sol";
 import {vm} from "../support/Vm.sol";
 
 /// @title Deliveries to callbacks that misbehave, and of receipts that are not there
@@ -42,7 +42,7 @@ contract BadDeliveriesTest is Plays {
         Receipt[] memory receipts = Receipts.make(tasks, 1000);
         bytes32[] memory proof = Receipts.proofOf(receipts, index);
         bytes memory output = Receipts.outputOf(index);
-        certifier.deliver(_terms, done.certificate, receipts[index], proof, output);
+        certifier.deliver(_parcel(_terms, done, receipts[index]), proof, output);
     }
 
     function _refused(TrickCallback.Trick trick) private {
@@ -50,7 +50,7 @@ contract BadDeliveriesTest is Plays {
         _callback.set(trick);
         Receipt[] memory receipts = Receipts.make(1, 1000);
         vm.expectRevert(abi.encodeWithSelector(ICertifier.CallbackFailed.selector, address(_callback)));
-        certifier.deliver(_terms, done.certificate, receipts[0], new bytes32[](0), Receipts.outputOf(0));
+        certifier.deliver(_parcel(_terms, done, receipts[0]), new bytes32[](0), Receipts.outputOf(0));
         vm.assertFalse(certifier.delivered(_terms.dealId, 0, 0));
         // Anybody may try again.
         _callback.set(TrickCallback.Trick.None);
@@ -79,7 +79,7 @@ contract BadDeliveriesTest is Plays {
         Certified memory done = _certified(1);
         Receipt[] memory receipts = Receipts.make(1, 1000);
         bytes memory again = abi.encodeCall(
-            ICertifier.deliver, (_terms, done.certificate, receipts[0], new bytes32[](0), Receipts.outputOf(0))
+            ICertifier.deliver, (_parcel(_terms, done, receipts[0]), new bytes32[](0), Receipts.outputOf(0))
         );
         _callback.set(TrickCallback.Trick.ReEnter);
         _callback.setAttack(address(certifier), again);
@@ -101,10 +101,10 @@ contract BadDeliveriesTest is Plays {
         bytes32[] memory shallow = Receipts.proofOf(two, 0);
         for (uint256 i; i < 3; ++i) {
             vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongReceipt.selector, i));
-            certifier.deliver(_terms, done.certificate, three[i], shallow, Receipts.outputOf(i));
+            certifier.deliver(_parcel(_terms, done, three[i]), shallow, Receipts.outputOf(i));
             bytes32[] memory proof = Receipts.proofOf(three, i);
             vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongReceipt.selector, i));
-            certifier.deliver(_terms, done.certificate, three[i], proof, Receipts.outputOf(i));
+            certifier.deliver(_parcel(_terms, done, three[i]), proof, Receipts.outputOf(i));
         }
     }
 
@@ -120,12 +120,12 @@ contract BadDeliveriesTest is Plays {
         vm.warp(done.certificate.finalAt);
         bytes32[] memory proof = Receipts.proofOf(receipts, 1);
         bytes memory output = Receipts.outputOf(0);
-        certifier.deliver(_terms, done.certificate, receipts[0], proof, output);
+        certifier.deliver(_parcel(_terms, done, receipts[0]), proof, output);
         vm.expectRevert(abi.encodeWithSelector(ICertifier.AlreadyDelivered.selector, 0));
-        certifier.deliver(_terms, done.certificate, receipts[0], proof, output);
+        certifier.deliver(_parcel(_terms, done, receipts[0]), proof, output);
         receipts[1].index = 1;
         vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongReceipt.selector, 1));
-        certifier.deliver(_terms, done.certificate, receipts[1], proof, output);
+        certifier.deliver(_parcel(_terms, done, receipts[1]), proof, output);
     }
 }
 

@@ -203,16 +203,26 @@ contract CertificateHolesTest is Plays {
         workforce.join(_worker(20), pool, 1, MINIMUM_BOND - UNIT, signature);
     }
 
+    /// @dev `docs/encoding.md` section 7.
+    function _deliveryHash(Terms memory terms) private pure returns (bytes32) {
+        uint256 callback =
+            uint256(uint160(terms.callback)) | uint256(terms.callbackGas) << 160 | uint256(terms.pool) << 192;
+        uint256 sizes = uint256(terms.taskCount) | uint256(terms.batchSize) << 32;
+        return keccak256(abi.encode(terms.requester, terms.app, terms.dataset, terms.inputs, callback, sizes));
+    }
+
     function test_hole_13_certificateNamesPoolPolicyAndSeed() public {
         Terms memory terms = _openForAll();
         Certified memory done = _certifyBy(terms, 0, 6);
-        vm.assertEq(done.certificate.pool, pool);
+        // The pool is among what a delivery tells a consumer of the terms.
+        vm.assertEq(done.certificate.delivery, _deliveryHash(terms));
         vm.assertEq(done.certificate.seats, 6);
         vm.assertEq(done.certificate.policy.faultyShareBps(), 2000);
         // They are under the hash: another policy is another certificate.
         done.certificate.policy = terms.policy;
         bytes32 right = certifier.hashCertificate(done.certificate);
-        done.certificate.pool += 1;
+        terms.pool += 1;
+        done.certificate.delivery = _deliveryHash(terms);
         vm.assertNotEq(certifier.hashCertificate(done.certificate), right);
         vm.expectPartialRevert(bytes4(keccak256("WrongCertificate(bytes32,uint256)")));
         certifier.statusOf(done.certificate);

@@ -5,11 +5,11 @@ import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {IWorkforce} from "../../src/interfaces/IWorkforce.sol";
-import {Claim, LogItem, Receipt, Status} from "../../src/types/Certificates.sol";
+import {Claim, LogItem, Status} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {Group, TrickCallback, Wallet} from "../support/Doubles.sol";
 import {Plays} from "../support/Plays.sol";
-import {Receipts} from "../support/Receipts.sol";
+import {Receipt, Receipts} from "../support/Receipts.sol";
 import {vm} from "../support/Vm.sol";
 
 interface IAsset {
@@ -311,7 +311,9 @@ contract DeliveryHolesTest is Plays {
     function deliver(Terms memory terms, Certified memory done, uint256 index) public {
         Receipt[] memory receipts = Receipts.make(terms.taskCount, 1000);
         certifier.deliver(
-            terms, done.certificate, receipts[index], Receipts.proofOf(receipts, index), Receipts.outputOf(index)
+            Receipts.parcelOf(terms, done.certificate, receipts[index]),
+            Receipts.proofOf(receipts, index),
+            Receipts.outputOf(index)
         );
     }
 
@@ -336,14 +338,14 @@ contract DeliveryHolesTest is Plays {
         // Task 1's receipt with the path of task 0.
         bytes32[] memory proof = Receipts.proofOf(receipts, 0);
         vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongReceipt.selector, 1));
-        certifier.deliver(terms, done.certificate, receipts[1], proof, Receipts.outputOf(1));
+        certifier.deliver(_parcel(terms, done, receipts[1]), proof, Receipts.outputOf(1));
         // An index beyond the batch, and a node in place of a leaf.
         receipts[1].index = 4;
         vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongReceipt.selector, 4));
-        certifier.deliver(terms, done.certificate, receipts[1], proof, Receipts.outputOf(1));
+        certifier.deliver(_parcel(terms, done, receipts[1]), proof, Receipts.outputOf(1));
         receipts[1].index = 1;
         vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongReceipt.selector, 1));
-        certifier.deliver(terms, done.certificate, receipts[1], new bytes32[](1), Receipts.outputOf(1));
+        certifier.deliver(_parcel(terms, done, receipts[1]), new bytes32[](1), Receipts.outputOf(1));
     }
 
     function test_hole_18_fuelIsBoundedByTheLock() public {

@@ -4,12 +4,12 @@ pragma solidity ^0.8.28;
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
-import {Certificate, Claim, Entry, LogItem, Receipt, Status} from "../../src/types/Certificates.sol";
+import {Certificate, Claim, Entry, LogItem, Status} from "../../src/types/Certificates.sol";
 import {Parameters} from "../../src/types/Parameters.sol";
 import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {MemberWord, WorkerWord} from "../../src/types/Workers.sol";
 import {TrickCallback} from "../support/Doubles.sol";
-import {Receipts} from "../support/Receipts.sol";
+import {Receipt, Receipts} from "../support/Receipts.sol";
 import {vm} from "../support/Vm.sol";
 import {Ghosts} from "./Ghosts.sol";
 
@@ -239,7 +239,7 @@ contract Handler is Ghosts {
         Receipt[] memory receipts = Receipts.make(tasks, FUEL_EACH);
         bytes memory call_ = abi.encodeCall(
             ICertifier.deliver,
-            (terms, done.certificate, receipts[task], Receipts.proofOf(receipts, task), Receipts.outputOf(task))
+            (_parcel(terms, done, receipts[task]), Receipts.proofOf(receipts, task), Receipts.outputOf(task))
         );
         bool early = terms.policy.finalOnly() && slot.status == PROVISIONAL && block.timestamp < slot.finalAt;
         if (early || certifier.delivered(terms.dealId, slot.batch, task)) {

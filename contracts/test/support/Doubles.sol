@@ -9,7 +9,7 @@ import {IGroup} from "../../src/interfaces/IGroup.sol";
 import {ISeed} from "../../src/interfaces/ISeed.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {SignatureChecks} from "../../src/libraries/SignatureChecks.sol";
-import {Certificate, Delivery, Receipt} from "../../src/types/Certificates.sol";
+import {Certificate, Delivery} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 
 /// @notice A Court that freezes what it is told to.

@@ -2,10 +2,11 @@
 pragma solidity ^0.8.28;
 
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
-import {Certificate, Claim, Entry, LogItem, Receipt} from "../../src/types/Certificates.sol";
+import {Certificate, Claim, Entry, LogItem, Parcel} from "../../src/types/Certificates.sol";
 import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {MemberWord} from "../../src/types/Workers.sol";
 import {Deals} from "./Deals.sol";
+import {Receipt, Receipts} from "./Receipts.sol";
 import {vm} from "./Vm.sol";
 
 /// @title Rounds as their workers and coordinator play them
@@ -59,6 +60,15 @@ abstract contract Plays is Deals {
         Certificate certificate;
         MemberWord[] members;
         Claim[] rivals;
+    }
+
+    /// @dev What a delivery of one task brings.
+    function _parcel(Terms memory terms, Certified memory done, Receipt memory receipt)
+        internal
+        pure
+        returns (Parcel memory)
+    {
+        return Receipts.parcelOf(terms, done.certificate, receipt);
     }
 
     /// @dev The round that a batch is in.

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Receipt} from "../../src/types/Certificates.sol";
+import {Certificate, Parcel} from "../../src/types/Certificates.sol";
+import {Terms} from "../../src/types/Terms.sol";
+
+/// @notice One execution's receipt (PROTOCOL section 3), with the fuel of tasks 0 to `index` of its batch.
+struct Receipt {
+    uint32 index;
+    uint8 exit;
+    uint64 fuel;
+    uint64 cumulativeFuel;
+    bytes32 outputDigest;
+    bytes32 traceDigest;
+}
 
 /// @title Receipts of a batch, their root and proofs, by the rules of `docs/encoding.md` section 4
 library Receipts {
@@ -50,6 +61,33 @@ library Receipts {
             proof[level] = row[(index >> level) ^ 1];
             row = parents(row);
         }
+    }
+
+    /// @notice What a delivery brings.
+    function parcelOf(Terms memory terms, Certificate memory c, Receipt memory receipt)
+        internal
+        pure
+        returns (Parcel memory)
+    {
+        return Parcel({
+            dealId: c.dealId,
+            root: c.root,
+            facts: uint256(c.batch) | uint256(c.attempt) << 32 | uint256(c.seats) << 40 | uint256(c.evidence) << 48
+                | uint256(c.seedKind) << 56 | uint256(c.fuel) << 64 | uint256(c.certifiedAt) << 128 | uint256(c.finalAt)
+                << 192,
+            backing: uint256(c.odds) | uint256(c.stake) << 128,
+            policy: c.policy,
+            members: c.members,
+            requester: terms.requester,
+            app: terms.app,
+            dataset: terms.dataset,
+            inputs: terms.inputs,
+            callback: uint256(uint160(terms.callback)) | uint256(terms.callbackGas) << 160 | uint256(terms.pool) << 192,
+            sizes: uint256(terms.taskCount) | uint256(terms.batchSize) << 32,
+            run: uint256(receipt.index) | uint256(receipt.exit) << 32 | uint256(receipt.fuel) << 40
+                | uint256(receipt.cumulativeFuel) << 104,
+            traceDigest: receipt.traceDigest
+        });
     }
 
     function up(Receipt[] memory receipts) private pure returns (bytes32[] memory row) {

@@ -31,6 +31,10 @@ contract OrderHarness {
         return OrderHashes.hash(order);
     }
 
+    function deliveryHash(Terms calldata terms) external pure returns (bytes32) {
+        return TermsHash.deliveryHash(terms);
+    }
+
     function hashTerms(Terms calldata terms) external pure returns (bytes32 fromCalldata, bytes32 fromMemory) {
         return (TermsHash.hash(terms), TermsHash.hashMemory(terms));
     }
@@ -56,6 +60,7 @@ contract OrderVectors is Vectors {
     }
 
     struct TermsCase {
+        bytes32 deliveryHash;
         bytes encoded;
         bytes32 hash;
     }
@@ -145,6 +150,8 @@ contract OrderVectors is Vectors {
             (bytes32 a, bytes32 b) = _harness.hashTerms(abi.decode(cases[i].encoded, (Terms)));
             vm.assertEq(a, cases[i].hash);
             vm.assertEq(b, cases[i].hash);
+            bytes32 delivery = _harness.deliveryHash(abi.decode(cases[i].encoded, (Terms)));
+            vm.assertEq(delivery, cases[i].deliveryHash);
         }
     }
 

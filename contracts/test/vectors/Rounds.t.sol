@@ -8,9 +8,10 @@ import {Lot} from "../../src/libraries/Lot.sol";
 import {MemberWords} from "../../src/libraries/MemberWords.sol";
 import {Messages} from "../../src/libraries/Messages.sol";
 import {ParametersWords} from "../../src/libraries/ParametersWords.sol";
+import {Parcels} from "../../src/libraries/Parcels.sol";
 import {ReceiptTree} from "../../src/libraries/ReceiptTree.sol";
 import {SignatureChecks} from "../../src/libraries/SignatureChecks.sol";
-import {Certificate, Claim, Receipt} from "../../src/types/Certificates.sol";
+import {Certificate, Claim, Parcel} from "../../src/types/Certificates.sol";
 import {Parameters} from "../../src/types/Parameters.sol";
 import {MemberWord} from "../../src/types/Workers.sol";
 import {vm} from "../support/Vm.sol";
@@ -120,18 +121,22 @@ contract LotVectors is Vectors {
     }
 }
 
-/// @title Hands calldata to the tree
+/// @title Hands calldata to the libraries of trees and parcels
 contract TreeHarness {
-    function leafOf(Receipt calldata receipt) external pure returns (bytes32) {
-        return ReceiptTree.leafOf(receipt);
+    function leafOf(Parcel calldata parcel, bytes32 outputDigest) external pure returns (bytes32) {
+        return Parcels.leafOf(parcel, outputDigest);
     }
 
-    function verify(bytes32 root, Receipt calldata receipt, uint256 tasks, bytes32[] calldata proof)
+    function certificateHash(Parcel calldata parcel) external pure returns (bytes32) {
+        return Parcels.certificateHash(parcel);
+    }
+
+    function verify(bytes32 root, bytes32 leaf, uint256 index, uint256 tasks, bytes32[] calldata proof)
         external
         pure
         returns (bool)
     {
-        return ReceiptTree.verify(root, ReceiptTree.leafOf(receipt), receipt.index, tasks, proof);
+        return ReceiptTree.verify(root, leaf, index, tasks, proof);
     }
 }
 
@@ -171,9 +176,8 @@ contract ReceiptVectors is Vectors {
         LeafCase[] memory cases = abi.decode(_section("leaves"), (LeafCase[]));
         for (uint256 i; i < cases.length; ++i) {
             LeafCase memory c = cases[i];
-            bytes32 leaf =
-                _harness.leafOf(_receipt(c.index, c.exit, c.fuel, c.cumulativeFuel, c.outputDigest, c.traceDigest));
-            vm.assertEq(leaf, c.leaf);
+            Parcel memory parcel = _parcel(c.index, c.exit, c.fuel, c.cumulativeFuel, c.traceDigest);
+            vm.assertEq(_harness.leafOf(parcel, c.outputDigest), c.leaf);
         }
     }
 
@@ -181,20 +185,20 @@ contract ReceiptVectors is Vectors {
         ProofCase[] memory cases = abi.decode(_section("proofs"), (ProofCase[]));
         for (uint256 i; i < cases.length; ++i) {
             ProofCase memory c = cases[i];
-            Receipt memory receipt = _receipt(c.index, c.exit, c.fuel, c.cumulativeFuel, c.outputDigest, c.traceDigest);
-            vm.assertEq(_harness.verify(c.root, receipt, c.tasks, c.proof), c.valid != 0);
+            Parcel memory parcel = _parcel(c.index, c.exit, c.fuel, c.cumulativeFuel, c.traceDigest);
+            bytes32 leaf = _harness.leafOf(parcel, c.outputDigest);
+            vm.assertEq(_harness.verify(c.root, leaf, c.index, c.tasks, c.proof), c.valid != 0);
         }
     }
 
-    function _receipt(
-        uint256 index,
-        uint256 exit,
-        uint256 fuel,
-        uint256 cumulativeFuel,
-        bytes32 outputDigest,
-        bytes32 traceDigest
-    ) private pure returns (Receipt memory) {
-        return Receipt(uint32(index), uint8(exit), uint64(fuel), uint64(cumulativeFuel), outputDigest, traceDigest);
+    /// @dev A parcel of a receipt alone.
+    function _parcel(uint256 index, uint256 exit, uint256 fuel, uint256 cumulativeFuel, bytes32 traceDigest)
+        private
+        pure
+        returns (Parcel memory parcel)
+    {
+        parcel.run = index | exit << 32 | fuel << 40 | cumulativeFuel << 104;
+        parcel.traceDigest = traceDigest;
     }
 }
 
@@ -237,6 +241,13 @@ contract ContributionVectors is Vectors {
         bytes encoded;
         bytes32 hash;
         bytes32 slotHash;
+    }
+
+    struct ParcelCase {
+        bytes32 certificateHash;
+        bytes encoded;
+        bytes32 leaf;
+        bytes32 outputDigest;
     }
 
     struct SignatureCase {
@@ -329,6 +340,16 @@ contract ContributionVectors is Vectors {
             Certificate memory certificate = abi.decode(cases[i].encoded, (Certificate));
             vm.assertEq(Certificates.hashOf(certificate), cases[i].hash);
             vm.assertEq(bytes32(Certificates.slotOf(certificate, 0)), cases[i].slotHash);
+        }
+    }
+
+    function test_parcels() public {
+        TreeHarness harness = new TreeHarness();
+        ParcelCase[] memory cases = abi.decode(_section("parcels"), (ParcelCase[]));
+        for (uint256 i; i < cases.length; ++i) {
+            Parcel memory parcel = abi.decode(cases[i].encoded, (Parcel));
+            vm.assertEq(harness.certificateHash(parcel), cases[i].certificateHash);
+            vm.assertEq(harness.leafOf(parcel, cases[i].outputDigest), cases[i].leaf);
         }
     }
 

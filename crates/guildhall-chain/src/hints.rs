@@ -78,8 +78,9 @@ fn in_a_deal(name: &str) -> Option<&'static str> {
         "StandsOnChain" => "certify with what stands on chain, or let the batch expire",
         // Delivery.
         "WrongCertificate" => "bring the certificate of the last `Certified` event of the batch",
-        "WrongReceipt" => "bring the receipt and proof of the task under the certificate's root",
-        "WrongOutput" => "bring the exact bytes of the output",
+        "WrongReceipt" => {
+            "bring the task's receipt and proof under the certificate's root, and the exact bytes of the output"
+        }
         "AlreadyDelivered" => "nothing is left to do",
         "NoCallback" => "the deal names no callback: fetch the result instead",
         "Frozen" => "wait for the dispute to end",

@@ -11,6 +11,7 @@ use crate::{
     ContentId, Fuel, Odds, UnixTime,
     batch::ReceiptProof,
     confidence::target,
+    delivery::delivery_hash,
     policy::{Packer, Unpacker},
     states::Status,
     terms::Terms,
@@ -44,8 +45,8 @@ sol! {
         uint8 evidence;
         /// Where the seed of the lot came from.
         uint8 seedKind;
-        /// Number of the pool.
-        uint32 pool;
+        /// Hash of what a delivery needs of the terms, the pool among it, see [`crate::delivery_hash`].
+        bytes32 delivery;
         /// The requester's policy in one word, see [`crate::PolicyWord`].
         uint256 policy;
         /// Unix time of the certificate.
@@ -366,8 +367,8 @@ fn check_deal(terms: &Terms, certificate: &Certificate) -> Result<u32, VerifyErr
     if certificate.dealId != terms.dealId {
         return differs("deal");
     }
-    if certificate.pool != terms.pool {
-        return differs("pool");
+    if certificate.delivery != delivery_hash(terms) {
+        return differs("delivery");
     }
     if certificate.policy != terms.policy {
         return differs("policy");

@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod certificate;
 pub mod confidence;
+pub mod delivery;
 pub mod forecast;
 pub mod list;
 pub mod log;
@@ -26,6 +27,7 @@ pub mod units;
 pub use batch::{Batch, ReceiptProof};
 pub use certificate::{BatchSlot, Certificate, Claim, Member, OnChain, Verified, VerifyError, verify_result};
 pub use confidence::Weighing;
+pub use delivery::{Parcel, delivery_hash};
 pub use forecast::{Forecast, forecast};
 pub use list::{EntryWord, List, ListEntry};
 pub use log::LogItem;

@@ -112,6 +112,7 @@ async fn deal(city: &City, hello: &Asset, tasks: usize) -> Result<Duration> {
         memory_limit: 16 << 20,
         deadline_secs: 600,
         sponsor: None,
+        callback: Default::default(),
     };
     let ready = city.prepare(&purchase).await?;
     let began = Instant::now();

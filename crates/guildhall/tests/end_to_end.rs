@@ -4,7 +4,7 @@
 
 mod support;
 
-use alloy::primitives::{Address, U256, aliases::U96};
+use alloy::primitives::{Address, Bytes, I256, U256, aliases::U96, hex};
 use guildhall::{
     city::Asset,
     demo::Liar,
@@ -37,6 +37,7 @@ on_both_chains! {
     a_sponsor_pays_with_its_own_signature_only;
     a_batch_that_nobody_certifies_expires_and_is_refunded;
     a_stopped_city_goes_on_where_it_was;
+    a_result_is_delivered_to_a_contract_that_acts_on_it;
 }
 
 async fn certified(town: &Town, app: &Asset, shopping: Shopping) -> guildhall::requester::history::History {
@@ -195,6 +196,56 @@ async fn a_batch_that_nobody_certifies_expires_and_is_refunded(on: On) {
     assert_eq!(town.history(opened.deal).await.refunded, [0]);
     checks::conserved(&town.city.chain).await;
     town.city.stop().await;
+}
+
+/// The example of a consumer: it takes results of this requester, app and pool only, final, and keeps the last.
+async fn a_result_is_delivered_to_a_contract_that_acts_on_it(on: On) {
+    let town = Town::found(on, 3, None).await;
+    let (chain, sender) = (&town.city.chain, town.city.requester());
+    let alarm = deploy_alarm(&town).await;
+    let reading = Bytes::copy_from_slice(&U256::from(3_150).to_be_bytes::<32>());
+    let shopping = Shopping { inputs: vec![reading], callback: alarm, ..Shopping::of(&[]) };
+    let told = certified(&town, &town.hello, shopping).await;
+    let fetched = town.fetch(&told, 0).await;
+    let early = settle::deliver(chain, sender, &told, 0, &fetched).await.expect_err("the window is open");
+    assert_eq!(early.code(), "contract.too_early", "{early}");
+    town.time_passes(told.certificate(0).expect("certified").certified.certificate.finalAt).await;
+    let mut forged = fetched.clone();
+    forged.output = U256::from(9_999).to_be_bytes::<32>().to_vec();
+    let refused = settle::deliver(chain, sender, &told, 0, &forged).await.expect_err("other bytes");
+    assert_eq!(refused.code(), "contract.wrong_receipt", "{refused}");
+    settle::deliver(chain, sender, &told, 0, &fetched).await.expect("it is delivered");
+    let kept = TemperatureAlarm::new(alarm, chain.provider()).centidegrees().call().await;
+    assert_eq!(kept.expect("the chain answers"), I256::try_from(3_150).expect("small"));
+    let twice = settle::deliver(chain, sender, &told, 0, &fetched).await.expect_err("delivered already");
+    assert_eq!(twice.code(), "contract.already_delivered", "{twice}");
+    checks::conserved(chain).await;
+    town.city.stop().await;
+}
+
+alloy::sol! {
+    #[sol(rpc)]
+    contract TemperatureAlarm {
+        constructor(address certifier, address requester, uint256 app, uint32 pool, int256 threshold);
+        function centidegrees() external view returns (int256);
+    }
+}
+
+async fn deploy_alarm(town: &Town) -> Address {
+    let artifact = include_str!("../../guildhall-chain/abi/TemperatureAlarm.json");
+    let artifact: serde_json::Value = serde_json::from_str(artifact).expect("an artifact");
+    let mut code = hex::decode(artifact["bytecode"].as_str().expect("code")).expect("hex");
+    let made = TemperatureAlarm::constructorCall {
+        certifier: town.city.chain.deployment().certifier,
+        requester: town.city.keys.requester.address(),
+        app: town.hello.id.0,
+        pool: town.city.pool.0,
+        threshold: I256::try_from(3_000).expect("small"),
+    };
+    code.extend(alloy::sol_types::SolConstructor::abi_encode(&made));
+    let call = Call { to: None, data: code.into(), value_wei: U256::ZERO };
+    let sent = town.city.requester().send(call).await.expect("it is deployed");
+    sent.created.expect("a contract")
 }
 
 async fn a_stopped_city_goes_on_where_it_was(on: On) {

@@ -5,9 +5,10 @@ use alloy_primitives::{Address, B256, U256, aliases::U96, keccak256};
 use alloy_sol_types::{Eip712Domain, SolStruct, SolValue};
 use anyhow::Result;
 use guildhall_protocol::{
-    Certificate, Claim, CompactSignature, EntryWord, Fuel, List, ListEntry, LogItem, Member, OperatorId,
-    RoundId,
+    Batch, Certificate, Claim, CompactSignature, EntryWord, Fuel, List, ListEntry, LogItem, Member,
+    OperatorId, Parcel, RoundId,
     certificate::members_hash,
+    delivery_hash,
     list::{CLAIM_BARE, CLAIM_LEADING, CLAIM_LOST, CLAIM_UNAVAILABLE},
     log::log_hash,
     messages::{
@@ -18,6 +19,7 @@ use guildhall_protocol::{
 use serde_json::{Value, json};
 
 use super::words::{Chain, address, bytes, number, numbers, word, words};
+use super::{orders::any_terms, receipts::any_receipt};
 
 /// Random cases of each kind.
 const CASES: usize = 6;
@@ -38,6 +40,7 @@ pub(super) fn cases() -> Result<Value> {
         "logs": logs(c),
         "members": members(c),
         "membersHashes": members_hashes(c),
+        "parcels": parcels(c)?,
         "reservationMessages": messages(c, certifier_domain, |c| Reservation { roundId: c.word(), wave: wave(c), expiry: c.bits(40) as u64 }),
         "signatures": signatures(c)?,
         "unavailableMessages": messages(c, certifier_domain, |c| Unavailable { roundId: c.word(), wave: wave(c) }),
@@ -183,25 +186,29 @@ fn members(chain: &mut Chain) -> Value {
     [CLAIM_LEADING, 1, CLAIM_LOST, CLAIM_UNAVAILABLE, CLAIM_BARE].into_iter().map(&mut case).collect()
 }
 
+fn any_certificate(chain: &mut Chain) -> Certificate {
+    Certificate {
+        dealId: chain.word(),
+        batch: chain.bits(32) as u32,
+        attempt: chain.range(0, 3) as u8,
+        root: chain.word(),
+        fuel: chain.bits(64) as u64,
+        odds: chain.bits(128),
+        stake: U96::from(chain.bits(96)),
+        seats: chain.range(1, 32) as u8,
+        evidence: chain.bits(8) as u8,
+        seedKind: chain.bits(8) as u8,
+        delivery: chain.word(),
+        policy: U256::from_be_bytes(chain.word().0),
+        certifiedAt: chain.bits(40) as u64,
+        finalAt: chain.bits(40) as u64,
+        members: chain.word(),
+    }
+}
+
 fn certificates(chain: &mut Chain) -> Value {
     let mut case = |_| {
-        let certificate = Certificate {
-            dealId: chain.word(),
-            batch: chain.bits(32) as u32,
-            attempt: chain.range(0, 3) as u8,
-            root: chain.word(),
-            fuel: chain.bits(64) as u64,
-            odds: chain.bits(128),
-            stake: U96::from(chain.bits(96)),
-            seats: chain.range(1, 32) as u8,
-            evidence: chain.bits(8) as u8,
-            seedKind: chain.bits(8) as u8,
-            pool: chain.bits(32) as u32,
-            policy: U256::from_be_bytes(chain.word().0),
-            certifiedAt: chain.bits(40) as u64,
-            finalAt: chain.bits(40) as u64,
-            members: chain.word(),
-        };
+        let certificate = any_certificate(chain);
         json!({
             "encoded": bytes(&certificate.abi_encode()),
             "hash": word(certificate.hash()),
@@ -209,6 +216,24 @@ fn certificates(chain: &mut Chain) -> Value {
         })
     };
     (0..CASES).map(&mut case).collect()
+}
+
+/// What deliveries bring: the chain must find the certificate's hash and the receipt's leaf in it.
+fn parcels(chain: &mut Chain) -> Result<Value> {
+    let mut cases = Vec::new();
+    for _ in 0..CASES {
+        let terms = any_terms(chain);
+        let certificate = Certificate { delivery: delivery_hash(&terms), ..any_certificate(chain) };
+        let receipt = any_receipt(chain, 0)?;
+        let proof = Batch::new(vec![receipt])?.prove(0)?;
+        cases.push(json!({
+            "certificateHash": word(certificate.hash()),
+            "encoded": bytes(&Parcel::new(&terms, &certificate, &proof).abi_encode()),
+            "leaf": word(receipt.leaf(proof.cumulative_fuel.0)),
+            "outputDigest": word(receipt.output_digest),
+        }));
+    }
+    Ok(cases.into())
 }
 
 /// Signatures of keys that are the hashes of public words: they guard nothing.

@@ -7,7 +7,7 @@ use alloy_sol_types::SolValue;
 use anyhow::Result;
 use guildhall_protocol::{
     AppOrder, BondUnits, Bps, DatasetOrder, Fuel, Opened, OpenedWord, Order, Parameters, Policy, PolicyWord,
-    PoolOrder, RequestOrder, RuntimeNumber, Secs, Terms, UnixTime, orders::market_domain,
+    PoolOrder, RequestOrder, RuntimeNumber, Secs, Terms, UnixTime, delivery_hash, orders::market_domain,
 };
 use serde_json::{Value, json};
 
@@ -237,36 +237,44 @@ fn parameters(chain: &mut Chain) -> Result<Value> {
     Ok(cases.into())
 }
 
+/// Any terms.
+pub(super) fn any_terms(chain: &mut Chain) -> Terms {
+    let (request, opened) = (request(chain), any_opened(chain));
+    Terms {
+        dealId: chain.word(),
+        requester: request.requester,
+        payer: request.payer,
+        beneficiary: request.beneficiary,
+        app: request.app,
+        appOwner: chain.address(),
+        appPrice: amount(chain),
+        dataset: request.dataset,
+        datasetOwner: maybe(chain),
+        datasetPrice: amount(chain),
+        pool: request.pool,
+        feePerMfuel: amount(chain),
+        minimumFee: amount(chain),
+        callback: request.callback,
+        callbackGas: request.callbackGas,
+        inputs: request.inputs,
+        taskCount: request.taskCount,
+        batchSize: request.batchSize,
+        fuelLimit: request.fuelLimit,
+        memoryLimit: request.memoryLimit,
+        deadline: request.deadline,
+        policy: PolicyWord::pack(&request.policy).0,
+        opened: OpenedWord::pack(&opened).0,
+    }
+}
+
 fn terms(chain: &mut Chain) -> Value {
     let mut case = |_| {
-        let (request, opened) = (request(chain), any_opened(chain));
-        let terms = Terms {
-            dealId: chain.word(),
-            requester: request.requester,
-            payer: request.payer,
-            beneficiary: request.beneficiary,
-            app: request.app,
-            appOwner: chain.address(),
-            appPrice: amount(chain),
-            dataset: request.dataset,
-            datasetOwner: maybe(chain),
-            datasetPrice: amount(chain),
-            pool: request.pool,
-            feePerMfuel: amount(chain),
-            minimumFee: amount(chain),
-            callback: request.callback,
-            callbackGas: request.callbackGas,
-            inputs: request.inputs,
-            taskCount: request.taskCount,
-            batchSize: request.batchSize,
-            fuelLimit: request.fuelLimit,
-            memoryLimit: request.memoryLimit,
-            deadline: request.deadline,
-            policy: PolicyWord::pack(&request.policy).0,
-            opened: OpenedWord::pack(&opened).0,
-        };
-        let hash: B256 = terms.hash();
-        json!({ "encoded": bytes(&terms.abi_encode()), "hash": word(hash) })
+        let terms = any_terms(chain);
+        json!({
+            "deliveryHash": word(delivery_hash(&terms)),
+            "encoded": bytes(&terms.abi_encode()),
+            "hash": word(terms.hash()),
+        })
     };
     (0..CASES).map(&mut case).collect()
 }

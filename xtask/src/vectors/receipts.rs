@@ -20,7 +20,8 @@ pub(super) fn cases() -> Result<Value> {
     }))
 }
 
-fn receipt(chain: &mut Chain, index: u32) -> Result<Receipt> {
+/// Any receipt of a place.
+pub(super) fn any_receipt(chain: &mut Chain, index: u32) -> Result<Receipt> {
     let code = chain.range(0, 5) as u8;
     Ok(Receipt {
         index,
@@ -73,7 +74,7 @@ fn leaves(chain: &mut Chain) -> Value {
 fn proofs(chain: &mut Chain) -> Result<Value> {
     let mut cases = Vec::new();
     for tasks in SIZES {
-        let receipts = (0..tasks).map(|index| receipt(chain, index)).collect::<Result<_>>()?;
+        let receipts = (0..tasks).map(|index| any_receipt(chain, index)).collect::<Result<_>>()?;
         let batch = Batch::new(receipts)?;
         let mut places = vec![0, tasks / 2, tasks - 1, chain.range(0, u64::from(tasks) - 1) as u32];
         places.sort_unstable();

@@ -3,7 +3,7 @@
 use alloy_primitives::{B256, U256, aliases::U96, keccak256};
 use guildhall_protocol::{
     Batch, BatchSlot, Certificate, Odds, OnChain, Receipt, ReceiptProof, Status, Terms, UnixTime,
-    VerifyError, certificate::Step, check_match, verify_result,
+    VerifyError, certificate::Step, check_match, delivery_hash, verify_result,
 };
 
 use crate::samples::{NOW, facts, offers, receipt};
@@ -37,7 +37,7 @@ impl Result {
             seats: 4,
             evidence: 0,
             seedKind: 1,
-            pool: 3,
+            delivery: delivery_hash(&terms),
             policy: terms.policy,
             certifiedAt: NOW + 10,
             finalAt: NOW + 3_610,
@@ -115,7 +115,7 @@ fn a_certificate_that_the_chain_does_not_hold() {
 fn a_certificate_of_something_else() {
     let changes: [fn(&mut Certificate); 4] = [
         |certificate| certificate.dealId.0[0] ^= 1,
-        |certificate| certificate.pool = 4,
+        |certificate| certificate.delivery.0[0] ^= 1,
         |certificate| certificate.policy += U256::ONE,
         |certificate| certificate.batch = 3,
     ];

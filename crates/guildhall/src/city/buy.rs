@@ -35,6 +35,8 @@ pub struct Purchase {
     pub deadline_secs: u64,
     /// Who pays, if not the requester.
     pub sponsor: Option<Key>,
+    /// The contract that results are delivered to, and the gas that it gets; none where it is zero.
+    pub callback: (Address, u32),
 }
 
 /// A signed request with the orders that it takes: nothing is missing but the match.
@@ -77,8 +79,8 @@ impl City {
             memory_limit: purchase.memory_limit,
             deadline: now.saturating_add(purchase.deadline_secs),
             policy: purchase.policy,
-            callback: Address::ZERO,
-            callback_gas: 0,
+            callback: purchase.callback.0,
+            callback_gas: purchase.callback.1,
             caps: Caps::default(),
         };
         let request = request(&self.chain, &ask, &offers, inputs, tasks).await?;

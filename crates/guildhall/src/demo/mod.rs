@@ -212,6 +212,7 @@ async fn order(city: &City, props: &Props, app: &Asset, model: &Asset, out: Out)
         memory_limit: MEMORY_LIMIT,
         deadline_secs: DEADLINE_SECS,
         sponsor: None,
+        callback: Default::default(),
     };
     let ready = city.prepare(&purchase).await?;
     let opened = city.open(&ready).await?;

@@ -12,7 +12,7 @@ use guildhall_chain::{
         Recourse::{self, RecourseEvents},
     },
 };
-use guildhall_protocol::Certificate;
+use guildhall_protocol::{Certificate, Parcel};
 
 use super::{deal::bring, history::History, results::Fetched};
 use crate::error::{Failure, Result};
@@ -124,18 +124,8 @@ pub async fn deliver(
     fetched: &Fetched,
 ) -> Result<TxOutcome> {
     let standing = standing(history, batch).ok_or_else(|| not_certified(batch))?;
-    let receipt = &fetched.receipt.receipt;
     let call = Certifier::deliverCall {
-        terms: bring(&history.terms)?,
-        certificate: bring(&standing.certificate)?,
-        receipt: Certifier::Receipt {
-            index: receipt.index,
-            exit: receipt.exit.code(),
-            fuel: receipt.fuel,
-            cumulativeFuel: fetched.receipt.cumulative_fuel.0,
-            outputDigest: receipt.output_digest,
-            traceDigest: receipt.trace_digest,
-        },
+        parcel: bring(&Parcel::new(&history.terms, &standing.certificate, &fetched.receipt))?,
         proof: fetched.receipt.proof.clone(),
         output: fetched.output.clone().into(),
     };

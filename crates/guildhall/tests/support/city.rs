@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use alloy::primitives::{Bytes, aliases::U96};
+use alloy::primitives::{Address, Bytes, aliases::U96};
 use guildhall::{
     city::{Asset, City, CityChain, CityConfig, Purchase, Wrap},
     requester::{
@@ -20,6 +20,9 @@ use guildhall_testkit::Anvil;
 
 /// A test that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Gas of a callback.
+const CALLBACK_GAS: u32 = 200_000;
 
 /// Which chain a suite runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,7 @@ pub(crate) struct Shopping {
     pub(crate) policy: Policy,
     pub(crate) deadline_secs: u64,
     pub(crate) payer: Option<guildhall_chain::Key>,
+    pub(crate) callback: Address,
 }
 
 impl Shopping {
@@ -54,6 +58,7 @@ impl Shopping {
             policy: quick_policy(),
             deadline_secs: 600,
             payer: None,
+            callback: Address::ZERO,
         }
     }
 }
@@ -132,6 +137,7 @@ impl Town {
             memory_limit: 64 << 20,
             deadline_secs: shopping.deadline_secs,
             sponsor: shopping.payer,
+            callback: (shopping.callback, if shopping.callback.is_zero() { 0 } else { CALLBACK_GAS }),
         };
         let ready = self.city.prepare(&purchase).await?;
         self.city.open(&ready).await
