@@ -430,3 +430,20 @@ async fn a_cut_or_flipped_file_is_never_opened_as_something_else() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_closed_ledger_keeps_no_free_space() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chain.redb");
+    let ledger = Ledger::open(config().at(&path)).unwrap();
+    for nonce in 0..1_200 {
+        ledger.submit(&send(&key(0), nonce, Address::repeat_byte(9), 1)).await.unwrap();
+    }
+    let (head, open) = (ledger.head(), path.metadata().unwrap().len());
+    ledger.close().await;
+    let closed = path.metadata().unwrap().len();
+    assert!(closed < open * 3 / 4, "{closed} bytes of {open}");
+    let ledger = Ledger::open(config().at(&path)).unwrap();
+    assert_eq!(ledger.head(), head);
+    ledger.close().await;
+}

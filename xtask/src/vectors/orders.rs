@@ -2,7 +2,7 @@
 //!
 //! Orders and terms stand there as `abi.encode(value)`, which every reader can decode into its own type.
 
-use alloy_primitives::{Address, B256, U256, aliases::U96};
+use alloy_primitives::{Address, U256, aliases::U96};
 use alloy_sol_types::SolValue;
 use anyhow::Result;
 use guildhall_protocol::{

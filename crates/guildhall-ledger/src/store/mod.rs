@@ -31,6 +31,8 @@ const CACHE_BYTES: usize = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct Store {
     db: Database,
+    /// Whether there is a file to make small at the end.
+    on_disk: bool,
     /// Dropped with the database, which tells who waits for the file to be free.
     _closed: oneshot::Sender<()>,
 }
@@ -48,7 +50,7 @@ impl Store {
             Some(path) => open_file(&mut builder, path)?,
         };
         let (sender, receiver) = oneshot::channel();
-        Ok((Arc::new(Self { db, _closed: sender }), receiver))
+        Ok((Arc::new(Self { db, on_disk: path.is_some(), _closed: sender }), receiver))
     }
 
     /// The genesis that the database was started with; `None` for a new one.
@@ -114,6 +116,18 @@ impl Store {
             parent = block.header.parent_hash;
         }
         Ok(head.head())
+    }
+}
+
+impl Drop for Store {
+    /// The file grows by doubling: an orderly end gives back what is free in it. Whoever kills the process instead loses
+    /// nothing but that space, until the next orderly end.
+    fn drop(&mut self) {
+        if self.on_disk
+            && let Err(error) = self.db.compact()
+        {
+            tracing::warn!(%error, "the ledger's file keeps its free space");
+        }
     }
 }
 
