@@ -7,13 +7,16 @@ export GUILDHALL_ASSETS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/guildhall/asse
 export GUILDHALL_APPS ?= $(CURDIR)/build/apps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets demo up test check bench gas deep fmt gen clean
+.PHONY: help setup contracts assets demo up test check bench gas deep fmt gen clean
 
 help: ## what there is to do
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: ## install what is missing: Rust target, npm and Debian packages
 	@scripts/setup.sh
+
+contracts: setup ## build the contracts
+	@cd contracts && npx --no-install forge build
 
 assets: setup ## build the apps, fetch the model and the photographs
 	@scripts/assets.sh
@@ -27,13 +30,13 @@ up: assets ## the same city, durable, until you stop it
 test: assets ## all tests
 	@scripts/test.sh
 
-check: setup ## format, lints, docs, tidy, generated files
+check: contracts ## format, lints, docs, tidy, generated files
 	@scripts/check.sh
 
 bench: assets ## measure, write bench/results.json and bench/README.md
 	cargo run -p xtask -- bench
 
-gas: setup ## measure gas on anvil, write contracts/snapshots/gas.json
+gas: contracts ## measure gas on anvil, write contracts/snapshots/gas.json
 	node contracts/tools/gas.mjs
 
 deep: setup ## the contracts' fuzz and invariant tests at length
@@ -42,7 +45,7 @@ deep: setup ## the contracts' fuzz and invariant tests at length
 fmt: setup ## format Rust and Solidity
 	cargo fmt --all && cd apps && cargo fmt --all && cd ../contracts && npx --no-install forge fmt
 
-gen: setup ## write what is generated and committed: vectors, contract artifacts
+gen: contracts ## write what is generated and committed: vectors, contract artifacts
 	node contracts/tools/abi.mjs && cargo run -p xtask -- gen
 
 clean: ## remove what was built in this clone

@@ -58,6 +58,7 @@ fn serve(stream: &UnixStream) -> io::Result<()> {
             }
             Err(fault) => wire::send(stream, &Response::Fault(fault.into()), &[], &[])?,
         }
+        wire::stay_awake(stream);
     }
     Ok(())
 }

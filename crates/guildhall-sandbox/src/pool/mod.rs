@@ -249,6 +249,7 @@ impl Drop for Process {
 /// Waits until there is something to read. False if the time is over.
 fn readable(stream: &UnixStream, timeout: Duration) -> io::Result<bool> {
     let deadline = Instant::now() + timeout;
+    wire::stay_awake(stream);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).map_err(io::Error::other)?;

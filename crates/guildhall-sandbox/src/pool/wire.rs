@@ -11,10 +11,12 @@ use std::{
         fd::{AsFd as _, BorrowedFd},
         unix::net::UnixStream,
     },
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::B256;
 use guildhall_protocol::receipt::Receipt;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg,
@@ -35,6 +37,8 @@ const PAYLOAD_MAX_BYTES: usize = (OUTPUT_MAX_BYTES + STDERR_TAIL_BYTES) as usize
 /// The module, input, dataset and further files.
 const FILES_MAX: usize = TASK_FILES_MAX as usize + 3;
 const PREFIX_BYTES: usize = 12;
+/// How long either side stays awake for the next message. To wake an idle core takes as long as a small task does.
+const AWAKE: Duration = Duration::from_micros(100);
 const FIRST_READ_BYTES: usize = 16 * 1024;
 
 /// The first message to a child.
@@ -136,6 +140,18 @@ pub(super) fn send(
         writer.write_all(part)?;
     }
     Ok(())
+}
+
+/// Waits a moment for the next message without sleeping, and gives way to whoever wants the core meanwhile.
+pub(super) fn stay_awake(stream: &UnixStream) {
+    let deadline = Instant::now() + AWAKE;
+    while Instant::now() < deadline {
+        match poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(&Timespec::default())) {
+            Ok(0) => std::thread::yield_now(),
+            // Something to read, or an error that reading will name.
+            _ => return,
+        }
+    }
 }
 
 /// Receives a message; `None` once the other side is gone.
