@@ -1,6 +1,6 @@
 //! The same transactions on this ledger and on anvil give the same results.
 //!
-//! Needs anvil 1.7 (npm `@foundry-rs/anvil`): `GUILDHALL_ANVIL`, `contracts/node_modules/.bin` or PATH.
+//! Needs anvil 1.7 (npm `@foundry-rs/anvil`), which `make setup` installs.
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
@@ -25,7 +25,6 @@ use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
-    path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -45,22 +44,9 @@ impl Drop for Anvil {
     }
 }
 
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("GUILDHALL_ANVIL") {
-        return path.into();
-    }
-    let bundled = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../contracts/node_modules/.bin/anvil");
-    let on_path = std::env::var_os("PATH")
-        .into_iter()
-        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
-    std::iter::once(bundled).chain(on_path.map(|dir| dir.join("anvil"))).find(|path| path.is_file()).expect(
-        "anvil is needed: `npm install @foundry-rs/anvil@1.7.1`, then set GUILDHALL_ANVIL to its binary",
-    )
-}
-
 impl Anvil {
     async fn start() -> Self {
-        let mut child = Command::new(binary())
+        let mut child = Command::new(foundry("anvil"))
             .args(["--port", "0", "--accounts", "1", "--hardfork", "osaka", "--enable-tx-gas-limit"])
             .args(["--chain-id", "31337", "--gas-limit", "60000000", "--base-fee", "875000000"])
             .args(["--timestamp", "1750000000"])

@@ -9,6 +9,7 @@ use alloy::{
     sol,
 };
 use guildhall_ledger::{Clock, Genesis, Ledger, LedgerConfig, SealMode};
+use std::path::PathBuf;
 
 sol! {
     function transfer(address to, uint256 value) external returns (bool);
@@ -30,6 +31,23 @@ sol! {
 pub const CHAIN_ID: u64 = 31_337;
 pub const GENESIS_TIME: u64 = 1_750_000_000;
 pub const GWEI: u128 = 1_000_000_000;
+
+/// Where the contracts' tools are, which `make setup` installs.
+pub fn node_modules() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../contracts/node_modules")
+}
+
+/// One of foundry's programs, from the contracts' tools or the PATH.
+pub fn foundry(name: &str) -> PathBuf {
+    let on_path = std::env::var_os("PATH")
+        .into_iter()
+        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
+        .map(|dir| dir.join(name));
+    std::iter::once(node_modules().join(".bin").join(name))
+        .chain(on_path)
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{name} is needed: `make setup` installs it"))
+}
 
 pub fn token_code() -> Vec<u8> {
     hex::decode(include_str!("../contracts/Token.hex").trim()).unwrap()
