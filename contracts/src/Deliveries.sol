@@ -29,7 +29,7 @@ abstract contract Deliveries is Settlement {
         if (uint160(parcel.callback) == 0) revert NoCallback(parcel.dealId);
         bool isFinal = _checkDeliverable(parcel, word);
         uint256 index = parcel.index();
-        bytes32 leaf = parcel.leafOf(keccak256(output));
+        bytes32 leaf = parcel.leafOf(_digestOf(output));
         if (!ReceiptTree.verify(parcel.root, leaf, index, parcel.tasks(), proof)) revert WrongReceipt(index);
         uint256 task;
         unchecked {
@@ -69,7 +69,11 @@ abstract contract Deliveries is Settlement {
         uint256 callbackGas = uint32(parcel.callback >> 160);
         bytes memory data = _callOf(parcel, task, isFinal, output);
         // An EIP-150 call passes on 63 of 64 parts at most.
-        uint256 needed = (callbackGas + RESERVE_GAS) * 64 / 63;
+        uint256 needed;
+        unchecked {
+            // 32 bits, times 64.
+            needed = (callbackGas + RESERVE_GAS) * 64 / 63;
+        }
         if (gasleft() < needed) revert GasTooLow(needed);
         bool ok;
         assembly ("memory-safe") {
@@ -79,12 +83,25 @@ abstract contract Deliveries is Settlement {
         if (!ok || callback.code.length == 0) revert CallbackFailed(callback);
     }
 
+    /// @dev keccak256 of an output, in memory that stays free: the compiler would allocate a copy.
+    function _digestOf(bytes calldata output) private pure returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, output.offset, output.length)
+            digest := keccak256(free, output.length)
+        }
+    }
+
     /// @dev Whether the certificate is final; reverts where it may not be delivered.
     function _checkDeliverable(Parcel calldata parcel, uint256 word) private view returns (bool isFinal) {
-        Status status = Status(uint8(word));
+        // Not converted to the enum: the certificate stands, so it is one of three.
+        uint256 status = uint8(word);
         uint256 finalAt = parcel.finalAt();
-        isFinal = status == Status.Final || block.timestamp >= finalAt;
-        if (status == Status.Disputed && ICourt(court).frozen(parcel.dealId, uint32(parcel.batch()), parcel.index())) {
+        isFinal = status == uint256(Status.Final) || block.timestamp >= finalAt;
+        if (
+            status == uint256(Status.Disputed)
+                && ICourt(court).frozen(parcel.dealId, uint32(parcel.batch()), parcel.index())
+        ) {
             revert Frozen(parcel.index());
         }
         if (!isFinal && parcel.policy.finalOnly()) revert TooEarly(finalAt);

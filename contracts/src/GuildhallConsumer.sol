@@ -56,19 +56,53 @@ abstract contract GuildhallConsumer is IDeliveryCallback {
     /// @dev Acts on a result that was checked. A revert leaves the task undelivered; anybody may try again.
     function _onResult(Delivery calldata delivery, bytes calldata output) internal virtual;
 
-    /// @dev Compares; reverts with what is missing.
+    /// @dev Reverts with the first thing that is missing.
     function _check(Delivery calldata delivery, Expectation memory expected) private pure {
-        if (expected.requester != address(0) && delivery.requester != expected.requester) {
-            revert NotExpected("requester");
+        uint256 missing = _missing(delivery, expected);
+        if (missing != 0) revert NotExpected(_nameOf(missing));
+    }
+
+    /// @dev What a result lacks: a bit for each name in {_nameOf}. All words are compared in one pass and as they lie, because a
+    /// branch and a range check for each cost a delivery more than the comparisons. The Certifier alone gets here, and it
+    /// writes every word in its type's range.
+    function _missing(Delivery calldata delivery, Expectation memory expected) private pure returns (uint256 missing) {
+        assembly ("memory-safe") {
+            let asked := mload(expected)
+            missing := and(iszero(iszero(asked)), iszero(eq(calldataload(add(delivery, 0x160)), asked)))
+            asked := mload(add(expected, 0x20))
+            missing := or(missing, shl(1, iszero(eq(calldataload(add(delivery, 0x180)), asked))))
+            asked := mload(add(expected, 0x40))
+            missing := or(missing, shl(2, iszero(eq(calldataload(add(delivery, 0x1a0)), asked))))
+            asked := mload(add(expected, 0x60))
+            let other := iszero(eq(calldataload(add(delivery, 0x100)), asked))
+            missing := or(missing, shl(3, and(iszero(iszero(asked)), other)))
+            asked := mload(add(expected, 0x100))
+            missing := or(missing, shl(4, iszero(or(calldataload(add(delivery, 0x80)), asked))))
+            missing := or(missing, shl(5, iszero(iszero(calldataload(add(delivery, 0x60))))))
+            // Confidence in 32 bits: a million times that is far from overflowing.
+            asked := mul(mload(add(expected, 0x80)), 1000000)
+            missing := or(missing, shl(6, lt(calldataload(add(delivery, 0x120)), asked)))
+            asked := mload(add(expected, 0xa0))
+            missing := or(missing, shl(7, lt(calldataload(add(delivery, 0xa0)), asked)))
+            asked := mload(add(expected, 0xc0))
+            missing := or(missing, shl(8, lt(calldataload(add(delivery, 0x140)), asked)))
+            asked := mload(add(expected, 0xe0))
+            let share := and(shr(32, calldataload(add(delivery, 0x1e0))), 0xffff)
+            missing := or(missing, shl(9, lt(share, asked)))
         }
-        if (delivery.app != expected.app) revert NotExpected("app");
-        if (delivery.dataset != expected.dataset) revert NotExpected("dataset");
-        if (expected.pool != 0 && delivery.pool != expected.pool) revert NotExpected("pool");
-        if (!delivery.isFinal && !expected.provisional) revert NotExpected("finality");
-        if (delivery.exit != 0) revert NotExpected("exit");
-        if (delivery.odds < uint256(expected.confidence) * 1e6) revert NotExpected("confidence");
-        if (delivery.seats < expected.seats) revert NotExpected("seats");
-        if (delivery.stake < expected.stake) revert NotExpected("stake");
-        if (delivery.policy.faultyShareBps() < expected.faultyShareBps) revert NotExpected("faultyShare");
+    }
+
+    /// @dev Name of the lowest bit.
+    function _nameOf(uint256 missing) private pure returns (string memory) {
+        if (missing & 1 != 0) return "requester";
+        if (missing & 2 != 0) return "app";
+        if (missing & 4 != 0) return "dataset";
+        if (missing & 8 != 0) return "pool";
+        if (missing & 16 != 0) return "finality";
+        if (missing & 32 != 0) return "exit";
+        if (missing & 64 != 0) return "confidence";
+        if (missing & 128 != 0) return "seats";
+        if (missing & 256 != 0) return "stake";
+        return "faultyShare";
     }
 }

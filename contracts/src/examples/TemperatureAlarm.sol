@@ -43,17 +43,14 @@ contract TemperatureAlarm is GuildhallConsumer {
     }
 
     /// @inheritdoc GuildhallConsumer
-    function _expectation() internal view override returns (Expectation memory) {
-        return Expectation({
-            requester: requester,
-            app: app,
-            dataset: 0,
-            pool: pool,
-            confidence: 60,
-            seats: 3,
-            stake: 0,
-            faultyShareBps: 2000,
-            provisional: false
-        });
+    function _expectation() internal view override returns (Expectation memory expected) {
+        // Field by field: a literal would be a second struct beside the one that is answered. What is not named is zero: no
+        // dataset, any stake, final certificates only.
+        expected.requester = requester;
+        expected.app = app;
+        expected.pool = pool;
+        expected.confidence = 60;
+        expected.seats = 3;
+        expected.faultyShareBps = 2000;
     }
 }

