@@ -329,14 +329,14 @@ export class City {
     return { gas: receipt.gasUsed, ...this.event(receipt, "Certifier", "Certified") };
   }
 
-  /// Receipts of a batch whose every output is one word, with the root and the proof of one.
-  results(tasks, index) {
-    const output = word(2150n);
+  /// Receipts of a batch whose every output is one word, each another one, with the root and the proof of one.
+  results(tasks, index, reading) {
+    const outputOf = (i) => word(reading + BigInt(i));
     const all = [...Array(tasks).keys()].map((i) => ({
-      index: i, exit: 0, fuel: 1500n, cumulativeFuel: 1500n * BigInt(i + 1), outputDigest: keccak256(output), traceDigest: keccak256(word(BigInt(i))),
+      index: i, exit: 0, fuel: 1500n, cumulativeFuel: 1500n * BigInt(i + 1), outputDigest: keccak256(outputOf(i)), traceDigest: keccak256(word(BigInt(i))),
     }));
     const leaves = all.map((r) => keccak256(abiWords(BigInt(r.index), 0n, r.fuel, r.cumulativeFuel, r.outputDigest, r.traceDigest)));
-    return { ...tree(leaves, index), receipt: all[index], output, fuel: 1500n * BigInt(tasks) };
+    return { ...tree(leaves, index), receipt: all[index], output: outputOf(index), fuel: 1500n * BigInt(tasks) };
   }
 
   /// Passes time without a transaction.

@@ -34,15 +34,16 @@ async function certifyMany(city) {
   return (deal.gas + receipt.gasUsed) / 10n;
 }
 
-/// Certifies a deal of one batch and delivers task `index`, after another task when `warm` says so.
-async function deliver(city, tasks, index, warm = []) {
+/// Certifies a deal of one batch and delivers task `index`, after another task when `warm` says so. Its result is never the
+/// one that the consumer has, because a slot that keeps its value is written for 2,800 gas less.
+async function deliver(city, tasks, index, { warm = [], reading = 2150n } = {}) {
   const deal = await city.match({ tasks, batchSize: tasks });
-  const { root, fuel } = city.results(tasks, index);
+  const { root, fuel } = city.results(tasks, index, reading);
   const { certificate } = await city.certify(deal, 3, { root, fuel });
   city.pass(4000);
   let gas;
   for (const task of [...warm, index]) {
-    const { proof, receipt, output } = city.results(tasks, task);
+    const { proof, receipt, output } = city.results(tasks, task, reading);
     const parcel = parcelOf(deal.terms, certificate, receipt);
     gas = (await city.call("relayer", "Certifier", "deliver", [parcel, proof, output])).gasUsed;
   }
@@ -104,11 +105,11 @@ async function measure(city) {
   gas.deliver_batch_cold = Number(await from(() => deliver(city, 1000, 500)));
   // From here on everything was used once.
   await matchAndCertify(city, 5, { ...five, dataset: true });
-  await deliver(city, 1, 0);
+  await deliver(city, 1, 0, { reading: 2100n });
   city.time += 1;
   await rows("");
   gas.deliver = Number(await from(() => deliver(city, 1, 0)));
-  gas.deliver_batch = Number(await from(() => deliver(city, 1000, 500, [501])));
+  gas.deliver_batch = Number(await from(() => deliver(city, 1000, 500, { warm: [501] })));
   gas.deploy_total = Number(city.deployGas);
   return Object.fromEntries(Object.entries(gas).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
