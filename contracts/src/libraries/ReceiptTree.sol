@@ -21,7 +21,7 @@ library ReceiptTree {
                 // The lowest bit says whether the node is the right child: 32 bytes behind its sibling.
                 let side := shl(5, and(index, 1))
                 mstore(side, leaf)
-                mstore(xor(side, 32), calldataload(at))
+                mstore(sub(32, side), calldataload(at))
                 leaf := keccak256(0, 64)
                 index := shr(1, index)
             }
