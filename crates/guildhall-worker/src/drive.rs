@@ -101,7 +101,7 @@ pub async fn drive(
 fn take(bench: &Bench, seat: &mut Seat, event: RoundEvent) {
     match event {
         RoundEvent::Ended(outcome) => seat.ended(outcome),
-        // Kept by the stream's reader for whoever wants to post; a seat needs nothing of it.
+        // A seat needs nothing of what its co-members show: posting without a coordinator is not there yet.
         RoundEvent::Contributed(_) => {}
         RoundEvent::Listed(list) => {
             if let Err(fault) = listed(bench, seat, &list) {

@@ -1,13 +1,15 @@
-//! What the commands say on a real chain of a key that is not there or does not open.
+//! What the commands say on a real chain: of a key that is not there or does not open, and of a server that lies.
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
 mod support;
 
+use alloy::primitives::keccak256;
+use guildhall_api::{Bundle, Produced};
 use serde_json::Value;
 use support::{
     Desk,
-    city::{On, Town, app},
+    city::{On, Shopping, Town, app},
 };
 
 const DEAL: &str = "0x1111111111111111111111111111111111111111111111111111111111111111";
@@ -72,6 +74,43 @@ async fn a_wrong_key_is_told_by_every_command_that_signs() {
             let output = desk.run(&[&["result", command, DEAL], on_chain.as_slice()].concat());
             assert_eq!(output.status.code(), Some(2), "{command}: {}", desk.show(&output));
             assert!(String::from_utf8_lossy(&output.stderr).contains(DEAL), "{}", desk.show(&output));
+        }
+    });
+    told.await.unwrap();
+    town.city.stop().await;
+}
+
+/// A bundle that is whole in itself, and of another batch than the certified one: no command takes it for the result.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lying_server_is_told_by_every_command_that_reads_results() {
+    let town = Town::found(On::Embedded, 3, None).await;
+    let opened = town.buy(&town.hello, Shopping::of(&["the truth"])).await.unwrap();
+    let told = town.settled(&opened).await;
+    let honest = town.fetch(&told, 0).await;
+    let lie = b"a lie".to_vec();
+    let mut receipt = honest.receipt.receipt;
+    receipt.output_digest = keccak256(&lie);
+    let forged = Bundle::build(vec![receipt], vec![Produced::Bytes(lie)]).unwrap().encode();
+    let desk = Desk::new();
+    desk.file("forged", forged);
+    let (chain, deployment) = (town.city.rpc_url().unwrap(), town.dir().join("deployment.json"));
+    let (deployment, deal) = (deployment.display().to_string(), opened.deal.to_string());
+    let told = tokio::task::spawn_blocking(move || {
+        let on_chain = ["--chain", &chain, "--deployment", &deployment, "--json"];
+        let run = |command: &[&str]| desk.run(&[&["result"], command, on_chain.as_slice()].concat());
+        for command in ["get", "replay"] {
+            let output = run(&[command, &deal, "--bundle", "forged"]);
+            assert_eq!(output.status.code(), Some(1), "{command}: {}", desk.show(&output));
+            assert!(output.stdout.is_empty(), "{command}: {}", desk.show(&output));
+            let said: Value = serde_json::from_slice(&output.stderr).unwrap();
+            assert_eq!(said["error"]["code"], "result.not_verified", "{said}");
+        }
+        let output = run(&["verify", &deal, "--bundle", "forged"]);
+        assert_eq!(output.status.code(), Some(1), "{}", desk.show(&output));
+        for command in ["get", "verify", "replay"] {
+            let output = run(&[command, &deal]);
+            assert_eq!(output.status.code(), Some(0), "{command}: {}", desk.show(&output));
+            assert!(serde_json::from_slice::<Value>(&output.stdout).unwrap().is_object(), "{command}");
         }
     });
     told.await.unwrap();

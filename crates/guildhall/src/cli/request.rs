@@ -108,7 +108,7 @@ pub(crate) struct RequestArgs {
     /// Whom the results are for; the requester if left out.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) beneficiary: Option<Address>,
-    /// Who pays; the requester if left out. A sponsor signs too: `--payer-signature`.
+    /// Who pays; the requester if left out. A sponsor signs too: `order countersign`.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) payer: Option<Address>,
     /// Contract that results are delivered to.

@@ -97,7 +97,7 @@ struct Found {
 pub(crate) async fn run(command: ResultCommand, context: &Context) -> Result<ExitStatus> {
     match command {
         ResultCommand::Get { which, output, bundle_to } => {
-            let found = find(&which, context).await?;
+            let found = find_verified(&which, context).await?;
             if let Some(path) = &output {
                 atomic_write(path, &found.fetched.output, MODE_PUBLIC)?;
             }
@@ -113,15 +113,13 @@ pub(crate) async fn run(command: ResultCommand, context: &Context) -> Result<Exi
                 found.fetched.output =
                     std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
             }
-            let claimed =
-                Claimed { task: which.task, receipt: &found.fetched.receipt, output: &found.fetched.output };
-            let verification = verify(&found.chain, &found.history, &claimed).await?;
+            let verification = found.verify(which.task).await?;
             let status = if verification.holds() { ExitStatus::Done } else { ExitStatus::Negative };
             context.out.result(&verification)?;
             Ok(status)
         }
         ResultCommand::Replay { which } => {
-            let found = find(&which, context).await?;
+            let found = find_verified(&which, context).await?;
             let blobs = context.blobs(&found.url).await?;
             let sandbox = Arc::new(sandbox(context)?);
             let certified = found.fetched.receipt.receipt;
@@ -130,6 +128,28 @@ pub(crate) async fn run(command: ResultCommand, context: &Context) -> Result<Exi
             let status = if replayed.same() { ExitStatus::Done } else { ExitStatus::Negative };
             context.out.result(&replayed)?;
             Ok(status)
+        }
+    }
+}
+
+impl Found {
+    /// Checks what was served against the chain.
+    async fn verify(&self, task: u32) -> Result<Verification> {
+        let claimed = Claimed { task, receipt: &self.fetched.receipt, output: &self.fetched.output };
+        verify(&self.chain, &self.history, &claimed).await
+    }
+}
+
+/// A result that holds: nobody is believed who served it.
+async fn find_verified(which: &WhichResult, context: &Context) -> Result<Found> {
+    let found = find(which, context).await?;
+    match found.verify(which.task).await?.failed() {
+        None => Ok(found),
+        Some(check) => {
+            let says = format!("what was served is not the certified result: {}: {}", check.step, check.says);
+            Err(Failure::negative("result.not_verified", says).hint(
+                "`guildhall result verify` shows every step; fetch it elsewhere with `--coordinator URL`",
+            ))
         }
     }
 }
