@@ -137,17 +137,19 @@ impl Process {
             .spawn()
             .map_err(|error| failed(error.to_string()))?;
         let mut process = Self { child, stream, modules: VecDeque::new() };
-        wire::send(&process.stream, &Setup { compiler: start.compiler }, &[], &[])?;
-        let ready = process
-            .wait(START_TIMEOUT)
-            .map_err(|fault| failed(format!("it is not ready: {fault}")))?
-            .header::<Ready>()?;
+        // A program that is no sandbox may end before it is greeted, or answer something else.
+        let ready = process.greet(start).map_err(|fault| failed(format!("it is not ready: {fault}")))?;
         if !ready.confined {
             tracing::warn!(
                 "this kernel has no system call filters; sandbox processes rely on the engine alone"
             );
         }
         Ok(process)
+    }
+
+    fn greet(&mut self, start: &Start) -> Result<Ready, HostFault> {
+        wire::send(&self.stream, &Setup { compiler: start.compiler }, &[], &[])?;
+        Ok(self.wait(START_TIMEOUT)?.header()?)
     }
 
     /// Nothing if the system has ended it while it was free, for want of memory say.
