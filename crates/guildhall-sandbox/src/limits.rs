@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use alloy_primitives::B256;
 
 /// Raised whenever the instrumented module, the host calls or the trace change for the same published module.
-pub const INSTRUMENTER_VERSION: u32 = 1;
+pub const INSTRUMENTER_VERSION: u32 = 2;
 
 /// Bytes of a WebAssembly page.
 pub const WASM_PAGE_BYTES: u64 = 65_536;

@@ -62,10 +62,10 @@ pub(crate) fn execute(loaded: &Loaded, task: &Task) -> Result<Execution, HostFau
     let memory_limit_bytes = task.limits.memory_bytes / WASM_PAGE_BYTES * WASM_PAGE_BYTES;
     let world = World::new(task)?;
     if loaded.facts.memory_min_pages * WASM_PAGE_BYTES > memory_limit_bytes {
-        return Ok(failure(task, world, Exit::OutOfMemory, 0));
+        return Ok(never_began(task, world, Exit::OutOfMemory, 0));
     }
     if loaded.facts.initial_fuel > task.limits.fuel {
-        return Ok(failure(task, world, Exit::OutOfFuel, task.limits.fuel));
+        return Ok(never_began(task, world, Exit::OutOfFuel, task.limits.fuel));
     }
     let growth = Growth { memory_limit_bytes, refused: false, fault: None };
     let mut store = Store::new(loaded.pre.module().engine(), State { world, growth, handles: None });
@@ -78,7 +78,7 @@ pub(crate) fn execute(loaded: &Loaded, task: &Task) -> Result<Execution, HostFau
             // A segment that does not fit: the engine checks it while it makes the instance.
             Some(_) => {
                 let world = store.into_data().world;
-                return Ok(failure(task, world, Exit::Trap, loaded.facts.initial_fuel));
+                return Ok(never_began(task, world, Exit::Trap, loaded.facts.initial_fuel));
             }
             None => {
                 return Err(HostFault::Memory { bytes: memory_limit_bytes, reason: format!("{error:#}") });
@@ -87,17 +87,32 @@ pub(crate) fn execute(loaded: &Loaded, task: &Task) -> Result<Execution, HostFau
     };
     let ended = running.call(loaded, &mut store);
     float_mode::check()?;
+    if trap(&ended) == Some(Trap::MemoryOutOfBounds) {
+        running.forget_torn_store(&mut store);
+    }
     let exit = running.exit(ended, &mut store)?;
     let fuel = running.fuel_used(task, &mut store);
-    if matches!(exit, Exit::Ok | Exit::AppError) {
-        return Ok(running.success(loaded, task, store, exit, fuel));
-    }
-    Ok(failure(task, store.into_data().world, exit, fuel))
+    Ok(running.result(loaded, task, store, exit, fuel))
 }
 
-/// The result of a run that ended by itself: the trace covers the memory.
+fn trap(ended: &wasmtime::Result<()>) -> Option<Trap> {
+    ended.as_ref().err().and_then(|error| error.downcast_ref::<Trap>().copied())
+}
+
+/// The widest store of WebAssembly: that of a `v128`.
+const STORE_MAX_BYTES: usize = 16;
+
 impl Running {
-    fn success(
+    /// An ARM core may have written the part of a store in bounds before the other part trapped, others never do. That
+    /// part lies in the last bytes of the memory: they count as zero, and the rest is the same everywhere.
+    fn forget_torn_store(&self, store: &mut Store<State>) {
+        let memory = self.memory.data_mut(store);
+        let kept = memory.len().saturating_sub(STORE_MAX_BYTES);
+        memory[kept..].fill(0);
+    }
+
+    /// The result of a run that began, however it ended: the trace covers the memory and the globals.
+    fn result(
         self,
         loaded: &Loaded,
         task: &Task,
@@ -129,12 +144,13 @@ fn trace_global(tracer: &mut Tracer, value: Val) {
     }
 }
 
-/// The result of a run that was ended: the trace covers exit, fuel and output.
-fn failure(task: &Task, world: World, exit: Exit, fuel: u64) -> Execution {
+/// The result of a run that ended before its first instruction, which anybody can tell from the module and the limits:
+/// the trace covers exit, fuel and output.
+fn never_began(task: &Task, world: World, exit: Exit, fuel: u64) -> Execution {
     let (output, stderr) = world.into_output();
     let output_digest = keccak256(&output);
     let mut tracer = Tracer::new(&task.own_trace_key);
-    tracer.failure(exit, fuel, output_digest);
+    tracer.never_began(exit, fuel, output_digest);
     execution(task, exit, fuel, output_digest, tracer.finish(), output, stderr)
 }
 
@@ -195,7 +211,7 @@ impl Running {
     }
 
     fn exit(&self, ended: wasmtime::Result<()>, store: &mut Store<State>) -> Result<Exit, HostFault> {
-        let trap = ended.as_ref().err().and_then(|error| error.downcast_ref::<Trap>().copied());
+        let trap = trap(&ended);
         if let Some(reason) = store.data_mut().growth.fault.take() {
             return Err(HostFault::Memory { bytes: store.data().growth.memory_limit_bytes, reason });
         }

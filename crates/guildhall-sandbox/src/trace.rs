@@ -98,9 +98,8 @@ impl Tracer {
         self.bytes(value);
     }
 
-    /// What stands for the trace where the memory may not: after a trap an ARM core may have written part of the
-    /// store that faulted.
-    pub(crate) fn failure(&mut self, exit: Exit, fuel: u64, output_digest: B256) {
+    /// What stands for the trace where there was no memory yet.
+    pub(crate) fn never_began(&mut self, exit: Exit, fuel: u64, output_digest: B256) {
         self.bytes(&[exit.code()]);
         self.number(fuel);
         self.bytes(output_digest.as_slice());

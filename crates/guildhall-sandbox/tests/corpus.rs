@@ -4,8 +4,8 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
-#[path = "corpus/floats.rs"]
-mod floats;
+#[path = "corpus/operators.rs"]
+mod operators;
 #[path = "corpus/programs.rs"]
 mod programs;
 
@@ -141,8 +141,73 @@ fn the_trace_knows_globals_memory_and_key() {
     assert_ne!(base.receipt.trace_digest, run(&program(1, 2), 1).receipt.trace_digest);
     assert_eq!(base.receipt, run(&program(1, 1), 2).receipt);
     assert_ne!(base.own_trace, run(&program(1, 1), 2).own_trace);
-    let trapped =
-        |key| run(r#"(module (memory (export "memory") 1) (func (export "_start") unreachable))"#, key);
-    assert_eq!(trapped(1).receipt, trapped(2).receipt);
-    assert_ne!(trapped(1).own_trace, trapped(2).own_trace);
+}
+
+/// A result that could be told without executing would let a worker earn by guessing: so however a task ends, its trace
+/// knows what the task did until then.
+#[test]
+fn the_trace_of_a_failed_execution_knows_globals_memory_and_key() {
+    let sandbox = sandbox(Compiler::Speed);
+    let run = |end: &str, value: u32, byte: u32, key: u8| {
+        let text = format!(
+            r#"(module (memory (export "memory") 1) (global $g (mut i32) (i32.const 0)) (func $f (call $f))
+                 (func (export "_start")
+                   (global.set $g (i32.const {value})) (i32.store8 (i32.const 5) (i32.const {byte})) {end}))"#
+        );
+        let module = sandbox.load(&wat::parse_str(text).expect("text")).expect("valid");
+        let limits = Limits { fuel: 20_000_000, memory_bytes: 1 << 20 };
+        sandbox.run(&Task { own_trace_key: [key; 32], limits, ..Task::new(module) }).expect("a receipt")
+    };
+    for (end, exit) in [
+        ("(loop (br 0))", Exit::OutOfFuel),
+        ("(call $f)", Exit::TooDeep),
+        ("(if (i32.lt_s (memory.grow (i32.const 99)) (i32.const 0)) (then unreachable))", Exit::OutOfMemory),
+        ("unreachable", Exit::Trap),
+        ("(drop (i32.div_u (i32.const 1) (i32.const 0)))", Exit::Trap),
+        ("(i32.store (i32.const 65533) (i32.const -1))", Exit::Trap),
+    ] {
+        let base = run(end, 1, 1, 1);
+        assert_eq!(base.receipt.exit, exit, "{end}");
+        for other in [run(end, 2, 1, 1), run(end, 1, 2, 1)] {
+            assert_ne!(base.receipt.trace_digest, other.receipt.trace_digest, "{end}");
+            assert_eq!(base.receipt.fuel, other.receipt.fuel, "{end}");
+        }
+        assert_eq!(base.receipt, run(end, 1, 1, 2).receipt, "{end}");
+        assert_ne!(base.own_trace, run(end, 1, 1, 2).own_trace, "{end}");
+    }
+}
+
+/// What a core may leave of a store that crosses the end of the memory is no part of the trace, and nothing else is left
+/// out.
+#[test]
+fn a_torn_store_leaves_no_trace() {
+    let sandbox = sandbox(Compiler::Speed);
+    let trace = |place: u32, end: &str| {
+        let text = format!(
+            r#"(module (memory (export "memory") 1)
+                 (func (export "_start") (i32.store8 (i32.const {place}) (i32.const 7)) {end}))"#
+        );
+        let module = sandbox.load(&wat::parse_str(text).expect("text")).expect("valid");
+        sandbox.run(&Task::new(module)).expect("a receipt").receipt.trace_digest
+    };
+    let torn = "(v128.store (i32.const 65521) (v128.const i64x2 -1 -1))";
+    assert_eq!(trace(65_520, torn), trace(65_535, torn));
+    assert_ne!(trace(65_519, torn), trace(65_535, torn));
+    assert_ne!(trace(65_520, "unreachable"), trace(65_535, "unreachable"));
+}
+
+#[test]
+fn the_corpus_has_every_operator() {
+    let text = operators::scalar() + &operators::vector();
+    for operator in
+        ["f32.sqrt", "i64.rotr", "i32.trunc_f64_u", "i64.extend16_s", "f64.promote_f32", "i32.store8"]
+    {
+        assert!(text.contains(operator), "{operator}");
+    }
+    for operator in
+        ["i8x16.shuffle", "f32x4.pmin", "i64x2.all_true", "v128.store64_lane", "i16x8.q15mulr_sat_s"]
+    {
+        assert!(text.contains(operator), "{operator}");
+    }
+    assert_eq!(operators::count(), (159, 235));
 }

@@ -2,7 +2,7 @@
 
 use guildhall_sandbox::{Limits, ModuleId, Task};
 
-use crate::floats;
+use crate::operators;
 
 /// A program and its task.
 pub(crate) struct Program {
@@ -58,8 +58,8 @@ pub(crate) fn all() -> Vec<Program> {
     let mut programs = vec![
         Program::new("app_rust_hello", include_bytes!("hello.wasm").to_vec()),
         Program::new("app_c_wordcount", include_bytes!("wordcount.wasm").to_vec()),
-        Program::text("floats_scalar", &floats::scalar()),
-        Program::text("floats_vector", &floats::vector()),
+        Program::text("operators_scalar", &operators::scalar()),
+        Program::text("operators_vector", &operators::vector()),
         Program::text("globals_and_types", include_str!("globals_and_types.wat")),
         Program::text("host_calls", include_str!("host_calls.wat")),
         Program::text("control_flow", include_str!("control_flow.wat")),
