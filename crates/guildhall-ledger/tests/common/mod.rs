@@ -37,14 +37,18 @@ pub fn node_modules() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../contracts/node_modules")
 }
 
-/// One of foundry's programs, from the contracts' tools or the PATH.
+/// One of foundry's programs, from the contracts' tools or the PATH. The program itself and not npm's script around it,
+/// which ends with success whatever the program says.
 pub fn foundry(name: &str) -> PathBuf {
+    let packages = std::fs::read_dir(node_modules().join("@foundry-rs")).into_iter().flatten().flatten();
+    let dirs = packages
+        .filter(|package| package.file_name().to_string_lossy().starts_with(&format!("{name}-")))
+        .map(|package| package.path().join("bin"));
     let on_path = std::env::var_os("PATH")
         .into_iter()
-        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
-        .map(|dir| dir.join(name));
-    std::iter::once(node_modules().join(".bin").join(name))
-        .chain(on_path)
+        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    dirs.chain(on_path)
+        .map(|dir| dir.join(name))
         .find(|path| path.is_file())
         .unwrap_or_else(|| panic!("{name} is needed: `make setup` installs it"))
 }
