@@ -110,6 +110,29 @@ mod tests {
         }
     }
 
+    /// What no contract computes: see the README of the vectors.
+    const RUST_ALONE: [&str; 2] = ["ownTraceKeys", "reservationMessages"];
+
+    #[test]
+    fn forge_reads_every_section_that_has_a_counterpart_on_chain() {
+        let folder = root().join("contracts/test/vectors");
+        let tests: String = fs::read_dir(&folder)
+            .expect("tests of the vectors")
+            .map(|file| fs::read_to_string(file.expect("file").path()).expect("Solidity"))
+            .collect();
+        for (name, content) in files().expect("vectors") {
+            let value: Value = serde_json::from_str(&content).expect("JSON");
+            for section in value.as_object().expect("object").keys() {
+                let read = tests.contains(&format!("_section(\"{section}\")"));
+                let alone = RUST_ALONE.contains(&section.as_str());
+                assert!(
+                    read != alone,
+                    "{name} {section}: read by forge: {read}, named as Rust's alone: {alone}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn a_changed_vector_is_noticed() {
         let folder = tempfile::tempdir().expect("temporary folder");

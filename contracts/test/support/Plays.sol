@@ -181,21 +181,43 @@ abstract contract Plays is Deals {
     {
         plays = _sorted(plays);
         entries = new Entry[](plays.length);
+        address[] memory workers = new address[](plays.length);
+        bytes32[] memory commitments = new bytes32[](plays.length);
+        for (uint256 i; i < plays.length; ++i) {
+            workers[i] = _worker(plays[i].who);
+            commitments[i] = _listed(roundId, claims, plays[i]);
+        }
         bytes32 listHash;
         uint256 start;
         while (start < plays.length) {
             uint256 end = start;
-            bytes memory list = abi.encodePacked(listHash);
-            for (; end < plays.length && plays[end].wave == plays[start].wave; ++end) {
-                list = abi.encodePacked(list, uint256(uint160(_worker(plays[end].who))));
-                list = abi.encodePacked(list, _listed(roundId, claims, plays[end]));
-            }
-            listHash = keccak256(list);
+            while (end < plays.length && plays[end].wave == plays[start].wave) ++end;
+            listHash = _listHash(listHash, workers, commitments, start, end);
             for (uint256 i = start; i < end; ++i) {
                 entries[i] = _entry(roundId, claims, plays[i], listHash);
             }
             start = end;
         }
+    }
+
+    /// @dev Hash of the list of one wave: its lines are those from `start` to before `end`.
+    function _listHash(
+        bytes32 before,
+        address[] memory workers,
+        bytes32[] memory commitments,
+        uint256 start,
+        uint256 end
+    ) internal pure returns (bytes32) {
+        bytes memory list = abi.encodePacked(before);
+        for (uint256 i = start; i < end; ++i) {
+            list = abi.encodePacked(list, uint256(uint160(workers[i])), commitments[i]);
+        }
+        return keccak256(list);
+    }
+
+    /// @dev First word of an entry.
+    function _entryWord(address worker, uint8 claim, uint8 wave, bool onChain) internal pure returns (uint256) {
+        return uint256(uint160(worker)) << 96 | (onChain ? 1 << 16 : 0) | uint256(claim) << 8 | wave;
     }
 
     /// @dev The commitment that the list shows for a play.
@@ -210,8 +232,7 @@ abstract contract Plays is Deals {
         view
         returns (Entry memory entry)
     {
-        entry.word = uint256(uint160(_worker(play.who))) << 96 | uint256(play.claim) << 8 | play.wave;
-        if (play.onChain) entry.word |= 1 << 16;
+        entry.word = _entryWord(_worker(play.who), play.claim, play.wave, play.onChain);
         bytes32 structHash;
         if (play.claim < claims.length) {
             entry.proof = _ownTrace(play.who, roundId);

@@ -49,14 +49,23 @@ library Receipts {
     }
 
     function rootOf(Receipt[] memory receipts) internal pure returns (bytes32) {
-        return up(receipts)[0];
+        bytes32[] memory row = padded(leavesOf(receipts));
+        while (row.length > 1) {
+            row = parents(row);
+        }
+        return row[0];
     }
 
     /// @notice Proof that leaf `index` is under the root.
     function proofOf(Receipt[] memory receipts, uint256 index) internal pure returns (bytes32[] memory proof) {
-        uint256 depth = depthOf(receipts.length);
+        return proofIn(leavesOf(receipts), index);
+    }
+
+    /// @notice The same of any leaves: a worker's own traces make such a tree too.
+    function proofIn(bytes32[] memory leaves, uint256 index) internal pure returns (bytes32[] memory proof) {
+        uint256 depth = depthOf(leaves.length);
         proof = new bytes32[](depth);
-        bytes32[] memory row = padded(receipts);
+        bytes32[] memory row = padded(leaves);
         for (uint256 level; level < depth; ++level) {
             proof[level] = row[(index >> level) ^ 1];
             row = parents(row);
@@ -90,17 +99,17 @@ library Receipts {
         });
     }
 
-    function up(Receipt[] memory receipts) private pure returns (bytes32[] memory row) {
-        row = padded(receipts);
-        while (row.length > 1) {
-            row = parents(row);
+    function leavesOf(Receipt[] memory receipts) private pure returns (bytes32[] memory leaves) {
+        leaves = new bytes32[](receipts.length);
+        for (uint256 i; i < receipts.length; ++i) {
+            leaves[i] = leafOf(receipts[i]);
         }
     }
 
-    function padded(Receipt[] memory receipts) private pure returns (bytes32[] memory row) {
-        row = new bytes32[](1 << depthOf(receipts.length));
-        for (uint256 i; i < receipts.length; ++i) {
-            row[i] = leafOf(receipts[i]);
+    function padded(bytes32[] memory leaves) private pure returns (bytes32[] memory row) {
+        row = new bytes32[](1 << depthOf(leaves.length));
+        for (uint256 i; i < leaves.length; ++i) {
+            row[i] = leaves[i];
         }
     }
 

@@ -14,6 +14,7 @@ import {SignatureChecks} from "../../src/libraries/SignatureChecks.sol";
 import {Certificate, Claim, Parcel} from "../../src/types/Certificates.sol";
 import {Parameters} from "../../src/types/Parameters.sol";
 import {MemberWord} from "../../src/types/Workers.sol";
+import {Receipts} from "../support/Receipts.sol";
 import {vm} from "../support/Vm.sol";
 import {Vectors} from "./Vectors.sol";
 
@@ -165,6 +166,11 @@ contract ReceiptVectors is Vectors {
         uint256 valid;
     }
 
+    struct OwnTraceCase {
+        bytes32[] leaves;
+        bytes32 root;
+    }
+
     TreeHarness private _harness;
 
     function setUp() public {
@@ -188,6 +194,20 @@ contract ReceiptVectors is Vectors {
             Parcel memory parcel = _parcel(c.index, c.exit, c.fuel, c.cumulativeFuel, c.traceDigest);
             bytes32 leaf = _harness.leafOf(parcel, c.outputDigest);
             vm.assertEq(_harness.verify(c.root, leaf, c.index, c.tasks, c.proof), c.valid != 0);
+        }
+    }
+
+    /// @dev Own traces are the leaves of a tree of the same kind: each is under the root at its place, and at no other.
+    function test_ownTraceRoots() public view {
+        OwnTraceCase[] memory cases = abi.decode(_section("ownTraceRoots"), (OwnTraceCase[]));
+        for (uint256 i; i < cases.length; ++i) {
+            OwnTraceCase memory c = cases[i];
+            uint256 tasks = c.leaves.length;
+            for (uint256 j; j < tasks; ++j) {
+                bytes32[] memory proof = Receipts.proofIn(c.leaves, j);
+                vm.assertTrue(_harness.verify(c.root, c.leaves[j], j, tasks, proof));
+                vm.assertFalse(_harness.verify(c.root, c.leaves[j], j ^ 1, tasks, proof));
+            }
         }
     }
 
