@@ -29,7 +29,9 @@ pub enum Compiler {
     Speed,
     /// Cranelift without optimisation: compiles faster, runs slower.
     Plain,
-    /// The Pulley interpreter: 25 times slower, a referee for the other two.
+    /// Cranelift, optimising, for any processor of this architecture instead of this one: without AVX, say.
+    Baseline,
+    /// The Pulley interpreter: 25 times slower, a referee for the others.
     Interpreter,
 }
 
@@ -58,6 +60,7 @@ fn config(compiler: Compiler) -> wasmtime::Result<Config> {
     match compiler {
         Compiler::Speed => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed),
         Compiler::Plain => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::None),
+        Compiler::Baseline => config.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?,
         Compiler::Interpreter => config.target("pulley64")?,
     };
     // Metering is ours; the engine's fuel and epochs stay off (they are by default).

@@ -73,11 +73,13 @@ impl SandboxError {
 /// A failure of this machine, never of the app. It differs from host to host, so it is never in a receipt.
 #[derive(Debug, thiserror::Error)]
 pub enum HostFault {
-    /// The task ran longer than the host waits.
-    #[error("the task was stopped after {0} ms of wall clock; raise the wall clock or lower the fuel limit")]
+    /// A task, or the compilation of its module, took longer than the host waits.
+    #[error(
+        "the process was stopped after {0} ms of wall clock; raise the wall clock or lower the fuel limit"
+    )]
     WallClock(u64),
-    /// The process that ran the task died.
-    #[error("the process that ran the task ended: {0}")]
+    /// The process that ran the task or compiled its module died.
+    #[error("the sandbox process ended: {0}")]
     ChildDied(String),
     /// A process for tasks could not be started.
     #[error("cannot start `{path}` as a sandbox process: {reason}")]

@@ -28,10 +28,10 @@ use crate::{
 pub struct Config {
     /// Where machine code is kept; `None` compiles anew in each process.
     pub cache_dir: Option<PathBuf>,
-    /// Processes that run tasks, and so tasks at once. 0 runs them in this process: for tests and measurements only,
+    /// Processes that run tasks, and so tasks at once. 0 compiles and runs in this process: for tests and measurements only,
     /// because nothing then stops a task but its fuel.
     pub children: usize,
-    /// How long a task may take before its process is killed.
+    /// How long a task, or the compilation of a module, may take before its process is killed.
     pub wall_clock: Duration,
     /// The executable whose `sandbox-child` argument calls [`child_main`](crate::child_main); `None` is this one.
     pub executable: Option<PathBuf>,
@@ -129,7 +129,8 @@ impl Sandbox {
     /// ready; running one that had to go is [`SandboxError::ModuleUnknown`], and loading it again is cheap.
     ///
     /// # Errors
-    /// [`SandboxError::Invalid`] with the rule that the module breaks, [`SandboxError::Compile`] if the engine fails.
+    /// [`SandboxError::Invalid`] with the rule that the module breaks, [`SandboxError::Compile`] if the engine refuses it,
+    /// [`SandboxError::Host`] if this machine could not compile it in time or memory.
     pub fn load(&self, wasm: &[u8]) -> Result<ModuleId, SandboxError> {
         let id = ModuleId::of(wasm);
         let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,11 +161,13 @@ impl Sandbox {
 
     fn compile(&self, module: ModuleId, wasm: &[u8]) -> Result<Compiled, SandboxError> {
         let metered = instrument(wasm, self.metering)?;
-        let code = self
-            .runtime
-            .engine
-            .precompile_module(&metered.wasm)
-            .map_err(|error| SandboxError::Compile { module, reason: format!("{error:#}") })?;
+        let code = match &self.pool {
+            Some(pool) => pool.compile(&metered.wasm)?,
+            None => {
+                self.runtime.engine.precompile_module(&metered.wasm).map_err(|error| format!("{error:#}"))
+            }
+        };
+        let code = code.map_err(|reason| SandboxError::Compile { module, reason })?;
         let compiled = Compiled { facts: metered.facts, code };
         if let Some(cache) = &self.cache {
             cache.put(module, &compiled);

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
+#[path = "corpus/calls.rs"]
+mod calls;
 #[path = "corpus/operators.rs"]
 mod operators;
 #[path = "corpus/programs.rs"]
@@ -64,6 +66,11 @@ fn same_as_optimised(compiler: Compiler) {
 #[test]
 fn receipts_are_the_same_without_optimisation() {
     same_as_optimised(Compiler::Plain);
+}
+
+#[test]
+fn receipts_are_the_same_without_the_extensions_of_this_processor() {
+    same_as_optimised(Compiler::Baseline);
 }
 
 #[test]
@@ -211,3 +218,41 @@ fn the_corpus_has_every_operator() {
     }
     assert_eq!(operators::count(), (159, 235));
 }
+
+/// Error numbers are part of what an app computes, so each is as fixed as a sum.
+#[test]
+fn every_host_call_answers_as_it_should() {
+    let calls = calls::all();
+    let names: std::collections::BTreeSet<_> = calls.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(names.len(), 45, "every call of preview 1 but `proc_exit`");
+    let programs = programs::all();
+    let program = programs.iter().find(|program| program.name == "every_host_call").expect("there");
+    let execution = run(&sandbox(Compiler::Speed), program);
+    let answers = execution.output.as_chunks::<2>().0.iter().map(|bytes| u16::from_le_bytes(*bytes));
+    for ((number, (name, _, expected)), found) in
+        calls.iter().enumerate().zip(answers.chain(std::iter::repeat(u16::MAX)))
+    {
+        assert_eq!(*expected, found, "call {number}: {name}");
+    }
+}
+
+/// The metered module is never published: each machine makes its own, and all are the same (rule R1).
+#[test]
+fn metering_is_a_function_of_the_module() {
+    use guildhall_sandbox::{Metering, instrument};
+    let meter = |program: &Program| instrument(&program.wasm, Metering::On).expect("valid");
+    let digest = |programs: &[Program]| {
+        let mut hasher = blake3::Hasher::new();
+        programs.iter().for_each(|program| _ = hasher.update(&meter(program).wasm));
+        hasher.finalize()
+    };
+    let programs = programs::all();
+    assert_eq!(
+        digest(&programs).to_hex().as_str(),
+        METERED,
+        "pin anew with a new `INSTRUMENTER_VERSION` only"
+    );
+}
+
+/// BLAKE3 of the corpus's metered modules.
+const METERED: &str = "47d91d49af3d47e71f269d6971d68bfa259143dabb2d10f21107f2466fd4fef4";

@@ -248,6 +248,15 @@ fn refused_features_are_named() {
         ("multiple memories", module("(memory 1)")),
         ("tail calls", module("(func $f (return_call $f))")),
         ("exceptions", module("(tag)")),
+        ("legacy exceptions", module("(func try catch_all end)")),
+        (
+            "function references",
+            module("(type $t (func)) (func (param (ref null $t)) (call_ref $t (local.get 0)))"),
+        ),
+        (
+            "custom page sizes",
+            r#"(module (memory (export "memory") 1 (pagesize 1)) (func (export "_start")))"#.to_owned(),
+        ),
         ("external references", module("(table 1 externref)")),
         ("garbage collection", module("(type (struct (field i32)))")),
         ("extended constant expressions", module("(global i32 (i32.add (i32.const 1) (i32.const 2)))")),

@@ -158,3 +158,76 @@ fn tasks_that_no_runtime_grants_are_refused_before_they_run() {
     let unknown = guildhall_sandbox::ModuleId::of(b"never loaded");
     assert_eq!(code(&Task::new(unknown)), "sandbox.module_unknown");
 }
+
+#[test]
+fn a_compilation_over_the_wall_clock_is_a_host_fault_and_costs_its_own_process_only() {
+    // Some ten thousand operators that all depend on each other, in each of many functions: far more than a moment's work.
+    let chain = "(local.set 0 (i64.mul (i64.add (local.get 0) (i64.const 3)) (local.get 0)))".repeat(3000);
+    let functions = format!("(func (param i64) {chain})").repeat(40);
+    let slow =
+        wasm(&format!(r#"(module (memory (export "memory") 1) {functions} (func (export "_start")))"#));
+    let sandbox = pool(Duration::from_millis(1), 1);
+    let error = sandbox.load(&slow).expect_err("stopped");
+    assert!(matches!(error, SandboxError::Host(HostFault::WallClock(1))), "{error}");
+
+    let sandbox = pool(Duration::from_secs(60), 1);
+    let module = sandbox.load(&slow).expect("compiled with more time");
+    assert_eq!(sandbox.run(&Task::new(module)).expect("a receipt").receipt.exit, Exit::Ok);
+}
+
+/// Processes that this test's sandbox started.
+fn children() -> Vec<u32> {
+    let list = std::fs::read_to_string("/proc/thread-self/children").expect("this kernel lists children");
+    list.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
+}
+
+#[test]
+fn a_child_has_no_environment_no_files_and_no_system_calls_to_get_any() {
+    let sandbox = pool(Duration::from_secs(60), 1);
+    let module = sandbox.load(&copies("in/input")).expect("valid");
+    sandbox.run(&Task::new(module)).expect("a receipt");
+    let [child] = children()[..] else { panic!("one child, not {:?}", children()) };
+    let of = |what: &str| std::fs::read(format!("/proc/{child}/{what}")).expect("readable");
+
+    assert_eq!(of("environ"), b"", "no environment");
+    let status = String::from_utf8(of("status")).expect("text");
+    assert!(status.contains("Seccomp:\t2"), "system calls are filtered: {status}");
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    let open: Vec<String> = std::fs::read_dir(format!("/proc/{child}/fd"))
+        .expect("readable")
+        .map(|entry| {
+            std::fs::read_link(entry.expect("an entry").path()).expect("a link").display().to_string()
+        })
+        .filter(|target| target != "/dev/null")
+        .map(|target| target.split(':').next().unwrap_or_default().to_owned())
+        .collect();
+    let page_table = format!("/proc/{child}/pagemap");
+    assert!(
+        open.iter().all(|target| *target == "socket" || *target == "/memfd" || *target == page_table),
+        "{open:?}"
+    );
+    let limits = String::from_utf8(of("limits")).expect("text");
+    for limit in ["Max core file size", "Max file size"] {
+        let line = limits.lines().find_map(|line| line.strip_prefix(limit)).unwrap_or_default();
+        assert!(line.trim_start().starts_with("0 "), "{limit}: {line}");
+    }
+}
+
+#[test]
+fn memory_that_the_system_refuses_is_a_host_fault_and_no_receipt() {
+    let sandbox = pool(Duration::from_secs(60), 1);
+    let module = sandbox.load(&wasm(r#"(module (memory (export "memory") 1) (func (export "_start")))"#));
+    let module = module.expect("valid");
+    let greedy = Task { limits: Limits { memory_bytes: 2 << 30, ..Limits::default() }, ..Task::new(module) };
+    sandbox.run(&greedy).expect("a receipt where there is memory");
+    let [child] = children()[..] else { panic!("one child, not {:?}", children()) };
+    let pid = rustix::process::Pid::from_raw(child.cast_signed());
+    let limit = rustix::process::Rlimit { current: Some(1 << 28), maximum: Some(1 << 28) };
+    // Less than the task may use; a limit for tasks that need little is no fault.
+    rustix::process::prlimit(pid, rustix::process::Resource::Data, limit).expect("lowered");
+    let modest = Task { limits: Limits { memory_bytes: 1 << 20, ..Limits::default() }, ..Task::new(module) };
+    sandbox.run(&modest).expect("a receipt");
+    let greedy = Task { limits: Limits { memory_bytes: 3 << 30, ..Limits::default() }, ..Task::new(module) };
+    let error = sandbox.run(&greedy).expect_err("no receipt");
+    assert!(matches!(error, SandboxError::Host(HostFault::Memory { .. })), "{error}");
+}

@@ -151,7 +151,7 @@ impl SandboxExecutor {
         let loaded = tokio::task::spawn_blocking(move || sandbox.load(&bytes)).await;
         loaded.map_err(|error| ExecuteError::Host(error.to_string()))?.map_err(|error| match error {
             // What nobody's sandbox takes is as good as missing: the round is void, and nobody is slashed.
-            SandboxError::Invalid(_) => withheld("app", &error),
+            SandboxError::Invalid(_) | SandboxError::Compile { .. } => withheld("app", &error),
             _ => ExecuteError::Host(error.to_string()),
         })
     }

@@ -1,4 +1,4 @@
-//! The child process: runs one task after another until its parent is gone.
+//! The child process: runs one task after another until its parent is gone, or compiles one module.
 
 use std::{collections::HashMap, fs::File, io, os::unix::net::UnixStream, process, thread};
 
@@ -7,12 +7,16 @@ use wasmtime::Module;
 
 use super::{
     confine,
-    wire::{self, Fault, Message, Place, Ready, Request, Response, Setup},
+    wire::{
+        self, CompileRequest, CompileResponse, Fault, Message, OUTPUT_PAYLOAD_MAX_BYTES, Place, Ready,
+        Request, Response, Setup, Work,
+    },
 };
 use crate::{
     engine::{Runtime, THREAD_STACK_BYTES},
     error::HostFault,
     instrument::Facts,
+    memory::Mapping,
     run::{self, Loaded},
     task::{Blob, Execution, ModuleId, Task},
     trace::Touched,
@@ -43,15 +47,38 @@ pub fn child_main() -> ! {
 }
 
 fn serve(stream: &UnixStream) -> io::Result<()> {
-    let Some(setup) = wire::receive(stream)? else { return Ok(()) };
-    let Setup { compiler } = setup.header()?;
+    let Some(setup) = wire::receive(stream, 0)? else { return Ok(()) };
+    let Setup { compiler, work } = setup.header()?;
     let runtime = Runtime::new(compiler).map_err(io::Error::other)?;
-    Touched::of_this_process();
-    let confined = confine::confine()?;
+    match work {
+        Work::Tasks => _ = Touched::of_this_process(),
+        // A confined process starts no threads: those that the engine compiles with run before.
+        Work::Compile => _ = rayon::broadcast(|_| ()),
+    }
+    let confined = confine::confine(work)?;
     wire::send(stream, &Ready { confined }, &[], &[])?;
+    match work {
+        Work::Tasks => serve_tasks(stream, &runtime),
+        Work::Compile => serve_compilation(stream, &runtime),
+    }
+}
+
+fn serve_compilation(stream: &UnixStream, runtime: &Runtime) -> io::Result<()> {
+    let Some(message) = wire::receive(stream, 0)? else { return Ok(()) };
+    let CompileRequest { bytes } = message.header()?;
+    let file = message.files.first().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let answer = Mapping::of_file(file, bytes).map(|wasm| runtime.engine.precompile_module(wasm.bytes()));
+    match answer {
+        Ok(Ok(code)) => wire::send(stream, &CompileResponse::Done, &[&code], &[]),
+        Ok(Err(error)) => wire::send(stream, &CompileResponse::Refused(format!("{error:#}")), &[], &[]),
+        Err(error) => wire::send(stream, &CompileResponse::Fault(HostFault::from(error).into()), &[], &[]),
+    }
+}
+
+fn serve_tasks(stream: &UnixStream, runtime: &Runtime) -> io::Result<()> {
     let mut modules = HashMap::new();
-    while let Some(message) = wire::receive(stream)? {
-        match answer(&runtime, &mut modules, message) {
+    while let Some(message) = wire::receive(stream, OUTPUT_PAYLOAD_MAX_BYTES)? {
+        match answer(runtime, &mut modules, message) {
             Ok(Execution { receipt, own_trace, output, stderr }) => {
                 let done = Response::Done { receipt, own_trace, output_bytes: output.len() as u64 };
                 wire::send(stream, &done, &[&output, &stderr], &[])?;

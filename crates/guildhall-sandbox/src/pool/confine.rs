@@ -8,6 +8,8 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
+use super::wire::Work;
+
 /// Open files of a child: its socket and what a request brings.
 const OPEN_FILES_MAX: u64 = 160;
 
@@ -19,12 +21,18 @@ pub(super) fn close_inherited() {
     let _ = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0) };
 }
 
+/// Address space of a process that compiles: several times what the largest module allowed needs.
+const COMPILE_ADDRESS_SPACE_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+
 /// Lowers resource limits and installs the system call filter on all threads. False if the kernel has no filters.
-pub(super) fn confine() -> io::Result<bool> {
+pub(super) fn confine(work: Work) -> io::Result<bool> {
     let at_most = |limit| Rlimit { current: Some(limit), maximum: Some(limit) };
     setrlimit(Resource::Core, at_most(0))?;
     setrlimit(Resource::Fsize, at_most(0))?;
     setrlimit(Resource::Nofile, at_most(OPEN_FILES_MAX))?;
+    if work == Work::Compile {
+        setrlimit(Resource::As, at_most(COMPILE_ADDRESS_SPACE_BYTES))?;
+    }
     let program = filter().map_err(io::Error::other)?;
     Ok(seccompiler::apply_filter_all_threads(&program).is_ok())
 }

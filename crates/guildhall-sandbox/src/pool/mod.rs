@@ -1,4 +1,5 @@
-//! Child processes that run tasks: started before they are needed, confined, replaced when they fail.
+//! Child processes: some run tasks, started before they are needed and replaced when they fail; others compile a module
+//! each. All are confined.
 //!
 //! A child has no environment, no descriptor but its socket, no keys. What an app does to it ends with the task's
 //! host fault; its neighbours and the parent go on.
@@ -25,11 +26,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub use self::child::{CHILD_ARGUMENT, child_main};
 pub(crate) use self::wire::INLINE_MAX_BYTES;
-use self::wire::{Message, Place, Ready, Request, Response, Setup};
+use self::wire::{
+    CODE_PAYLOAD_MAX_BYTES, CompileRequest, CompileResponse, Message, OUTPUT_PAYLOAD_MAX_BYTES, Place, Ready,
+    Request, Response, Setup, Work,
+};
 use crate::{
     engine::Compiler,
     error::HostFault,
     instrument::Facts,
+    memory::sealed,
     task::{Blob, Execution, ModuleId, Task},
 };
 
@@ -65,7 +70,8 @@ pub(crate) struct Pool {
 impl Pool {
     /// Starts all children.
     pub(crate) fn new(start: Start, children: usize) -> Result<Self, HostFault> {
-        let free = (0..children).map(|_| Process::start(&start).map(Some)).collect::<Result<_, _>>()?;
+        let free =
+            (0..children).map(|_| Process::start(&start, Work::Tasks).map(Some)).collect::<Result<_, _>>()?;
         Ok(Self { start, free: Mutex::new(free), freed: Condvar::new() })
     }
 
@@ -74,7 +80,7 @@ impl Pool {
         let mut lease = self.lease(task.module);
         let mut process = match lease.process.take().and_then(Process::if_alive) {
             Some(process) => process,
-            None => Process::start(&self.start)?,
+            None => Process::start(&self.start, Work::Tasks)?,
         };
         let result = process.run(&self.start, code, task);
         lease.process = match &result {
@@ -82,10 +88,27 @@ impl Pool {
             Err(fault) => {
                 tracing::warn!(module = %task.module, %fault, "a sandbox process failed and is replaced");
                 drop(process);
-                Process::start(&self.start).ok()
+                Process::start(&self.start, Work::Tasks).ok()
             }
         };
         result
+    }
+
+    /// Compiles a metered module in a process of its own: a module that breaks the compiler reaches no other module's
+    /// code, and one that keeps it busy or greedy is ended by the wall clock or the limit of memory.
+    ///
+    /// # Errors
+    /// The inner error is the engine's refusal, the outer one a fault of this machine.
+    pub(crate) fn compile(&self, wasm: &[u8]) -> Result<Result<Vec<u8>, String>, HostFault> {
+        let mut process = Process::start(&self.start, Work::Compile)?;
+        let file = sealed(wasm)?;
+        wire::send(&process.stream, &CompileRequest { bytes: wasm.len() as u64 }, &[], &[file.as_fd()])?;
+        let message = process.wait(self.start.wall_clock, CODE_PAYLOAD_MAX_BYTES)?;
+        match message.header::<CompileResponse>()? {
+            CompileResponse::Done => Ok(Ok(message.payload)),
+            CompileResponse::Refused(reason) => Ok(Err(reason)),
+            CompileResponse::Fault(fault) => Err(fault.into()),
+        }
     }
 
     /// Takes a child, preferring one that has the module.
@@ -123,7 +146,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(start: &Start) -> Result<Self, HostFault> {
+    fn start(start: &Start, work: Work) -> Result<Self, HostFault> {
         let failed =
             |reason: String| HostFault::Spawn { path: start.executable.display().to_string(), reason };
         let (stream, theirs) = UnixStream::pair()?;
@@ -138,7 +161,8 @@ impl Process {
             .map_err(|error| failed(error.to_string()))?;
         let mut process = Self { child, stream, modules: VecDeque::new() };
         // A program that is no sandbox may end before it is greeted, or answer something else.
-        let ready = process.greet(start).map_err(|fault| failed(format!("it is not ready: {fault}")))?;
+        let ready =
+            process.greet(start, work).map_err(|fault| failed(format!("it is not ready: {fault}")))?;
         if !ready.confined {
             tracing::warn!(
                 "this kernel has no system call filters; sandbox processes rely on the engine alone"
@@ -147,9 +171,9 @@ impl Process {
         Ok(process)
     }
 
-    fn greet(&mut self, start: &Start) -> Result<Ready, HostFault> {
-        wire::send(&self.stream, &Setup { compiler: start.compiler }, &[], &[])?;
-        Ok(self.wait(START_TIMEOUT)?.header()?)
+    fn greet(&mut self, start: &Start, work: Work) -> Result<Ready, HostFault> {
+        wire::send(&self.stream, &Setup { compiler: start.compiler, work }, &[], &[])?;
+        Ok(self.wait(START_TIMEOUT, 0)?.header()?)
     }
 
     /// Nothing if the system has ended it while it was free, for want of memory say.
@@ -166,7 +190,7 @@ impl Process {
         let forget = if full { self.modules.pop_front() } else { None };
         self.request(task, code, known.is_none(), forget)?;
         self.modules.push_back(task.module);
-        let message = self.wait(start.wall_clock)?;
+        let message = self.wait(start.wall_clock, OUTPUT_PAYLOAD_MAX_BYTES)?;
         match message.header::<Response>()? {
             Response::Done { receipt, own_trace, output_bytes } => {
                 let mut output = message.payload;
@@ -208,13 +232,13 @@ impl Process {
     }
 
     /// Waits for the child's next message, and kills it when the time is over.
-    fn wait(&mut self, timeout: Duration) -> Result<Message, HostFault> {
+    fn wait(&mut self, timeout: Duration, payload_max_bytes: usize) -> Result<Message, HostFault> {
         if !readable(&self.stream, timeout)? {
             return Err(HostFault::WallClock(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
         }
         // A child that begins a message and stops must not hold its parent: the rest is due at once.
         self.stream.set_read_timeout(Some(START_TIMEOUT))?;
-        match wire::receive(&self.stream) {
+        match wire::receive(&self.stream, payload_max_bytes) {
             Ok(Some(message)) => Ok(message),
             Ok(None) => Err(self.died("it closed its socket")),
             Err(error) => Err(self.died(&error.to_string())),

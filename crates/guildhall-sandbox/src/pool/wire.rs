@@ -33,7 +33,10 @@ use crate::{
 /// Blobs up to this size travel in the message; larger ones as files.
 pub(crate) const INLINE_MAX_BYTES: usize = 64 * 1024;
 const HEADER_MAX_BYTES: usize = 1024 * 1024;
-const PAYLOAD_MAX_BYTES: usize = (OUTPUT_MAX_BYTES + STDERR_TAIL_BYTES) as usize;
+/// What the answer to a task may carry.
+pub(super) const OUTPUT_PAYLOAD_MAX_BYTES: usize = (OUTPUT_MAX_BYTES + STDERR_TAIL_BYTES) as usize;
+/// What the answer to a compilation may carry. The largest module allowed stays well below.
+pub(super) const CODE_PAYLOAD_MAX_BYTES: usize = 1024 * 1024 * 1024;
 /// The module, input, dataset and further files.
 const FILES_MAX: usize = TASK_FILES_MAX as usize + 3;
 const PREFIX_BYTES: usize = 12;
@@ -45,6 +48,16 @@ const FIRST_READ_BYTES: usize = 16 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Setup {
     pub(super) compiler: Compiler,
+    pub(super) work: Work,
+}
+
+/// What a child is for, and so what it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Work {
+    /// It runs one task after another.
+    Tasks,
+    /// It compiles one module.
+    Compile,
 }
 
 /// The answer to [`Setup`].
@@ -79,6 +92,21 @@ pub(super) struct Request {
     pub(super) seed: [u8; 32],
     pub(super) limits: Limits,
     pub(super) own_trace_key: [u8; 32],
+}
+
+/// A metered module to compile: the only file, so many bytes long.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CompileRequest {
+    pub(super) bytes: u64,
+}
+
+/// What came of a compilation. The machine code is the payload.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum CompileResponse {
+    Done,
+    /// The engine's words.
+    Refused(String),
+    Fault(Fault),
 }
 
 /// What came of a task. Output and the end of standard error are the payload.
@@ -154,8 +182,8 @@ pub(super) fn stay_awake(stream: &UnixStream) {
     }
 }
 
-/// Receives a message; `None` once the other side is gone.
-pub(super) fn receive(stream: &UnixStream) -> io::Result<Option<Message>> {
+/// Receives a message with a payload of at most so many bytes; `None` once the other side is gone.
+pub(super) fn receive(stream: &UnixStream, payload_max_bytes: usize) -> io::Result<Option<Message>> {
     let mut buffer = [0; FIRST_READ_BYTES];
     let (mut filled, files) = receive_first(stream, &mut buffer)?;
     if filled == 0 {
@@ -173,7 +201,7 @@ pub(super) fn receive(stream: &UnixStream) -> io::Result<Option<Message>> {
     let mut payload_bytes = [0; 8];
     payload_bytes.copy_from_slice(&buffer[4..PREFIX_BYTES]);
     let payload_bytes = u64::from_le_bytes(payload_bytes) as usize;
-    if header_bytes > HEADER_MAX_BYTES || payload_bytes > PAYLOAD_MAX_BYTES {
+    if header_bytes > HEADER_MAX_BYTES || payload_bytes > payload_max_bytes {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "a message between sandbox processes is too long",
@@ -184,8 +212,11 @@ pub(super) fn receive(stream: &UnixStream) -> io::Result<Option<Message>> {
     if arrived > header_bytes + payload_bytes {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "two messages at once"));
     }
-    body.resize(header_bytes + payload_bytes, 0);
-    reader.read_exact(&mut body[arrived..])?;
+    // Memory grows with what arrives, not with what was announced.
+    let missing = (header_bytes + payload_bytes - arrived) as u64;
+    if missing > 0 && reader.take(missing).read_to_end(&mut body)? as u64 != missing {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let payload = body.split_off(header_bytes);
     Ok(Some(Message { header: body, payload, files }))
 }
@@ -220,18 +251,21 @@ mod tests {
         let sender = std::thread::spawn(move || {
             send(&here, &Ready { confined: true }, &[b"ab", &big], &[file.as_fd()]).expect("sent");
         });
-        let message = receive(&there).expect("received").expect("a message");
+        let message = receive(&there, OUTPUT_PAYLOAD_MAX_BYTES).expect("received").expect("a message");
         sender.join().expect("joined");
         assert!(message.header::<Ready>().expect("a header").confined);
         assert_eq!(message.payload.len(), 300_002);
         assert_eq!(message.files.len(), 1);
-        assert!(receive(&there).expect("closed").is_none());
+        assert!(receive(&there, OUTPUT_PAYLOAD_MAX_BYTES).expect("closed").is_none());
     }
 
     #[test]
     fn a_message_of_impossible_length_is_refused() {
         let (mut here, there) = UnixStream::pair().expect("a pair");
         here.write_all(&[0xff; PREFIX_BYTES]).expect("sent");
-        assert_eq!(receive(&there).err().map(|error| error.kind()), Some(io::ErrorKind::InvalidData));
+        assert_eq!(
+            receive(&there, OUTPUT_PAYLOAD_MAX_BYTES).err().map(|error| error.kind()),
+            Some(io::ErrorKind::InvalidData)
+        );
     }
 }

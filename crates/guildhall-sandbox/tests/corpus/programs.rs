@@ -2,7 +2,7 @@
 
 use guildhall_sandbox::{Limits, ModuleId, Task};
 
-use crate::operators;
+use crate::{calls, operators};
 
 /// A program and its task.
 pub(crate) struct Program {
@@ -67,12 +67,40 @@ pub(crate) fn all() -> Vec<Program> {
         Program::text("start_function", include_str!("start_function.wat")),
         Program::text("everything_charged", include_str!("everything_charged.wat")),
     ];
+    programs.push(Program::text("every_host_call", &calls::program(&calls::all())));
+    programs.extend(reentrancy());
     programs.extend(growth());
     programs.extend(traps());
     programs.extend(depth());
     programs.extend(large_frames());
     programs.extend(out_of_fuel());
     programs
+}
+
+/// The host never calls the app from within a call; what an app can do is to enter itself again.
+fn reentrancy() -> Vec<Program> {
+    let module = |start: &str, body: &str| {
+        format!(
+            r#"(module
+                 (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+                 (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+                 (memory (export "memory") 1) (data (i32.const 0) "\\08\\00\\00\\00\\05\\00\\00\\00again")
+                 (global $entered (mut i32) (i32.const 0)) (table 1 funcref) (elem (i32.const 0) $main)
+                 {start}
+                 (func $main (export "_start")
+                   (global.set $entered (i32.add (global.get $entered) (i32.const 1)))
+                   (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))
+                   {body}))"#
+        )
+    };
+    let again = "(call_indirect (i32.const 0))";
+    let some = format!("(if (i32.lt_u (global.get $entered) (i32.const 100)) (then {again}))");
+    vec![
+        Program::text("reentrancy_of_the_entry", &module("", &some)),
+        Program::text("reentrancy_from_the_start_function", &module("(start $main)", &some)),
+        Program::text("recursion_through_the_entry", &module("", again)),
+        Program::text("reentrancy_ended_by_exit", &module("", &format!("{some} (call $exit (i32.const 0))"))),
+    ]
 }
 
 fn growth() -> Vec<Program> {
