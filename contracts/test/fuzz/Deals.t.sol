@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {Accounts} from "../../src/libraries/Accounts.sol";
 import {Claim, LogItem} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
@@ -42,12 +43,23 @@ contract DealsFuzz is Plays {
         word = bound(word, 0, 8);
         change = bound(change, 1, type(uint32).max);
         // One word of the app order, as it lies in memory: all of its fields are wider than the change, or an address.
-        uint256 words = word;
         bytes32 before = market.hashAppOrder(offer.app);
-        _flip(offer, words, change);
+        _flip(offer, word, change);
         vm.assertNotEq(market.hashAppOrder(offer.app), before);
-        vm.expectRevert();
+        vm.expectPartialRevert(_refusal(offer, word));
         _match(offer);
+    }
+
+    /// @dev What a changed word is refused with: a rule where it breaks one, else the signature, which is checked after the
+    /// rules that need no call.
+    function _refusal(Offer memory offer, uint256 word) private view returns (bytes4) {
+        if (word == 0) return IMarket.OrdersMismatch.selector;
+        if (word == 1 && offer.app.price > offer.request.appPriceMax) return IMarket.PriceTooHigh.selector;
+        bool restricts = (word == 3 && offer.app.datasetRestrict != offer.request.dataset)
+            || (word == 4 && offer.app.poolRestrict != offer.request.pool) || word == 5;
+        if (restricts) return IMarket.Restricted.selector;
+        if (word == 6 && offer.app.expiry < block.timestamp) return IMarket.OrderExpired.selector;
+        return word == 7 ? IMarket.WrongNonce.selector : IMarket.BadSignature.selector;
     }
 
     function _flip(Offer memory offer, uint256 word, uint256 change) private pure {

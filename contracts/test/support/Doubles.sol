@@ -29,7 +29,9 @@ contract TrickToken {
         TakeFee,
         CallBack,
         AnswerNothing,
-        RefuseOne
+        RefuseOne,
+        RevertInPermit,
+        CallBackInPermit
     }
 
     mapping(address account => uint256 amount) public balanceOf;
@@ -38,6 +40,15 @@ contract TrickToken {
     IVault public vault;
     bool public reentered;
     address public refused;
+    address public target;
+    bytes public attack;
+    bool public attacked;
+    bytes public answer;
+
+    /// @notice Besides the ledger, this is called back too.
+    function setAttack(address target_, bytes calldata attack_) external {
+        (target, attack) = (target_, attack_);
+    }
 
     function refuse(address account) external {
         (trick, refused) = (Trick.RefuseOne, account);
@@ -66,17 +77,28 @@ contract TrickToken {
         return _move(from, to, amount);
     }
 
+    /// @notice Approves without looking at the signature: a permit that was good.
+    function permit(address owner, address spender, uint256 value, uint256, uint8, bytes32, bytes32) external {
+        if (trick == Trick.RevertInPermit) revert("permit");
+        if (trick == Trick.CallBackInPermit) _callBack();
+        allowance[owner][spender] = value;
+    }
+
     /// @dev A call back into the ledger must not find it half-way.
+    function _callBack() private {
+        if (reentered) return;
+        reentered = true;
+        (bool ok,) = address(vault).call(abi.encodeCall(IVault.withdraw, (1, address(this))));
+        require(!ok, "re-entered withdraw");
+        (ok,) = address(vault).call(abi.encodeCall(IVault.deposit, (address(this), 1)));
+        require(!ok, "re-entered deposit");
+        if (target != address(0)) (attacked, answer) = target.call(attack);
+    }
+
     function _move(address from, address to, uint256 amount) private returns (bool) {
         if (trick == Trick.AnswerFalse) return false;
         require(trick != Trick.RefuseOne || to != refused, "refused");
-        if (trick == Trick.CallBack && !reentered) {
-            reentered = true;
-            (bool ok,) = address(vault).call(abi.encodeCall(IVault.withdraw, (1, address(this))));
-            require(!ok, "re-entered withdraw");
-            (ok,) = address(vault).call(abi.encodeCall(IVault.deposit, (address(this), 1)));
-            require(!ok, "re-entered deposit");
-        }
+        if (trick == Trick.CallBack) _callBack();
         balanceOf[from] -= amount;
         balanceOf[to] += trick == Trick.TakeFee ? amount - amount / 100 : amount;
         if (trick == Trick.AnswerNothing) {
@@ -95,8 +117,12 @@ contract TrickCallback is IDeliveryCallback {
         Revert,
         BurnGas,
         ReEnter,
-        Bomb
+        RevertBomb,
+        ReturnBomb
     }
+
+    /// @notice What a bomb answers with. To copy it would take nearly as much gas as the callback has.
+    uint256 public constant BOMB = 260_000;
 
     Trick public trick;
     uint256 public deliveries;
@@ -121,12 +147,17 @@ contract TrickCallback is IDeliveryCallback {
         if (trick == Trick.BurnGas) {
             while (true) {}
         }
-        if (trick == Trick.Bomb) {
+        if (trick == Trick.RevertBomb) {
             assembly ("memory-safe") {
-                revert(0, 100000)
+                revert(0, BOMB)
             }
         }
         ++deliveries;
+        if (trick == Trick.ReturnBomb) {
+            assembly ("memory-safe") {
+                return(0, BOMB)
+            }
+        }
         lastOutput = output;
         if (trick == Trick.ReEnter) (innerOk,) = target.call(attack);
     }

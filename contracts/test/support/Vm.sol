@@ -20,7 +20,6 @@ interface Vm {
     function expectCall(address callee, bytes calldata data) external;
     function expectEmit() external;
     function expectEmit(address emitter) external;
-    function expectRevert() external;
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata data) external;
     function expectPartialRevert(bytes4 selector) external;

@@ -181,7 +181,7 @@ contract CertifyTest is Plays {
         }
         uint256 right = batches[2].batch;
         batches[2].batch = 0;
-        vm.expectRevert();
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongStatus.selector, Status.Provisional));
         certifier.certifyMany(terms, batches);
         vm.assertEq(_status(terms, 0), OPEN);
         batches[2].batch = right;

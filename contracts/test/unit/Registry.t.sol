@@ -136,7 +136,7 @@ contract RegistryTest is City {
             IErc721(address(registry)).tokenURI(id),
             "blake3:00000000000000000000000000000000000000000000000000000000000000ab"
         );
-        vm.expectRevert();
+        vm.expectRevert(bytes4(keccak256("TokenDoesNotExist()")));
         IErc721(address(registry)).tokenURI(99);
     }
 
