@@ -63,9 +63,8 @@ fn config(compiler: Compiler) -> wasmtime::Result<Config> {
         Compiler::Baseline => config.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?,
         Compiler::Interpreter => config.target("pulley64")?,
     };
-    // Metering is ours; the engine's fuel and epochs stay off (they are by default).
+    // Metering is ours; the engine's fuel and epochs stay off, and so does its canonical NaN (they are by default).
     config
-        .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_multi_memory(false)

@@ -99,6 +99,8 @@ numbers! {
         MODULE_ELEMENTS_MAX: u64 = 1_000_000;
         /// Bytes of one function body.
         FUNCTION_MAX_BYTES: u64 = 1024 * 1024;
+        /// Bytes of one function body after metering: engines take somewhat more.
+        METERED_FUNCTION_MAX_BYTES: u64 = 7_000_000;
         /// Locals of one function, parameters included.
         FUNCTION_LOCALS_MAX: u64 = 40_000;
         /// Height of the operand stack of one function.

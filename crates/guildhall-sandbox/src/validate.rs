@@ -209,7 +209,7 @@ impl From<BinaryReaderError> for Fault {
     }
 }
 
-fn at_most(what: &'static str, value: u64, allowed: u64) -> Result<(), ValidateError> {
+pub(crate) fn at_most(what: &'static str, value: u64, allowed: u64) -> Result<(), ValidateError> {
     if value > allowed { Err(ValidateError::Limit { what, value, allowed }) } else { Ok(()) }
 }
 

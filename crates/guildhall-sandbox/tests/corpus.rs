@@ -255,4 +255,4 @@ fn metering_is_a_function_of_the_module() {
 }
 
 /// BLAKE3 of the corpus's metered modules.
-const METERED: &str = "47d91d49af3d47e71f269d6971d68bfa259143dabb2d10f21107f2466fd4fef4";
+const METERED: &str = "ed4452d885f075555cb3e72272dbcaf114587da77493378ba0957a35cad9f3fb";

@@ -336,6 +336,15 @@ fn modules_above_a_limit_are_refused_with_the_limit() {
         let error = refused_text(&text);
         assert!(matches!(error, ValidateError::Limit { what, .. } if what == name), "{name}: {error}");
     }
+    let mut grown =
+        module(&format!("(func (param f32) local.get 0 {} drop)", "f32.sqrt f32.neg ".repeat(500_000)));
+    let error = guildhall_sandbox::instrument(&wat::parse_str(&grown).expect("text"), Default::default());
+    let expected = "bytes of a metered function";
+    assert!(matches!(error, Err(ValidateError::Limit { what, .. }) if what == expected), "{error:?}");
+    grown = grown.replace("f32.neg ", "");
+    guildhall_sandbox::instrument(&wat::parse_str(&grown).expect("text"), Default::default())
+        .expect("allowed");
+
     let mut long = wat::parse_str(module("")).expect("text");
     long.resize(limits::MODULE_MAX_BYTES as usize + 1, 0);
     assert!(matches!(refusal(&long), ValidateError::Limit { what: "module bytes", .. }));

@@ -1,4 +1,4 @@
-//! Meters one function body.
+//! Meters one function body, and makes its NaNs canonical where [`nan`] says so.
 //!
 //! The fuel left lives in a local of the function. Each basic block subtracts the sum of its operators when it is
 //! entered. At function entry, at every loop head and before work of variable size, the local is stored to the fuel
@@ -15,10 +15,13 @@
 //! store fuel; depth += units
 //! ```
 
-use wasm_encoder::{BlockType, Encode as _, InstructionSink};
+use wasm_encoder::{BlockType, Encode as _, Ieee32, Ieee64, InstructionSink, ValType};
 use wasmparser::{FunctionBody, Operator, OperatorsReader};
 
-use super::cost;
+use super::{
+    Metering, cost,
+    nan::{self, Canonical, Shape},
+};
 use crate::{
     limits::{
         FRAME_OPERATORS_PER_UNIT, FRAME_UNITS_BASE, FUEL_BULK_BASE, FUEL_BULK_BYTES_SHIFT, FUEL_GROW_BASE,
@@ -32,6 +35,8 @@ pub(super) struct Function<'a> {
     pub(super) wasm: &'a [u8],
     pub(super) body: &'a FunctionBody<'a>,
     pub(super) facts: FunctionFacts,
+    /// The function's own type, as a block has it.
+    pub(super) ty: wasmparser::BlockType,
     /// Type of the block around the body: no parameters, the function's results.
     pub(super) wrapper: BlockType,
     pub(super) fuel_global: u32,
@@ -39,19 +44,66 @@ pub(super) struct Function<'a> {
 }
 
 /// The metered body: locals and instructions, without the length in front.
-pub(super) fn meter(function: &Function<'_>) -> wasmparser::Result<Vec<u8>> {
-    let plan = Plan::of(function)?;
+pub(super) fn meter(
+    function: &Function<'_>,
+    types: &nan::Types,
+    metering: Metering,
+) -> wasmparser::Result<Vec<u8>> {
+    let plan = match metering {
+        Metering::On => Some(Plan::of(function)?),
+        Metering::Off => None,
+    };
+    let nans = nan::plan(types, function.ty, function.body.get_operators_reader()?.into_iter())?;
     let mut writer = Writer {
         function,
+        metered: plan.is_some(),
         fuel: function.facts.locals,
         operand: function.facts.locals + 1,
+        scratch: Scratch::of(&nans, function.facts.locals + 2),
         bytes: Vec::with_capacity(function.body.range().len() * 3 / 2 + 64),
     };
     writer.locals()?;
-    writer.prologue(&plan);
-    writer.body(&plan)?;
-    writer.epilogue(&plan);
+    if let Some(plan) = &plan {
+        writer.prologue(plan);
+    }
+    writer.body(plan.as_ref(), &nans)?;
+    match &plan {
+        Some(plan) => writer.epilogue(plan),
+        None => _ = writer.sink().end(),
+    }
     Ok(writer.bytes)
+}
+
+/// Locals that hold a value while it is made canonical, for the types that the function needs one for.
+struct Scratch {
+    first: u32,
+    types: Vec<ValType>,
+}
+
+impl Scratch {
+    fn of(nans: &[(u32, Canonical)], first: u32) -> Self {
+        let mut types = Vec::new();
+        for (_, Canonical::Top(shape) | Canonical::Local(_, shape)) in nans {
+            let ty = Self::ty(*shape);
+            if !types.contains(&ty) {
+                types.push(ty);
+            }
+        }
+        Self { first, types }
+    }
+
+    fn ty(shape: Shape) -> ValType {
+        match shape {
+            Shape::F32 => ValType::F32,
+            Shape::F64 => ValType::F64,
+            Shape::F32x4 | Shape::F64x2 => ValType::V128,
+        }
+    }
+
+    fn local(&self, shape: Shape) -> u32 {
+        let position = self.types.iter().position(|ty| *ty == Self::ty(shape));
+        self.first + position.unwrap_or_default() as u32
+    }
 }
 
 /// Depth units of a frame. One unit is worth at least 64 bytes of native stack; see the crate's limits.
@@ -144,12 +196,20 @@ impl Edges {
     }
 }
 
+/// The canonical NaN of WebAssembly in each lane.
+const SINGLES: i128 =
+    i128::from_le_bytes([0, 0, 0xc0, 0x7f, 0, 0, 0xc0, 0x7f, 0, 0, 0xc0, 0x7f, 0, 0, 0xc0, 0x7f]);
+const DOUBLES: i128 = i128::from_le_bytes([0, 0, 0, 0, 0, 0, 0xf8, 0x7f, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f]);
+
 struct Writer<'a> {
     function: &'a Function<'a>,
+    /// Whether fuel and depth are counted.
+    metered: bool,
     /// The local with the fuel left.
     fuel: u32,
     /// The local that keeps the size of variable work.
     operand: u32,
+    scratch: Scratch,
     bytes: Vec<u8>,
 }
 
@@ -158,15 +218,17 @@ impl Writer<'_> {
         InstructionSink::new(&mut self.bytes)
     }
 
-    /// The published declarations and two more locals.
+    /// The published declarations and ours.
     fn locals(&mut self) -> wasmparser::Result<()> {
         let mut reader = self.function.body.get_binary_reader();
         let declarations = reader.read_var_u32()?;
         let start = reader.original_position();
         let end = self.function.body.get_binary_reader_for_operators()?.original_position();
-        (declarations + 2).encode(&mut self.bytes);
+        let ours: Vec<ValType> =
+            [ValType::I64, ValType::I32].iter().chain(&self.scratch.types).copied().collect();
+        (declarations + ours.len() as u32).encode(&mut self.bytes);
         self.bytes.extend_from_slice(&self.function.wasm[start..end]);
-        for ty in [wasm_encoder::ValType::I64, wasm_encoder::ValType::I32] {
+        for ty in ours {
             1u32.encode(&mut self.bytes);
             ty.encode(&mut self.bytes);
         }
@@ -197,25 +259,66 @@ impl Writer<'_> {
         self.sink().end();
     }
 
-    fn body(&mut self, plan: &Plan) -> wasmparser::Result<()> {
+    fn body(&mut self, plan: Option<&Plan>, nans: &[(u32, Canonical)]) -> wasmparser::Result<()> {
         let mut operators: OperatorsReader<'_> = self.function.body.get_operators_reader()?;
         let mut edges = Edges::default();
-        let mut blocks = plan.blocks.iter().skip(1);
-        loop {
+        let mut blocks = plan.iter().flat_map(|plan| &plan.blocks).skip(1);
+        let mut nans = nans.iter().peekable();
+        for number in 0.. {
             let start = operators.original_position();
             let operator = operators.read()?;
             if operators.eof() {
-                return Ok(()); // the function's own `end`: the epilogue writes it
+                break; // the function's own `end`: the epilogue writes it
             }
             let published = &self.function.wasm[start..operators.original_position()];
-            self.operator(&operator, published, edges.nesting());
-            if edges.block_ends_after(&operator) {
+            if self.metered {
+                self.operator(&operator, published, edges.nesting());
+            } else {
+                self.bytes.extend_from_slice(published);
+            }
+            while let Some((_, canonical)) = nans.next_if(|(after, _)| *after == number) {
+                self.make_canonical(*canonical);
+            }
+            if self.metered && edges.block_ends_after(&operator) {
                 let cost = blocks.next().copied().unwrap_or_default();
                 self.charge(cost);
                 if matches!(operator, Operator::Loop { .. }) {
                     self.store_and_check();
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn make_canonical(&mut self, canonical: Canonical) {
+        let (Canonical::Top(shape) | Canonical::Local(_, shape)) = canonical;
+        let value = self.scratch.local(shape);
+        let mut sink = self.sink();
+        if let Canonical::Local(local, _) = canonical {
+            sink.local_get(local);
+        }
+        // `value == value ? value : NaN`, in the form that the engine turns into one comparison and one selection.
+        sink.local_set(value);
+        match shape {
+            Shape::F32 => {
+                sink.local_get(value).f32_const(Ieee32::new(0x7fc0_0000));
+                sink.local_get(value).local_get(value).f32_eq().select();
+            }
+            Shape::F64 => {
+                sink.local_get(value).f64_const(Ieee64::new(0x7ff8_0000_0000_0000));
+                sink.local_get(value).local_get(value).f64_eq().select();
+            }
+            Shape::F32x4 => {
+                sink.v128_const(SINGLES).local_get(value);
+                sink.local_get(value).local_get(value).f32x4_ne().v128_bitselect();
+            }
+            Shape::F64x2 => {
+                sink.v128_const(DOUBLES).local_get(value);
+                sink.local_get(value).local_get(value).f64x2_ne().v128_bitselect();
+            }
+        }
+        if let Canonical::Local(local, _) = canonical {
+            sink.local_set(local);
         }
     }
 

@@ -9,14 +9,18 @@
 
 mod body;
 mod cost;
+mod nan;
 
 use serde::{Deserialize, Serialize};
 use wasm_encoder::{Encode as _, RawSection};
 use wasmparser::{Parser, Payload, ValType};
 
 use crate::{
-    limits::{DEPTH_UNITS_MAX, FUEL_BULK_BASE, FUEL_BULK_BYTES_SHIFT, FUEL_MEMORY_PAGE, FUEL_TABLE_ELEMENT},
-    validate::{ModuleFacts, RESERVED_PREFIX, ValidateError, inspect},
+    limits::{
+        DEPTH_UNITS_MAX, FUEL_BULK_BASE, FUEL_BULK_BYTES_SHIFT, FUEL_MEMORY_PAGE, FUEL_TABLE_ELEMENT,
+        METERED_FUNCTION_MAX_BYTES,
+    },
+    validate::{ModuleFacts, RESERVED_PREFIX, ValidateError, at_most, inspect},
 };
 
 /// Whether function bodies are metered. Off exists to measure what metering costs, and only there.
@@ -25,7 +29,7 @@ pub enum Metering {
     /// Fuel and depth are counted: the only mode that makes receipts.
     #[default]
     On,
-    /// Bodies are left as they are.
+    /// Neither is counted. NaNs are canonical all the same.
     Off,
 }
 
@@ -69,21 +73,19 @@ pub(crate) fn global_export(number: u32) -> String {
 /// The first rule of the runtime that the module breaks.
 pub fn instrument(wasm: &[u8], metering: Metering) -> Result<Instrumented, ValidateError> {
     let learnt = inspect(wasm)?;
-    let parts = Parts::read(wasm).map_err(|error| ValidateError::Malformed {
-        offset: error.offset(),
-        reason: error.message().to_owned(),
-    })?;
+    let parts = Parts::read(wasm).map_err(malformed)?;
     let facts = Facts {
         memory_min_pages: learnt.memory_min_pages,
         initial_fuel: initial_fuel(&learnt),
         mutable_globals: parts.mutable_globals.len() as u32,
         has_start_function: parts.start.is_some(),
     };
-    let wasm = parts.assemble(wasm, &learnt, metering).map_err(|error| ValidateError::Malformed {
-        offset: error.offset(),
-        reason: error.message().to_owned(),
-    })?;
+    let wasm = parts.assemble(wasm, &learnt, metering)?;
     Ok(Instrumented { wasm, facts })
+}
+
+fn malformed(error: wasmparser::BinaryReaderError) -> ValidateError {
+    ValidateError::Malformed { offset: error.offset(), reason: error.message().to_owned() }
 }
 
 /// What exists before the first instruction is charged before it is made (rule R5).
@@ -93,18 +95,12 @@ fn initial_fuel(learnt: &ModuleFacts) -> u64 {
     FUEL_BULK_BASE + learnt.memory_min_pages * FUEL_MEMORY_PAGE + elements * FUEL_TABLE_ELEMENT + copied
 }
 
-/// Function types as far as bodies need them.
-type Signature = (u32, Vec<ValType>);
-
 /// The published module, taken apart.
 #[derive(Default)]
 struct Parts<'a> {
     /// Contents of the section with this id, as published.
     sections: [Option<&'a [u8]>; 14],
-    /// Number of parameters, and results, of each type.
-    types: Vec<Signature>,
-    /// Type of each defined function.
-    functions: Vec<u32>,
+    types: nan::Types,
     imported_functions: u32,
     globals: u32,
     mutable_globals: Vec<u32>,
@@ -137,18 +133,21 @@ impl<'a> Parts<'a> {
         match payload {
             Payload::TypeSection(reader) => {
                 for ty in reader.into_iter_err_on_gc_types() {
-                    let ty = ty?;
-                    self.types.push((ty.params().len() as u32, ty.results().to_vec()));
+                    self.types.types.push(wasmparser::SubType::func(ty?, false));
                 }
             }
             Payload::ImportSection(reader) => {
                 for import in reader.into_imports() {
-                    import?;
-                    self.imported_functions += 1;
+                    if let wasmparser::TypeRef::Func(ty) = import?.ty {
+                        self.types.functions.push(ty);
+                        self.imported_functions += 1;
+                    }
                 }
             }
             Payload::FunctionSection(reader) => {
-                self.functions = reader.into_iter().collect::<wasmparser::Result<_>>()?;
+                for ty in reader {
+                    self.types.functions.push(ty?);
+                }
             }
             Payload::GlobalSection(reader) => {
                 self.globals = reader.count();
@@ -166,12 +165,14 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    fn assemble(&self, wasm: &[u8], learnt: &ModuleFacts, metering: Metering) -> wasmparser::Result<Vec<u8>> {
-        let mut wrappers = Wrappers { first: self.types.len() as u32, results: Vec::new() };
-        let code = match metering {
-            Metering::On => Some(self.code(wasm, learnt, &mut wrappers)?),
-            Metering::Off => None,
-        };
+    fn assemble(
+        &self,
+        wasm: &[u8],
+        learnt: &ModuleFacts,
+        metering: Metering,
+    ) -> Result<Vec<u8>, ValidateError> {
+        let mut wrappers = Wrappers { first: self.types.types.len() as u32, results: Vec::new() };
+        let code = self.code(wasm, learnt, metering, &mut wrappers)?;
         let mut module = wasm_encoder::Module::new();
         for id in SECTION_ORDER {
             let published = self.sections[id as usize];
@@ -179,14 +180,17 @@ impl<'a> Parts<'a> {
                 TYPES => (wrappers.results.len() as u32, wrappers.encode()),
                 GLOBALS => (2, own_globals()),
                 EXPORTS => self.own_exports(),
-                CODE if code.is_some() => {
-                    module.section(&RawSection { id, data: code.as_deref().unwrap_or_default() });
+                CODE if published.is_some() => {
+                    module.section(&RawSection { id, data: &code });
                     continue;
                 }
                 _ => (0, Vec::new()),
             };
             if added > 0 {
-                module.section(&RawSection { id, data: &appended(published, added, &extra)? });
+                module.section(&RawSection {
+                    id,
+                    data: &appended(published, added, &extra).map_err(malformed)?,
+                });
             } else if let Some(data) = published {
                 module.section(&RawSection { id, data });
             }
@@ -198,20 +202,24 @@ impl<'a> Parts<'a> {
         &self,
         wasm: &[u8],
         learnt: &ModuleFacts,
+        metering: Metering,
         wrappers: &mut Wrappers,
-    ) -> wasmparser::Result<Vec<u8>> {
+    ) -> Result<Vec<u8>, ValidateError> {
         let mut code = Vec::with_capacity(wasm.len());
         (self.bodies.len() as u32).encode(&mut code);
         for (index, published) in self.bodies.iter().enumerate() {
-            let (_, results) = &self.types[self.functions[index] as usize];
-            let metered = body::meter(&body::Function {
+            let ty = self.types.functions[self.imported_functions as usize + index];
+            let function = body::Function {
                 wasm,
                 body: published,
                 facts: learnt.functions[index],
-                wrapper: wrappers.block_type(results),
+                ty: wasmparser::BlockType::FuncType(ty),
+                wrapper: wrappers.block_type(self.types.types[ty as usize].unwrap_func().results()),
                 fuel_global: self.globals,
                 depth_global: self.globals + 1,
-            })?;
+            };
+            let metered = body::meter(&function, &self.types, metering).map_err(malformed)?;
+            at_most("bytes of a metered function", metered.len() as u64, METERED_FUNCTION_MAX_BYTES)?;
             metered.as_slice().encode(&mut code);
         }
         Ok(code)
