@@ -313,7 +313,7 @@ impl ModuleArity for Analysis<'_> {
 
     // Exceptions, continuations and references to types are not allowed.
 
-    fn tag_type_arity(&self, _tag: u32) -> Option<(u32, u32)> {
+    fn tag_type_arity(&self, _at: u32) -> Option<(u32, u32)> {
         None
     }
 
