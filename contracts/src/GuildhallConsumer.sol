@@ -6,8 +6,8 @@ import {Delivery} from "./types/Certificates.sol";
 
 /// @title Base of contracts that act on certified results
 /// @notice Safe by default: takes results from the Certifier only, of the requester, app and pool that it was built for, final,
-/// of executions that ended normally, and with odds, operators and stake that it asked for. The requester of a deal chooses
-/// its policy, so a consumer that compares less believes whoever names it as a callback.
+/// of executions that ended normally, with odds that count no reputation, and with the odds, operators and stake that it asked
+/// for. The requester of a deal chooses its policy, so a consumer that compares less believes whoever names it as a callback.
 abstract contract GuildhallConsumer is IDeliveryCallback {
     /// @notice What a result must bring.
     /// @param requester Whose deals count; zero = anybody's.
@@ -19,6 +19,10 @@ abstract contract GuildhallConsumer is IDeliveryCallback {
     /// @param stake Stake behind the certificate at least.
     /// @param faultyShareBps Share of faulty stake that the odds must assume at least.
     /// @param provisional Whether certificates that may still be overturned count.
+    /// @param seedKind Where the seed of the lot must come from, see {ISeed}; 0 = anywhere. A certificate names it because a
+    /// seed that somebody can choose is a draw that somebody can choose.
+    /// @param reputation Whether odds count that lean on the workers' reputation: against colluders who see all seats in their own hands
+    /// only fresh weights promise anything.
     struct Expectation {
         address requester;
         uint256 app;
@@ -29,6 +33,8 @@ abstract contract GuildhallConsumer is IDeliveryCallback {
         uint96 stake;
         uint16 faultyShareBps;
         bool provisional;
+        uint8 seedKind;
+        bool reputation;
     }
 
     /// @notice Thrown when somebody else than the Certifier calls.
@@ -87,8 +93,13 @@ abstract contract GuildhallConsumer is IDeliveryCallback {
             asked := mload(add(expected, 0xc0))
             missing := or(missing, shl(8, lt(calldataload(add(delivery, 0x140)), asked)))
             asked := mload(add(expected, 0xe0))
-            let share := and(shr(32, calldataload(add(delivery, 0x1e0))), 0xffff)
-            missing := or(missing, shl(9, lt(share, asked)))
+            let policy := calldataload(add(delivery, 0x1e0))
+            missing := or(missing, shl(9, lt(and(shr(32, policy), 0xffff), asked)))
+            asked := mload(add(expected, 0x120))
+            other := iszero(eq(calldataload(add(delivery, 0xe0)), asked))
+            missing := or(missing, shl(10, and(iszero(iszero(asked)), other)))
+            let leans := iszero(iszero(and(shr(160, policy), 0xff)))
+            missing := or(missing, shl(11, and(iszero(mload(add(expected, 0x140))), leans)))
         }
     }
 
@@ -103,6 +114,8 @@ abstract contract GuildhallConsumer is IDeliveryCallback {
         if (missing & 64 != 0) return "confidence";
         if (missing & 128 != 0) return "seats";
         if (missing & 256 != 0) return "stake";
-        return "faultyShare";
+        if (missing & 512 != 0) return "faultyShare";
+        if (missing & 1024 != 0) return "seedKind";
+        return "reputation";
     }
 }

@@ -35,6 +35,11 @@ contract Market is IMarket, Owned, Domain {
     uint256 private constant REPLICAS_MAX = 32;
     /// @dev Tasks of a batch at most: a proof of 16 words.
     uint256 private constant BATCH_SIZE_MAX = 65_536;
+    /// @dev Fuel that one execution may take at most: the sandbox takes no task with a higher limit.
+    uint256 private constant FUEL_LIMIT_MAX = 1 << 62;
+    /// @dev Memory of one execution, in bytes: a page of WebAssembly at least, all that 32 bits address at most.
+    uint256 private constant MEMORY_LIMIT_MIN = 1 << 16;
+    uint256 private constant MEMORY_LIMIT_MAX = 1 << 32;
     /// @dev Gas that a callback may ask for at most.
     uint256 private constant CALLBACK_GAS_MAX = 1_000_000;
     /// @dev A deal lasts at most so long.
@@ -197,7 +202,7 @@ contract Market is IMarket, Owned, Domain {
         dealId = hashRequest(request);
         terms.dealId = dealId;
         if (_deals[dealId] != 0) revert RequestUsed(dealId);
-        _checkRequest(request, parameters);
+        _checkRequest(dealId, request, parameters);
         _checkSigners(dealId, request, signatures);
         PoolWord poolWord = _takePool(pool, request, signatures.pool);
         uint256 runtime = _takeAssets(terms, app, dataset, request, signatures);
@@ -377,12 +382,13 @@ contract Market is IMarket, Owned, Domain {
     }
 
     /// @dev The request's own bounds and its policy.
-    function _checkRequest(RequestOrder calldata request, ParametersWord parameters) private view {
-        _checkExpiry(bytes32(0), request.expiry);
+    function _checkRequest(bytes32 dealId, RequestOrder calldata request, ParametersWord parameters) private view {
+        _checkExpiry(dealId, request.expiry);
         _bound("taskCount", request.taskCount, 1, type(uint32).max);
         _bound("batchSize", request.batchSize, 1, BATCH_SIZE_MAX);
         _bound("callbackGas", request.callbackGas, 0, CALLBACK_GAS_MAX);
-        _bound("fuelLimit", request.fuelLimit, 1, type(uint64).max);
+        _bound("fuelLimit", request.fuelLimit, 1, FUEL_LIMIT_MAX);
+        _bound("memoryLimit", request.memoryLimit, MEMORY_LIMIT_MIN, MEMORY_LIMIT_MAX);
         uint256 batchFuel = _batchFuel(request);
         _bound("batch fuel", batchFuel, 1, type(uint64).max);
         uint256 earliest = block.timestamp + parameters.patienceSecs(batchFuel);

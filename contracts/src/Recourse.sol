@@ -10,6 +10,7 @@ import {IWorkforce} from "./interfaces/IWorkforce.sol";
 import {Accounts} from "./libraries/Accounts.sol";
 import {Certificates} from "./libraries/Certificates.sol";
 import {Draws, Round} from "./libraries/Draws.sol";
+import {Logs} from "./libraries/Logs.sol";
 import {Lot} from "./libraries/Lot.sol";
 import {Claims} from "./libraries/MemberWords.sol";
 import {Messages} from "./libraries/Messages.sol";
@@ -17,7 +18,7 @@ import {Payouts} from "./libraries/Payouts.sol";
 import {SignatureChecks} from "./libraries/SignatureChecks.sol";
 import {TermsHash} from "./libraries/TermsHash.sol";
 import {WorkerWords} from "./libraries/WorkerWords.sol";
-import {Certificate, Claim, Status} from "./types/Certificates.sol";
+import {Certificate, Claim, LogItem, Status} from "./types/Certificates.sol";
 import {OpenedWord, Terms} from "./types/Terms.sol";
 import {MemberWord, WorkerWord} from "./types/Workers.sol";
 
@@ -106,7 +107,8 @@ contract Recourse is IRecourse {
     function proveWorkerFault(address worker, bytes32 roundId, SignedClaim calldata a, SignedClaim calldata b)
         external
     {
-        if (a.root == b.root && a.fuel == b.fuel) revert NoFault();
+        // A worker contributes to a round once, whatever its wave: two lists under its name are as bad as two roots.
+        if (a.root == b.root && a.fuel == b.fuel && a.wave == b.wave && a.listHash == b.listHash) revert NoFault();
         _checkClaim(worker, roundId, a);
         _checkClaim(worker, roundId, b);
         workforce.expel(worker, msg.sender);
@@ -126,6 +128,27 @@ contract Recourse is IRecourse {
             bytes32 digest = _digest(Messages.commitment(roundId, waves[i], commitments[i]));
             if (!SignatureChecks.isSigned(worker, digest, rs[i], vss[i])) revert BadSignature(worker);
         }
+        workforce.expel(worker, msg.sender);
+    }
+
+    /// @inheritdoc IRecourse
+    function proveCommitmentFault(
+        bytes32 dealId,
+        uint256 batch,
+        bytes32 roundId,
+        LogItem[] calldata log,
+        uint256 index,
+        SignedCommitment calldata signed
+    ) external {
+        uint256 slot = certifier.batchWord(dealId, batch);
+        bytes32 stands = bytes32(slot & Certificates.HASH_MASK);
+        bytes32 hash = Logs.hashOf(roundId, log);
+        if (stands != hash) revert WrongLog(stands, hash);
+        LogItem calldata item = log[index];
+        if (Logs.kindOf(item.word) != Logs.COMMITTED || item.a == signed.commitment) revert NoFault();
+        address worker = Logs.workerOf(item.word);
+        bytes32 digest = _digest(Messages.commitment(roundId, signed.wave, signed.commitment));
+        if (!SignatureChecks.isSigned(worker, digest, signed.r, signed.vs)) revert BadSignature(worker);
         workforce.expel(worker, msg.sender);
     }
 

@@ -8,6 +8,7 @@ import {IVault} from "./interfaces/IVault.sol";
 import {IWorkforce} from "./interfaces/IWorkforce.sol";
 import {Certificates} from "./libraries/Certificates.sol";
 import {Draws, Round} from "./libraries/Draws.sol";
+import {Logs} from "./libraries/Logs.sol";
 import {Lot} from "./libraries/Lot.sol";
 import {Claims, MemberWords} from "./libraries/MemberWords.sol";
 import {Messages} from "./libraries/Messages.sol";
@@ -20,7 +21,7 @@ import {MemberWord, WorkerWord} from "./types/Workers.sol";
 
 /// @title Rounds
 /// @notice The part of {ICertifier} that comes before a certificate: what a round is, and what stands on chain for it.
-/// @dev The slot of an open batch: see {Certificates}. The log hash starts with the round's id, so a log proves its round, and takes in each item in its order.
+/// @dev The slot of an open batch: see {Certificates}; the hash of a log: {Logs}.
 abstract contract Rounds is ICertifier, Domain {
     using TermsHash for Terms;
     using Draws for Round;
@@ -28,8 +29,8 @@ abstract contract Rounds is ICertifier, Domain {
     /// @dev Upper 216 bits of a slot: a hash.
     uint256 internal constant HASH_MASK = Certificates.HASH_MASK;
     /// @dev Kinds of log items.
-    uint256 internal constant COMMITTED = 1;
-    uint256 internal constant REVEALED = 2;
+    uint256 internal constant COMMITTED = Logs.COMMITTED;
+    uint256 internal constant REVEALED = Logs.REVEALED;
     /// @dev Kind of seeds that are block hashes.
     uint8 private constant BLOCK_HASH = 1;
     /// @dev Draws of the lot of a batch at most, less one.
@@ -235,13 +236,7 @@ abstract contract Rounds is ICertifier, Domain {
 
     /// @dev Reverts unless `log` is all that stands on chain for the round.
     function _checkLog(uint256 word, bytes32 roundId, LogItem[] calldata log) internal pure {
-        bytes32 hash;
-        if (log.length != 0) {
-            hash = roundId;
-            for (uint256 i; i < log.length; ++i) {
-                hash = keccak256(abi.encode(hash, log[i].word, log[i].a, log[i].b)) & bytes32(HASH_MASK);
-            }
-        }
+        bytes32 hash = Logs.hashOf(roundId, log);
         if (bytes32(word & HASH_MASK) != hash) revert WrongLog(bytes32(word & HASH_MASK), hash);
     }
 
@@ -259,7 +254,7 @@ abstract contract Rounds is ICertifier, Domain {
     }
 
     function _kindOf(uint256 word) internal pure returns (uint256) {
-        return uint8(word);
+        return Logs.kindOf(word);
     }
 
     function _payloadOf(uint256 word) internal pure returns (uint256) {

@@ -29,7 +29,8 @@ abstract contract Settlement is Judging {
         if (block.timestamp < earliest) revert TooEarly(earliest);
         _checkLog(round.word, roundId, log);
         if (terms.batches() == 1 && round.word == 0) market.close(terms.dealId);
-        else _batches[terms.dealId][batch] = uint8(Status.Expired);
+        // The log's hash stays: what stood on chain can still be proven, to the Court and against who signed otherwise.
+        else _batches[terms.dealId][batch] = (round.word & HASH_MASK) | uint8(Status.Expired);
         uint256[] memory payments = new uint256[](log.length + 3);
         (uint256 paid, uint256 slashed, uint256 count) =
             log.length == 0 ? (0, 0, 0) : _settleLog(round, terms, log, payments);

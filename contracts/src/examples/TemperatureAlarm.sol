@@ -45,7 +45,7 @@ contract TemperatureAlarm is GuildhallConsumer {
     /// @inheritdoc GuildhallConsumer
     function _expectation() internal view override returns (Expectation memory expected) {
         // Field by field: a literal would be a second struct beside the one that is answered. What is not named is zero: no
-        // dataset, any stake, final certificates only.
+        // dataset, any stake, any seed, final certificates only, and no odds that lean on reputation.
         expected.requester = requester;
         expected.app = app;
         expected.pool = pool;

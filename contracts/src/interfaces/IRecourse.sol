@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Certificate, Claim, Status} from "../types/Certificates.sol";
+import {Certificate, Claim, LogItem, Status} from "../types/Certificates.sol";
 import {Terms} from "../types/Terms.sol";
 import {MemberWord} from "../types/Workers.sol";
 
@@ -15,6 +15,14 @@ interface IRecourse {
         bytes32 root;
         uint64 fuel;
         bytes32 listHash;
+        bytes32 r;
+        bytes32 vs;
+    }
+
+    /// @notice A signed message of {proveCommitmentFault}.
+    struct SignedCommitment {
+        uint8 wave;
+        bytes32 commitment;
         bytes32 r;
         bytes32 vs;
     }
@@ -59,6 +67,8 @@ interface IRecourse {
     error NoSeat(address worker);
     /// @notice Thrown when a report brings another number of missed seats than eight.
     error TooFewSeats(uint256 seats, uint256 needed);
+    /// @notice Thrown when a log is not what stands on chain, or stood when the batch expired.
+    error WrongLog(bytes32 expected, bytes32 given);
     /// @notice Thrown when two signed messages prove no fault.
     error NoFault();
 
@@ -84,7 +94,8 @@ interface IRecourse {
         bytes32 ownTraceRoot
     ) external;
 
-    /// @notice Proves that a worker signed two different contributions for one round: full slash.
+    /// @notice Proves that a worker signed two different contributions for one round: full slash. They differ if anything that
+    /// they say differs, wave and list included.
     function proveWorkerFault(address worker, bytes32 roundId, SignedClaim calldata a, SignedClaim calldata b) external;
 
     /// @notice Proves that a worker signed two different commitments for one round: full slash.
@@ -95,6 +106,18 @@ interface IRecourse {
         bytes32[2] calldata commitments,
         bytes32[2] calldata rs,
         bytes32[2] calldata vss
+    ) external;
+
+    /// @notice Proves that a worker signed another commitment than the one that stands on chain for it: full slash. While the
+    /// batch is open, or after it expired: a certificate takes the log's place.
+    /// @param index Which item of the log is the worker's commitment.
+    function proveCommitmentFault(
+        bytes32 dealId,
+        uint256 batch,
+        bytes32 roundId,
+        LogItem[] calldata log,
+        uint256 index,
+        SignedCommitment calldata signed
     ) external;
 
     /// @notice Proves that a coordinator signed two different lists for one wave: its pool's deposit is slashed.

@@ -6,7 +6,7 @@ import {MemberWord} from "../types/Workers.sol";
 
 /// @title Certificates and the slots that hold them
 /// @notice A certified batch's slot: status 8 (low) | delivered tasks 32 | hash of the certificate 216. An open batch's:
-/// status 8 | attempt 8 | commitments in the window 8 | window 8 | 0 8 | hash of the log 216.
+/// status 8 | attempt 8 | commitments in the window 8 | window 8 | 0 8 | hash of the log 216. One that expired keeps the hash.
 library Certificates {
     /// @notice Thrown when a certificate, its members or rivals are not what the batch's slot holds.
     error WrongCertificate(bytes32 dealId, uint256 batch);

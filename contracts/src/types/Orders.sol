@@ -76,8 +76,8 @@ struct PoolOrder {
 /// @param dataset 0 = none; then the dataset order of a match is all zeros.
 /// @param inputs Content id (BLAKE3) of the manifest that names the tasks' inputs, arguments and environment.
 /// @param batchSize Tasks that are certified together; the last batch may be shorter.
-/// @param fuelLimit Limit of one execution.
-/// @param memoryLimit Limit of one execution's memory, in bytes.
+/// @param fuelLimit Limit of one execution, 2^62 at most.
+/// @param memoryLimit Limit of one execution's memory, in bytes: 64 KiB (one page) to 4 GiB.
 /// @param deadline Last second in which a batch may be certified.
 /// @param nonce The requester's nonce in {IMarket}: a cancel-all bumps it.
 struct RequestOrder {

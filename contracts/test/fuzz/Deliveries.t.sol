@@ -27,6 +27,8 @@ contract ConsumerFuzz is Test {
         if (d.seats < e.seats) return "seats";
         if (d.stake < e.stake) return "stake";
         if (uint16(PolicyWord.unwrap(d.policy) >> 32) < e.faultyShareBps) return "faultyShare";
+        if (e.seedKind != 0 && d.seedKind != e.seedKind) return "seedKind";
+        if (d.policy.countReputation() && !e.reputation) return "reputation";
         return "";
     }
 
@@ -45,8 +47,9 @@ contract ConsumerFuzz is Test {
     function _fitting(Delivery memory d, GuildhallConsumer.Expectation memory e) private pure {
         (d.requester, d.app, d.dataset, d.pool) = (e.requester, e.app, e.dataset, e.pool);
         (d.isFinal, d.exit, d.odds) = (!e.provisional, 0, uint128(uint256(e.confidence) * 1e6));
-        (d.seats, d.stake) = (e.seats, e.stake);
+        (d.seats, d.stake, d.seedKind) = (e.seats, e.stake, e.seedKind);
         uint256 others = PolicyWord.unwrap(d.policy) & ~(uint256(type(uint16).max) << 32);
+        if (!e.reputation) others &= ~(uint256(type(uint8).max) << 160);
         d.policy = PolicyWord.wrap(others | uint256(e.faultyShareBps) << 32);
     }
 
@@ -94,8 +97,8 @@ contract ConsumerFuzz is Test {
         uint256 second
     ) public {
         _fitting(d, e);
-        _take(d, other, first % 10);
-        _take(d, other, second % 10);
+        _take(d, other, first % 11);
+        _take(d, other, second % 11);
         _compare(d, e);
     }
 
@@ -109,6 +112,7 @@ contract ConsumerFuzz is Test {
         else if (field == 6) d.odds = other.odds;
         else if (field == 7) d.seats = other.seats;
         else if (field == 8) d.stake = other.stake;
+        else if (field == 9) d.seedKind = other.seedKind;
         else d.policy = other.policy;
     }
 }

@@ -486,6 +486,22 @@ contract EquivocationHolesTest is Plays {
         recourse.proveWorkerFault(_worker(0), ROUND, a, b);
     }
 
+    /// @dev A worker contributes to a round once: a second word with another wave or list is a fault too, whatever it claims.
+    function test_hole_21_oneClaimUnderTwoListsOrWavesCostsItsBond() public {
+        IRecourse.SignedClaim memory a = _contribution(0, RIGHT);
+        uint256 state = vm.snapshotState();
+        for (uint256 i; i < 2; ++i) {
+            IRecourse.SignedClaim memory b = _contribution(0, RIGHT);
+            if (i == 0) b.listHash = keccak256("another list");
+            else b.wave = 1;
+            (b.r, b.vs) = _signMessage(_workerKey(0), _contributionHash(ROUND, b.wave, Claim(RIGHT, FUEL), b.listHash));
+            recourse.proveWorkerFault(_worker(0), ROUND, a, b);
+            vm.assertEq(_word(0).activeFrom(), WorkerWords.EXPELLED);
+            vm.revertToState(state);
+            state = vm.snapshotState();
+        }
+    }
+
     function test_hole_21_oneContributionTwiceIsNoFault() public {
         IRecourse.SignedClaim memory a = _contribution(0, RIGHT);
         vm.expectRevert(IRecourse.NoFault.selector);
@@ -507,6 +523,61 @@ contract EquivocationHolesTest is Plays {
         commitments[1] = commitments[0];
         vm.expectRevert(IRecourse.NoFault.selector);
         recourse.proveDoubleCommitment(_worker(0), ROUND, [0, 1], commitments, rs, vss);
+    }
+
+    /// @dev A worker's signature over another commitment than the one that stands on chain.
+    function _signedCommitment(uint256 who, bytes32 roundId, bytes32 commitment)
+        private
+        view
+        returns (IRecourse.SignedCommitment memory signed)
+    {
+        signed.commitment = commitment;
+        (signed.r, signed.vs) = _signMessage(_workerKey(who), _commitmentHash(roundId, 0, commitment));
+    }
+
+    function test_hole_21_aCommitmentOnChainAgainstASignedOneCostsItsBond() public {
+        Terms memory terms = _open(_offer());
+        bytes32 roundId = _roundId(terms, 0);
+        LogItem[] memory log;
+        for (uint256 i; i < 2; ++i) {
+            log = _commitOnChain(terms, 0, log, i, _claims()[0]);
+        }
+        log = _revealOnChain(terms, 0, log, 1, 1, _claims()[0]);
+        bytes32 dealId = terms.dealId;
+        IRecourse.SignedCommitment memory signed = _signedCommitment(1, roundId, log[1].a);
+        // The same twice, a reveal, somebody else's commitment, another log, another round.
+        vm.expectRevert(IRecourse.NoFault.selector);
+        recourse.proveCommitmentFault(dealId, 0, roundId, log, 1, signed);
+        signed = _signedCommitment(1, roundId, "another");
+        vm.expectRevert(IRecourse.NoFault.selector);
+        recourse.proveCommitmentFault(dealId, 0, roundId, log, 2, signed);
+        _expect(IRecourse.BadSignature.selector, _worker(0));
+        recourse.proveCommitmentFault(dealId, 0, roundId, log, 0, signed);
+        LogItem[] memory other = _with(log, log[0]);
+        vm.expectPartialRevert(IRecourse.WrongLog.selector);
+        recourse.proveCommitmentFault(dealId, 0, roundId, other, 1, signed);
+        signed = _signedCommitment(1, ROUND, "another");
+        vm.expectPartialRevert(IRecourse.WrongLog.selector);
+        recourse.proveCommitmentFault(dealId, 0, ROUND, log, 1, signed);
+        // Two promises for one round. What the first one has at risk stays until it is at risk no more.
+        signed = _signedCommitment(1, roundId, "another");
+        uint256 free = BOND / UNIT - _exposure(1);
+        vm.prank(stranger);
+        recourse.proveCommitmentFault(dealId, 0, roundId, log, 1, signed);
+        vm.assertEq(_word(1).activeFrom(), WorkerWords.EXPELLED);
+        vm.assertEq(_balance(stranger), free * UNIT / 10);
+    }
+
+    /// @dev The log's hash outlives an expiry, so the fault can still be proven.
+    function test_hole_21_aCommitmentOnChainIsProvableAfterExpiry() public {
+        Terms memory terms = _open(_offer());
+        bytes32 roundId = _roundId(terms, 0);
+        LogItem[] memory none;
+        LogItem[] memory log = _commitOnChain(terms, 0, none, 0, _claims()[0]);
+        vm.warp(terms.deadline + 601);
+        certifier.expire(terms, 0, roundId, log);
+        recourse.proveCommitmentFault(terms.dealId, 0, roundId, log, 0, _signedCommitment(0, roundId, "another"));
+        vm.assertEq(_word(0).activeFrom(), WorkerWords.EXPELLED);
     }
 
     function test_hole_21_twoListsOfOneCoordinatorCostThePoolsDeposit() public {

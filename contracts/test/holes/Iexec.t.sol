@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
+import {IWorkforce} from "../../src/interfaces/IWorkforce.sol";
+import {Draws} from "../../src/libraries/Draws.sol";
 import {Claim, LogItem} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {TrickCallback} from "../support/Doubles.sol";
@@ -39,28 +41,65 @@ contract IexecWeaknessesTest is Plays {
         vm.assertEq(callback.deliveries(), 1);
     }
 
-    /// @dev There 43,218 tries opened the first commitment to a price. Here a commitment binds the root over traces and the
-    /// worker's own trace: knowing every possible answer opens nothing, and an opened one is nobody else's.
+    uint256 private constant PRICES = 1_000;
+    uint256 private constant NONE = type(uint256).max;
+
+    /// @dev The claim of a task whose output is one of {PRICES} prices, over a trace.
+    function _priced(uint256 price, bytes32 trace) private pure returns (Claim memory) {
+        Receipt[] memory receipts = Receipts.make(1, FUEL);
+        receipts[0].outputDigest = keccak256(abi.encode(price));
+        receipts[0].traceDigest = trace;
+        return Claim(Receipts.rootOf(receipts), FUEL);
+    }
+
+    /// @dev Tries every price: the one whose opening makes the commitment, or {NONE}.
+    function _bruteForce(bytes32 commitment, address worker, bytes32 roundId, bytes32 trace, bytes32 ownTrace)
+        private
+        pure
+        returns (uint256)
+    {
+        uint256 free;
+        assembly ("memory-safe") {
+            free := mload(0x40)
+        }
+        for (uint256 price; price < PRICES; ++price) {
+            // What a guess took is free again: a thousand of them would cost more gas than a test has.
+            assembly ("memory-safe") {
+                mstore(0x40, free)
+            }
+            Claim memory guess = _priced(price, trace);
+            if (Draws.commitmentOf(worker, roundId, guess.root, guess.fuel, ownTrace) == commitment) return price;
+        }
+        return NONE;
+    }
+
+    /// @dev There 43,218 tries opened the first commitment to a price. Here the same search finds nothing without the trace of an
+    /// execution and the worker's own trace in this round; who has both has executed. The hash is the contracts' own, and
+    /// what the chain says to an opening is asked at the end.
     function test_iexec_lowEntropyCommitmentBruteForcedByALazyWorker() public {
         Terms memory terms = _open(_offer());
         bytes32 roundId = _roundId(terms, 0);
-        // The answer is yes or no; worker 0 says yes.
-        Receipt[] memory receipts = Receipts.make(1, 1000);
-        receipts[0].outputDigest = keccak256("yes");
-        receipts[0].traceDigest = keccak256("what only an execution knows");
-        Claim memory right = Claim(Receipts.rootOf(receipts), 1000);
+        bytes32 trace = keccak256("what only an execution knows");
+        bytes32 own = _ownTrace(0, roundId);
+        Claim memory right = _priced(421, trace);
         LogItem[] memory log = _commitOnChain(terms, 0, _none, 0, right);
-        // The lazy one knows both answers, the fuel, and has no trace.
-        string[2] memory answers = ["yes", "no"];
-        for (uint256 i; i < 2; ++i) {
-            receipts[0].outputDigest = keccak256(bytes(answers[i]));
-            receipts[0].traceDigest = 0;
-            Claim memory guess = Claim(Receipts.rootOf(receipts), 1000);
-            vm.assertNotEq(_commitment(0, roundId, guess), log[0].a);
-            vm.assertNotEq(guess.root, right.root);
-        }
-        // Even with the root, worker 1 cannot promise what worker 0 promised.
-        vm.assertNotEq(_commitment(1, roundId, right), log[0].a);
+        bytes32 commitment = log[0].a;
+        // The search is good: with both traces it finds the price.
+        vm.assertEq(_bruteForce(commitment, _worker(0), roundId, trace, own), 421);
+        // Without the trace, without the own trace, with another worker's, with its own of another round.
+        vm.assertEq(_bruteForce(commitment, _worker(0), roundId, 0, own), NONE);
+        vm.assertEq(_bruteForce(commitment, _worker(0), roundId, trace, 0), NONE);
+        vm.assertEq(_bruteForce(commitment, _worker(0), roundId, trace, _ownTrace(1, roundId)), NONE);
+        vm.assertEq(_bruteForce(commitment, _worker(0), roundId, trace, _ownTrace(0, "another round")), NONE);
+        // Bound to the worker and the round: with everything known, it opens under no other.
+        vm.assertEq(_bruteForce(commitment, _worker(1), roundId, trace, own), NONE);
+        vm.assertEq(_bruteForce(commitment, _worker(0), "another round", trace, own), NONE);
+        // The chain takes the true opening only.
+        _expect(ICertifier.WrongOpening.selector, _worker(0));
+        certifier.reveal(terms.dealId, 0, roundId, log, 0, _priced(421, 0).root, FUEL, own);
+        _expect(ICertifier.WrongOpening.selector, _worker(0));
+        certifier.reveal(terms.dealId, 0, roundId, log, 0, right.root, FUEL, 0);
+        certifier.reveal(terms.dealId, 0, roundId, log, 0, right.root, FUEL, own);
     }
 
     /// @dev There two own keys in an own pool earned a score for nothing. Here agreeing earns no reputation at any price.
@@ -80,9 +119,11 @@ contract IexecWeaknessesTest is Plays {
     }
 
     /// @dev There the claim of a failed task gave every stake back. Here who promised on chain and stayed silent is slashed
-    /// at expiry, and who contradicts is paid nothing and stays at risk for the Court.
+    /// at expiry. Who contradicts is not, because nobody has said yet which side is right: neither side is paid, what both
+    /// reserved stays at risk, the contradiction is on record, and the log's hash stays in the slot for a Court to judge by.
+    /// Until there is one, stake leaves once its time at risk is over: see SECURITY.md.
     function test_iexec_liarsGetTheirStakeBackWhenATaskExpires() public {
-        Terms memory terms = _open(_offer());
+        Terms memory terms = _open(_offerOf(1, 1));
         LogItem[] memory log;
         for (uint256 i; i < 4; ++i) {
             log = _commitOnChain(terms, 0, log, i, _claims()[i == 2 ? 1 : 0]);
@@ -90,15 +131,40 @@ contract IexecWeaknessesTest is Plays {
         for (uint256 i; i < 3; ++i) {
             log = _revealOnChain(terms, 0, log, i, i, _claims()[i == 2 ? 1 : 0]);
         }
-        uint256 silent = _word(3).bond();
         bytes32 roundId = _roundId(terms, 0);
+        uint256 payer = _balance(requester);
+        uint256 logHash = certifier.batchWord(terms.dealId, 0) >> 40;
         vm.warp(terms.deadline + 601);
+        vm.expectEmit(address(certifier));
+        emit ICertifier.Contradicted(terms.dealId, 0, _worker(2), WRONG, FUEL);
         certifier.expire(terms, 0, roundId, log);
-        // Twice the fee of an execution at the limit.
-        vm.assertEq(silent - _word(3).bond(), 200);
+        // The silent one loses twice the fee of an execution at the limit: a fifth burnt, the rest to the payer, who gets all
+        // back.
+        vm.assertEq(_word(3).bond(), BOND / UNIT - 200);
         vm.assertEq(_burnt(), 40 * UNIT);
-        vm.assertEq(_fees(2), 0);
-        vm.assertEq(_exposure(2), 200);
+        vm.assertEq(_balance(requester) - payer, _lockOf(terms, 1) + 160 * UNIT);
+        // Those who showed a claim: none is paid, none loses, and all have it at risk.
+        for (uint256 i; i < 3; ++i) {
+            vm.assertEq(_fees(i), 0);
+            vm.assertEq(_word(i).bond(), BOND / UNIT);
+            vm.assertEq(_exposure(i), 200);
+        }
+        // What stood on chain is still provable.
+        vm.assertEq(certifier.batchWord(terms.dealId, 0), logHash << 40 | EXPIRED);
+        vm.assertNotEq(logHash, 0);
+        _expectsTheCourt(2);
+    }
+
+    /// @dev The liar leaves at once, and waits: its stake is still at risk when the unbonding is over, and its own after that.
+    function _expectsTheCourt(uint256 liar) private {
+        vm.startPrank(_operator(liar));
+        workforce.leavePool(_worker(liar));
+        vm.warp(block.timestamp + 7 days);
+        vm.expectRevert(abi.encodeWithSelector(IWorkforce.ExposureExceeded.selector, _worker(liar), 200, 0));
+        workforce.withdrawBond(_worker(liar), BOND);
+        vm.warp(block.timestamp + 3 days);
+        workforce.withdrawBond(_worker(liar), BOND);
+        vm.stopPrank();
     }
 
     /// @dev There a sponsored task was taken from the requester's frozen funds, and the sponsor's stayed frozen.

@@ -25,6 +25,16 @@ interface IToken {
     function transfer(address to, uint256 amount) external returns (bool);
 }
 
+/// @notice The registry as a collection of tokens.
+interface IErc721 {
+    function transferFrom(address from, address to, uint256 id) external;
+    function approve(address to, uint256 id) external;
+    function tokenURI(uint256 id) external view returns (string memory);
+    function name() external view returns (string memory);
+    function symbol() external view returns (string memory);
+    function balanceOf(address owner) external view returns (uint256);
+}
+
 /// @title A city: all contracts deployed, one pool, operators and their workers
 /// @notice Operator number `i` (from 0) owns the worker with key `_workerKey(i)`.
 abstract contract City is Test {
@@ -80,7 +90,8 @@ abstract contract City is Test {
         vm.warp(GENESIS);
         vm.roll(1000);
         token = IToken(token_);
-        seeds = ISeed(_deploy("BlockhashSeed.sol:BlockhashSeed", ""));
+        uint8 seedKind;
+        (seeds, seedKind) = _deploySeeds();
         court = new CourtDouble();
         uint256 nonce = vm.getNonce(address(this));
         address[6] memory to;
@@ -96,10 +107,15 @@ abstract contract City is Test {
         market =
             IMarket(_deploy("Market.sol:Market", abi.encode(to[0], to[1], to[2], to[4], protocolOwner, _parameters())));
         certifier = ICertifier(
-            _deploy("Certifier.sol:Certifier", abi.encode(to[0], to[2], to[3], address(seeds), uint8(1), to[5], court_))
+            _deploy("Certifier.sol:Certifier", abi.encode(to[0], to[2], to[3], address(seeds), seedKind, to[5], court_))
         );
         recourse = IRecourse(_deploy("Recourse.sol:Recourse", abi.encode(to[0], to[2], to[3], to[4], address(seeds))));
         require(address(recourse) == to[5], "predicted addresses");
+    }
+
+    /// @dev Where seeds come from in this city, and their kind.
+    function _deploySeeds() internal virtual returns (ISeed deployed, uint8 kind) {
+        return (ISeed(_deploy("BlockhashSeed.sol:BlockhashSeed", "")), 1);
     }
 
     /// @dev Deploys, registers an app and a dataset, creates a pool with `workers` operators of one worker each, and

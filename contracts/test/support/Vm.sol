@@ -30,6 +30,7 @@ interface Vm {
     function load(address account, bytes32 slot) external view returns (bytes32);
     function pauseGasMetering() external;
     function prank(address caller) external;
+    function prevrandao(bytes32 value) external;
     function recordLogs() external;
     function roll(uint256 blockNumber) external;
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);

@@ -2,7 +2,9 @@
 pragma solidity ^0.8.28;
 
 import {GuildhallConsumer} from "../../src/GuildhallConsumer.sol";
+import {PolicyWords} from "../../src/libraries/PolicyWords.sol";
 import {Delivery} from "../../src/types/Certificates.sol";
+import {Policy} from "../../src/types/Orders.sol";
 import {PolicyWord} from "../../src/types/Terms.sol";
 import {Consumer} from "../support/Doubles.sol";
 import {Test, vm} from "../support/Vm.sol";
@@ -24,7 +26,9 @@ contract ConsumerTest is Test {
                 seats: 3,
                 stake: 5e18,
                 faultyShareBps: 2000,
-                provisional: false
+                provisional: false,
+                seedKind: 1,
+                reputation: false
             })
         );
     }
@@ -32,7 +36,7 @@ contract ConsumerTest is Test {
     /// @dev A delivery that is just good enough.
     function _delivery() private pure returns (Delivery memory d) {
         (d.requester, d.app, d.dataset, d.pool) = (REQUESTER, 1, 2, 3);
-        (d.odds, d.seats, d.stake, d.isFinal) = (60_000_000, 3, 5e18, true);
+        (d.odds, d.seats, d.stake, d.isFinal, d.seedKind) = (60_000_000, 3, 5e18, true, 1);
         d.policy = PolicyWord.wrap(2000 << 32);
     }
 
@@ -85,5 +89,39 @@ contract ConsumerTest is Test {
         d = _delivery();
         d.policy = PolicyWord.wrap(1999 << 32);
         _refused(d, "faultyShare");
+        d = _delivery();
+        d.seedKind = 2;
+        _refused(d, "seedKind");
+        d = _delivery();
+        d.policy = PolicyWord.wrap(2000 << 32 | 1 << 160);
+        _refused(d, "reputation");
+    }
+
+    /// @dev A consumer that asks for less: any seed, and odds that lean on reputation.
+    function test_onDelivery_givenALaxExpectation_itActs() public {
+        GuildhallConsumer.Expectation memory lax;
+        lax.app = 1;
+        lax.dataset = 2;
+        lax.reputation = true;
+        Consumer consumer = new Consumer(CERTIFIER, lax);
+        Delivery memory d = _delivery();
+        d.seedKind = 7;
+        d.policy = PolicyWord.wrap(2000 << 32 | 1 << 160);
+        vm.prank(CERTIFIER);
+        consumer.onDelivery(d, "output");
+        vm.assertEq(consumer.results(), 1);
+    }
+
+    /// @dev Where a policy says that reputation counts: as the Market packs it.
+    function test_expectation_readsThePolicyAsItIsPacked() public view {
+        Policy memory policy = Policy(60, 2000, 3, 8, 0, true, 0, 60, true);
+        uint256 word = PolicyWord.unwrap(this.pack(policy));
+        vm.assertEq(word >> 160 & 1, 1);
+        policy.countReputation = false;
+        vm.assertEq(PolicyWord.unwrap(this.pack(policy)), word & ~(uint256(1) << 160));
+    }
+
+    function pack(Policy calldata policy) external pure returns (PolicyWord) {
+        return PolicyWords.pack(policy);
     }
 }

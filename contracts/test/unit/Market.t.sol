@@ -7,6 +7,7 @@ import {IVault} from "../../src/interfaces/IVault.sol";
 import {ParametersWords} from "../../src/libraries/ParametersWords.sol";
 import {Parameters} from "../../src/types/Parameters.sol";
 import {Terms} from "../../src/types/Terms.sol";
+import {IErc721} from "../support/City.sol";
 import {Deals} from "../support/Deals.sol";
 import {Wallet} from "../support/Doubles.sol";
 import {vm} from "../support/Vm.sol";
@@ -55,41 +56,10 @@ contract MatchTest is Deals {
         _match(offer);
     }
 
-    function test_match_givenPreSignedOrders_itTakesEmptySignatures() public {
-        Offer memory offer = _sign(_offer());
-        bytes32 orderHash = market.hashAppOrder(offer.app);
-        offer.signatures.app = "";
-        vm.expectRevert(abi.encodeWithSelector(IMarket.BadSignature.selector, orderHash, appOwner));
-        _match(offer);
-        vm.prank(stranger);
-        market.signOrder(orderHash);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.BadSignature.selector, orderHash, appOwner));
-        _match(offer);
-        vm.prank(appOwner);
-        market.signOrder(orderHash);
-        vm.assertTrue(market.isSigned(orderHash, appOwner));
-        _match(offer);
-    }
-
     function test_match_whenTheRequesterCalls_itNeedsNoSignatureOfItsOwn() public {
         Offer memory offer = _sign(_offer());
         offer.signatures.request = "";
         vm.prank(requester);
-        _match(offer);
-    }
-
-    function test_match_givenAContractAsRequester_itAsksIt() public {
-        Wallet wallet = new Wallet(requester);
-        _fund(address(wallet), 10e18);
-        Offer memory offer = _offer();
-        (offer.request.requester, offer.request.payer) = (address(wallet), address(wallet));
-        offer = _sign(offer);
-        _match(offer);
-        offer.request.salt = "another";
-        offer = _sign(offer);
-        bytes32 dealId = market.hashRequest(offer.request);
-        offer.signatures.request = _signBytes(0xbad, dealId);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.BadSignature.selector, dealId, address(wallet)));
         _match(offer);
     }
 
@@ -155,10 +125,47 @@ contract MatchTest is Deals {
         _outOfBounds(offer, "batchSize", 65_537, 1, 65_536);
         offer = _offer();
         offer.request.fuelLimit = 0;
-        _outOfBounds(offer, "fuelLimit", 0, 1, type(uint64).max);
+        _outOfBounds(offer, "fuelLimit", 0, 1, 1 << 62);
+        offer = _offer();
+        offer.request.fuelLimit = (1 << 62) + 1;
+        _outOfBounds(offer, "fuelLimit", (1 << 62) + 1, 1, 1 << 62);
         offer = _offer();
         offer.pool.fuelLimitMax = FUEL_LIMIT - 1;
         _outOfBounds(offer, "fuelLimit", FUEL_LIMIT, 1, FUEL_LIMIT - 1);
+    }
+
+    /// @dev What no sandbox takes: less than one page of memory, or more than 32 bits address.
+    function test_match_givenAMemoryLimitThatNoSandboxTakes_itReverts() public {
+        uint64[4] memory limits = [0, (1 << 16) - 1, (1 << 32) + 1, type(uint64).max];
+        for (uint256 i; i < 4; ++i) {
+            Offer memory offer = _offer();
+            offer.request.memoryLimit = limits[i];
+            _outOfBounds(offer, "memoryLimit", limits[i], 1 << 16, 1 << 32);
+        }
+        for (uint256 i; i < 2; ++i) {
+            Offer memory offer = _offer();
+            offer.request.memoryLimit = uint64(i == 0 ? 1 << 16 : 1 << 32);
+            _match(_sign(offer));
+        }
+    }
+
+    function test_match_givenAnExpiredOrder_itNamesTheOrder() public {
+        Offer memory offer = _offer();
+        offer.request.expiry = uint64(block.timestamp - 1);
+        _expired(offer, market.hashRequest(offer.request));
+        offer = _offer();
+        offer.app.expiry = uint64(block.timestamp - 1);
+        _expired(offer, market.hashAppOrder(offer.app));
+        offer = _withDataset(_offer());
+        offer.dataset.expiry = uint64(block.timestamp - 1);
+        _expired(offer, market.hashDatasetOrder(offer.dataset));
+        offer = _offer();
+        offer.pool.expiry = uint64(block.timestamp - 1);
+        _expired(offer, market.hashPoolOrder(offer.pool));
+    }
+
+    function _expired(Offer memory offer, bytes32 orderHash) private {
+        _refused(offer, abi.encodeWithSelector(IMarket.OrderExpired.selector, orderHash, block.timestamp - 1));
     }
 
     function test_match_givenABadPolicy_itNamesTheField() public {
@@ -227,6 +234,148 @@ contract MatchTest is Deals {
         vm.expectPartialRevert(IMarket.BadSignature.selector);
         _matchWithPermit(offer, unused);
         vm.assertEq(token.balanceOf(requester), tokens);
+    }
+}
+
+/// @title Every side of a match signed by a contract (ERC-1271), or on chain before
+contract SignersTest is Deals {
+    /// @notice Who signs what in a match.
+    enum Side {
+        App,
+        Dataset,
+        Pool,
+        Request,
+        Payer
+    }
+
+    uint256 private constant KEY = 0x3a11e7;
+
+    Wallet private _wallet;
+
+    function setUp() public {
+        _buildCity(5);
+        _wallet = new Wallet(vm.addr(KEY));
+        _fund(address(_wallet), RICHES);
+    }
+
+    /// @dev A whole offer whose one side belongs to the wallet: app and dataset bought, the pool handed over, the request
+    /// or its payment its own.
+    function _offerOfWallet(Side side) private returns (Offer memory offer) {
+        offer = _withDataset(_offer());
+        offer.request.payer = sponsor;
+        if (side == Side.App) {
+            vm.prank(appOwner);
+            IErc721(address(registry)).transferFrom(appOwner, address(_wallet), app);
+            offer.app.nonce = 1;
+        } else if (side == Side.Dataset) {
+            vm.prank(datasetOwner);
+            IErc721(address(registry)).transferFrom(datasetOwner, address(_wallet), dataset);
+            offer.dataset.nonce = 1;
+        } else if (side == Side.Pool) {
+            vm.prank(poolOwner);
+            workforce.transferPool(pool, address(_wallet));
+            offer.pool.nonce = 1;
+        } else if (side == Side.Request) {
+            offer.request.requester = address(_wallet);
+        } else {
+            offer.request.payer = address(_wallet);
+        }
+        return _sign(offer);
+    }
+
+    function _hashOf(Side side, Offer memory offer) private view returns (bytes32) {
+        if (side == Side.App) return market.hashAppOrder(offer.app);
+        if (side == Side.Dataset) return market.hashDatasetOrder(offer.dataset);
+        if (side == Side.Pool) return market.hashPoolOrder(offer.pool);
+        return market.hashRequest(offer.request);
+    }
+
+    function _put(Side side, Offer memory offer, bytes memory signature) private pure {
+        if (side == Side.App) offer.signatures.app = signature;
+        else if (side == Side.Dataset) offer.signatures.dataset = signature;
+        else if (side == Side.Pool) offer.signatures.pool = signature;
+        else if (side == Side.Request) offer.signatures.request = signature;
+        else offer.signatures.payer = signature;
+    }
+
+    function _refusedFor(Offer memory offer, bytes32 orderHash, address signer) private {
+        vm.expectRevert(abi.encodeWithSelector(IMarket.BadSignature.selector, orderHash, signer));
+        _match(offer);
+    }
+
+    /// @dev The contract is asked about each signature, and its word is what counts.
+    function _asks(Side side) private {
+        Offer memory offer = _offerOfWallet(side);
+        bytes32 orderHash = _hashOf(side, offer);
+        _put(side, offer, _signBytes(0xbad, orderHash));
+        _refusedFor(offer, orderHash, address(_wallet));
+        _put(side, offer, "");
+        _refusedFor(offer, orderHash, address(_wallet));
+        _put(side, offer, _signBytes(KEY, orderHash));
+        _match(offer);
+    }
+
+    /// @dev Signed on chain, by a contract or by a key, an order needs no signature; nobody signs for another.
+    function _takesPreSigned(Side side, address signer, Offer memory offer) private {
+        bytes32 orderHash = _hashOf(side, offer);
+        _put(side, offer, "");
+        vm.prank(stranger);
+        market.signOrder(orderHash);
+        _refusedFor(offer, orderHash, signer);
+        if (signer == address(_wallet)) _wallet.act(address(market), abi.encodeCall(IMarket.signOrder, (orderHash)));
+        else _signOnChain(signer, orderHash);
+        _match(offer);
+    }
+
+    function _signOnChain(address signer, bytes32 orderHash) private {
+        vm.prank(signer);
+        market.signOrder(orderHash);
+    }
+
+    function _preSigned(Side side) private {
+        _takesPreSigned(side, address(_wallet), _offerOfWallet(side));
+    }
+
+    function _preSignedByKey(Side side, address signer) private {
+        Offer memory offer = _withDataset(_offer());
+        offer.request.payer = sponsor;
+        _takesPreSigned(side, signer, _sign(offer));
+    }
+
+    function test_match_givenAContractAsAppOwner_itAsksIt() public {
+        _asks(Side.App);
+    }
+
+    function test_match_givenAContractAsDatasetOwner_itAsksIt() public {
+        _asks(Side.Dataset);
+    }
+
+    function test_match_givenAContractAsPoolOwner_itAsksIt() public {
+        _asks(Side.Pool);
+    }
+
+    function test_match_givenAContractAsRequester_itAsksIt() public {
+        _asks(Side.Request);
+    }
+
+    function test_match_givenAContractAsSponsor_itAsksIt() public {
+        _asks(Side.Payer);
+    }
+
+    function test_match_givenOrdersThatAContractSignedOnChain_itTakesThem() public {
+        uint256 state = vm.snapshotState();
+        for (uint256 i; i < 5; ++i) {
+            _preSigned(Side(i));
+            vm.revertToState(state);
+            state = vm.snapshotState();
+        }
+    }
+
+    function test_match_givenOrdersThatAKeySignedOnChain_itTakesThem() public {
+        address[5] memory signers = [appOwner, datasetOwner, poolOwner, requester, sponsor];
+        for (uint256 i; i < 5; ++i) {
+            _preSignedByKey(Side(i), signers[i]);
+        }
     }
 }
 

@@ -3,17 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Owned} from "../../src/Owned.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
-import {City} from "../support/City.sol";
+import {City, IErc721} from "../support/City.sol";
 import {vm} from "../support/Vm.sol";
-
-interface IErc721 {
-    function transferFrom(address from, address to, uint256 id) external;
-    function approve(address to, uint256 id) external;
-    function tokenURI(uint256 id) external view returns (string memory);
-    function name() external view returns (string memory);
-    function symbol() external view returns (string memory);
-    function balanceOf(address owner) external view returns (uint256);
-}
 
 contract RegistryTest is City {
     function setUp() public {

@@ -17,6 +17,12 @@ use crate::{
 
 /// Most tasks of a batch: a proof of 16 words.
 pub const BATCH_SIZE_MAX: u32 = 65_536;
+/// Most fuel of one execution: the sandbox takes no task with a higher limit.
+pub const FUEL_LIMIT_MAX: Fuel = Fuel(1 << 62);
+/// Least memory limit of one execution, in bytes: a page of WebAssembly.
+pub const MEMORY_LIMIT_MIN_BYTES: u64 = 1 << 16;
+/// Highest memory limit of one execution, in bytes: all that 32 bits address.
+pub const MEMORY_LIMIT_MAX_BYTES: u64 = 1 << 32;
 /// Most gas that a callback may ask for.
 pub const CALLBACK_GAS_MAX: u32 = 1_000_000;
 /// Longest time from the opening of a deal to its deadline.
@@ -265,7 +271,8 @@ pub fn check_request(
     bound("taskCount", request.taskCount, 1, u32::MAX)?;
     bound("batchSize", request.batchSize, 1, BATCH_SIZE_MAX)?;
     bound("callbackGas", request.callbackGas, 0, CALLBACK_GAS_MAX)?;
-    bound("fuelLimit", request.fuelLimit, 1, u64::MAX)?;
+    bound("fuelLimit", request.fuelLimit, 1, FUEL_LIMIT_MAX.0)?;
+    bound("memoryLimit", request.memoryLimit, MEMORY_LIMIT_MIN_BYTES, MEMORY_LIMIT_MAX_BYTES)?;
     let batch_tasks = request.taskCount.min(request.batchSize);
     let batch_fuel = u128::from(request.fuelLimit) * u128::from(batch_tasks);
     bound("fuelLimit * batchSize", batch_fuel, 1, u64::MAX.into())?;

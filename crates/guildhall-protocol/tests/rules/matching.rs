@@ -137,14 +137,17 @@ fn prices_above_the_caps() {
 
 #[test]
 fn requests_out_of_bounds() {
-    let changes: [Change<Offers>; 8] = [
+    let changes: [Change<Offers>; 11] = [
         ("taskCount", |offers| offers.request.taskCount = 0),
         ("batchSize", |offers| offers.request.batchSize = 0),
         ("batchSize", |offers| offers.request.batchSize = 65_537),
         ("callbackGas", |offers| offers.request.callbackGas = 1_000_001),
         ("fuelLimit", |offers| offers.request.fuelLimit = 0),
         ("fuelLimit", |offers| offers.pool.fuelLimitMax = 999_999),
-        ("fuelLimit * batchSize", |offers| offers.request.fuelLimit = u64::MAX),
+        ("fuelLimit", |offers| offers.request.fuelLimit = (1 << 62) + 1),
+        ("fuelLimit * batchSize", |offers| offers.request.fuelLimit = 1 << 62),
+        ("memoryLimit", |offers| offers.request.memoryLimit = (1 << 16) - 1),
+        ("memoryLimit", |offers| offers.request.memoryLimit = (1 << 32) + 1),
         ("deadline", |offers| offers.request.deadline = NOW + 30),
     ];
     for (field, change) in changes {
