@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Accounts} from "../../src/libraries/Accounts.sol";
 import {Claim, LogItem} from "../../src/types/Certificates.sol";
+import {Parameters} from "../../src/types/Parameters.sol";
 import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {WorkerWord} from "../../src/types/Workers.sol";
 import {TrickCallback} from "../support/Doubles.sol";
@@ -63,6 +64,10 @@ abstract contract Ghosts is Plays {
     mapping(uint256 slot => mapping(uint256 who => uint8 claimPlusOne)) internal _hidden;
     mapping(uint256 who => Risk[]) internal _risks;
     mapping(bytes32 dealId => bytes32 termsHash) internal _termsHashes;
+    /// @dev What a deal opened under, and what the next one opens under.
+    mapping(bytes32 dealId => Parameters parameters) internal _rules;
+    mapping(bytes32 dealId => uint256 word) internal _ruleWords;
+    Parameters internal _current;
     TrickCallback internal _callback;
 
     /// @notice Breaches of a rule that an action saw.
@@ -97,6 +102,30 @@ abstract contract Ghosts is Plays {
 
     function _batchesOf(Terms memory terms) internal pure returns (uint256) {
         return (uint256(terms.taskCount) + terms.batchSize - 1) / terms.batchSize;
+    }
+
+    /// @dev Length of a deal's waves, by the parameters that it opened under.
+    function _patienceOf(Terms memory terms) internal view returns (uint256) {
+        Parameters storage rules = _rules[terms.dealId];
+        uint256 fuel = uint256(terms.fuelLimit) * _tasksOf(terms, 0);
+        return rules.patienceBaseSecs + (fuel + rules.fuelPerSec - 1) / rules.fuelPerSec;
+    }
+
+    /// @dev The last wave that has begun.
+    function _begun(Terms memory terms, uint256 batch) internal view returns (uint256 wave) {
+        (, OpenedWord opened,,) = _drawOf(terms, batch);
+        wave = (block.timestamp - opened.time()) / _patienceOf(terms);
+        if (wave > 2) wave = 2;
+    }
+
+    /// @dev The first wave of those begun in which a worker has a seat; 3 when it has none.
+    function _firstWave(Terms memory terms, uint256 batch, uint256 who, uint256 begun)
+        internal
+        view
+        returns (uint256 wave)
+    {
+        while (wave <= begun && !_seat(terms, batch, who, wave)) ++wave;
+        if (wave > begun) wave = 3;
     }
 
     function _operatorOf(uint256 who) internal pure returns (uint256) {

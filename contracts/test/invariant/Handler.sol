@@ -5,18 +5,18 @@ import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
 import {Certificate, Claim, Entry, LogItem, Status} from "../../src/types/Certificates.sol";
-import {Parameters} from "../../src/types/Parameters.sol";
+import {Parameters, ParametersWord} from "../../src/types/Parameters.sol";
 import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {MemberWord, WorkerWord} from "../../src/types/Workers.sol";
 import {TrickCallback} from "../support/Doubles.sol";
 import {Receipt, Receipts} from "../support/Receipts.sol";
-import {vm} from "../support/Vm.sol";
-import {Ghosts} from "./Ghosts.sol";
+import {bound, vm} from "../support/Vm.sol";
+import {Cheats} from "./Cheats.sol";
 
 /// @title The actors of a run
 /// @notice Every action either does something that the rules allow, or tries something that they forbid and notes a breach
 /// when it works. None reverts.
-contract Handler is Ghosts {
+contract Handler is Cheats {
     uint64 private constant RISK = 5 days;
 
     /// @notice Builds the city.
@@ -26,6 +26,7 @@ contract Handler is Ghosts {
         vm.prank(poolOwner);
         workforce.createPool(address(0xc0), 0, false, MINIMUM_DEPOSIT, "other");
         _callback = new TrickCallback();
+        _current = _parameters();
         _mine(1, 12);
     }
 
@@ -42,7 +43,12 @@ contract Handler is Ghosts {
         if ((seed >> 32) % 3 == 0) offer = _withDataset(offer);
         if ((seed >> 40) % 3 == 0) offer.request.policy.collateralMin = uint96((seed >> 48) % 60e18);
         if ((seed >> 56) % 3 == 0) offer.pool.minimumFee = 1e15;
+        if (_current.disputeWindowMinSecs > 1 hours) {
+            offer.request.policy.disputeWindow = _current.disputeWindowMinSecs;
+        }
         Terms memory terms = _openHere(_sign(offer));
+        _rules[terms.dealId] = _current;
+        _ruleWords[terms.dealId] = ParametersWord.unwrap(market.currentParameters());
         _termsHashes[terms.dealId] = keccak256(abi.encode(terms));
         _deals.push(terms);
         for (uint256 i; i < _batchesOf(terms); ++i) {
@@ -67,20 +73,22 @@ contract Handler is Ghosts {
         Terms memory terms = _deals[slot.deal];
         if (block.timestamp > terms.deadline) return;
         LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
-        Member[] memory members = _members(index, terms, log, seed >> 16);
-        uint8 leading = _more(members);
-        Outcome memory outcome = _judged(terms, slot.batch, members, leading);
-        Draft memory draft = _draftFor(index, terms, members, leading, log);
-        if (!outcome.certifies) {
-            _mustFail(_certifyCall(draft), "certified against the policy");
-            ++seen["refused"];
-            return;
-        }
-        if (seed >> 240 & 3 == 0) _tamper(draft, seed);
+        Scene memory scene = Scene(index, terms, _members(index, terms, log, seed >> 16), 0, log);
+        scene.leading = _more(scene.members);
+        Outcome memory outcome = _judged(terms, slot.batch, scene.members, scene.leading);
+        Draft memory draft = _draftFor(scene, _plays(scene));
+        if (seed >> 240 & 1 == 0) _cheat(scene, draft, outcome.certifies, seed >> 241);
+        if (outcome.certifies) return _postScene(scene, draft, outcome);
+        _mustFail(_certifyCall(draft), "certified against the policy");
+        ++seen["refused"];
+    }
+
+    /// @dev Posts a round that the reference certifies, and that cannot be posted twice.
+    function _postScene(Scene memory scene, Draft memory draft, Outcome memory outcome) private {
         uint256 owed = _owed();
         Certified memory done = _certify(draft);
-        if (_owed() - owed != slot.locked) ++paidOtherwise;
-        _note(index, done, outcome, members, leading);
+        if (_owed() - owed != _slots[scene.index].locked) ++paidOtherwise;
+        _note(scene.index, done, outcome, scene.members, scene.leading);
         _mustFail(_certifyCall(draft), "certified twice");
     }
 
@@ -127,7 +135,7 @@ contract Handler is Ghosts {
         Slot storage slot = _slots[index];
         Terms memory terms = _deals[slot.deal];
         (, OpenedWord opened,,) = _drawOf(terms, slot.batch);
-        uint256 wave = (block.timestamp - opened.time()) / _patience(terms);
+        uint256 wave = (block.timestamp - opened.time()) / _patienceOf(terms);
         uint256 who = (seed >> 16) % WORKERS;
         if (wave > 2 || block.timestamp > terms.deadline || !_seat(terms, slot.batch, who, wave)) return;
         LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
@@ -169,8 +177,8 @@ contract Handler is Ghosts {
         bytes memory call_ = abi.encodeCall(ICertifier.reopen, (terms, slot.batch));
         bool standing = abi.decode(slot.log, (LogItem[])).length != 0;
         if (
-            standing || attempt == 3 || block.timestamp < opened.time() + 3 * _patience(terms)
-                || block.timestamp + _patience(terms) > terms.deadline
+            standing || attempt == 3 || block.timestamp < opened.time() + 3 * _patienceOf(terms)
+                || block.timestamp + _patienceOf(terms) > terms.deadline
         ) return _mustFail(call_, "reopened out of turn");
         certifier.reopen(terms, slot.batch);
         uint256 block_ = block.number;
@@ -256,7 +264,7 @@ contract Handler is Ghosts {
         if (!found) return;
         Slot storage slot = _slots[index];
         Terms memory terms = _deals[slot.deal];
-        if (block.timestamp <= terms.deadline + 600) {
+        if (block.timestamp <= terms.deadline + _rules[terms.dealId].expireGraceSecs) {
             LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
             return _mustFail(
                 abi.encodeCall(ICertifier.expire, (terms, slot.batch, _roundId(terms, slot.batch), log)),
@@ -372,20 +380,56 @@ contract Handler is Ghosts {
         }
     }
 
-    /// @notice The owner changes parameters: no balance, bond, batch or deal moves.
+    /// @notice The owner sets any parameters, while rounds are open. Within the bounds they are those of the next deal, beyond
+    /// them they are refused; no balance or bond moves, and what open deals do is reckoned by their own.
     function govern(uint256 seed) external {
         uint256 owed = _owed();
         uint256 bonded = _bonded();
-        // Patience, graces and windows stay, because the reference reckons with them; deals keep their version anyway.
-        Parameters memory parameters = _parameters();
-        parameters.reputationStep = uint16(1 + seed % 10_000);
-        parameters.protocolFeeBps = uint16((seed >> 16) % 1001);
+        (Parameters memory parameters, bool fits) = _anyParameters(seed);
         vm.prank(protocolOwner);
-        market.setParameters(parameters);
+        (bool ok,) = address(market).call(abi.encodeCall(market.setParameters, (parameters)));
+        _require(ok == fits, "parameters beyond their bounds, or good ones refused");
+        if (ok) _current = parameters;
+        ++seen[ok ? bytes32("govern") : bytes32("parameters refused")];
         _require(owed == _owed() && bonded == _bonded(), "the owner moved money");
         vm.prank(stranger);
-        (bool ok,) = address(market).call(abi.encodeCall(market.setParameters, (_parameters())));
+        (ok,) = address(market).call(abi.encodeCall(market.setParameters, (_parameters())));
         _require(!ok, "a stranger set parameters");
+    }
+
+    /// @dev Random parameters, one time in four with one of them out of bounds. Waves are short more often than not, so that
+    /// a deal lives through all of them.
+    function _anyParameters(uint256 seed) private pure returns (Parameters memory, bool fits) {
+        uint256[7] memory lowest = [uint256(1), 1e6, 1, 0, 1, 1, 1];
+        uint256[7] memory highest = [uint256(3600), 1e13, 10_000, 1000, 7 days, 7 days, 1 days];
+        uint256[7] memory p;
+        for (uint256 i; i < 7; ++i) {
+            p[i] = bound(uint256(keccak256(abi.encode(seed, i))), lowest[i], highest[i]);
+        }
+        if (seed >> 8 & 3 != 0) p[0] = 1 + p[0] % 120;
+        fits = seed & 3 != 0;
+        uint256 bad = (seed >> 16) % 7;
+        if (!fits) p[bad] = lowest[bad] == 0 || seed >> 24 & 1 == 0 ? highest[bad] + 1 : lowest[bad] - 1;
+        return (
+            Parameters({
+                patienceBaseSecs: uint32(p[0]),
+                fuelPerSec: uint64(p[1]),
+                reputationStep: uint16(p[2]),
+                protocolFeeBps: uint16(p[3]),
+                expireGraceSecs: uint32(p[4]),
+                posterGraceSecs: uint32(p[5]),
+                disputeWindowMinSecs: uint32(p[6])
+            }),
+            fits
+        );
+    }
+
+    /// @dev The word of the current parameters, by the documented layout.
+    function _packed(Parameters memory p) private view returns (uint256) {
+        uint256 version = uint16(ParametersWord.unwrap(market.currentParameters()));
+        return version | uint256(p.patienceBaseSecs) << 16 | uint256(p.fuelPerSec) << 48 | uint256(p.reputationStep)
+            << 112 | uint256(p.protocolFeeBps) << 128 | uint256(p.expireGraceSecs) << 144 | uint256(p.posterGraceSecs)
+            << 176 | uint256(p.disputeWindowMinSecs) << 208;
     }
 
     function wait_(uint256 seed) external {
@@ -436,7 +480,13 @@ contract Handler is Ghosts {
             (bytes32 stored,) = market.deal(dealId, 0);
             if (!_slots[i].closed && stored != _termsHashes[dealId]) return false;
         }
-        return true;
+        // An open deal goes on under the parameters of its version, word for word.
+        for (uint256 i; i < _deals.length; ++i) {
+            bytes32 dealId = _deals[i].dealId;
+            (, ParametersWord word) = market.deal(dealId, _deals[i].opened.version());
+            if (ParametersWord.unwrap(word) != _ruleWords[dealId]) return false;
+        }
+        return ParametersWord.unwrap(market.currentParameters()) == _packed(_current);
     }
 
     function onceOnly() external view returns (bool) {
@@ -497,11 +547,16 @@ contract Handler is Ghosts {
         uint256 count;
         // One round in four is played by colluders: then a wrong root is what most say.
         uint8 main = seed >> 200 & 3 == 0 ? 1 : 0;
+        uint256 begun = _begun(terms, batch);
         for (uint256 i; i < WORKERS; ++i) {
             uint256 whim = (seed >> (8 * i)) % 16;
             bool second = i == WORKERS - 1 && count != 0 && members[0].who == 0;
-            if (whim == 15 || second || _standsIn(log, i) || !_seat(terms, batch, i, 0)) continue;
+            if (whim == 15 || second || _standsIn(log, i)) continue;
+            uint256 first = _firstWave(terms, batch, i, begun);
+            if (first == 3) continue;
             members[count].who = i;
+            // Some come in a later wave than they might have.
+            members[count].wave = uint8(seed >> (208 + i) & 1 == 0 ? first : begun);
             members[count].listed = true;
             members[count].claim = whim < 10 ? main : whim < 12 ? 1 - main : whim < 14 ? BARE : UNAVAILABLE;
             if (members[count].claim == BARE) _hidden[index][i] = uint8(1 + whim % 2);
@@ -528,50 +583,6 @@ contract Handler is Ghosts {
         return counts[1] > counts[0] ? 1 : 0;
     }
 
-    /// @dev The round as it is posted: the leading claim first.
-    function _draftFor(uint256 index, Terms memory terms, Member[] memory members, uint8 leading, LogItem[] memory log)
-        private
-        view
-        returns (Draft memory draft)
-    {
-        uint256 batch = _slots[index].batch;
-        Claim[] memory claims = _claimsOf(terms, batch);
-        if (leading == 1) (claims[0], claims[1]) = (claims[1], claims[0]);
-        draft = _draftOf(terms, batch, claims, _plays(index, members, leading));
-        uint256 made = 1;
-        for (uint256 i; i < members.length; ++i) {
-            if (members[i].claim == 1 - leading) made = 2;
-        }
-        draft.claims = _first(claims, made);
-        draft.log = log;
-    }
-
-    /// @dev What the list's members do, with the claims in the order of the post.
-    function _plays(uint256 index, Member[] memory members, uint8 leading) private view returns (Play[] memory plays) {
-        plays = new Play[](members.length);
-        uint256 count;
-        for (uint256 i; i < members.length; ++i) {
-            Member memory member = members[i];
-            if (!member.listed) continue;
-            plays[count].who = member.who;
-            plays[count].claim = member.claim < 2 ? member.claim ^ leading : member.claim;
-            if (member.claim == BARE) plays[count].hidden = (_hidden[index][member.who] - 1) ^ leading;
-            ++count;
-        }
-        assembly ("memory-safe") {
-            mstore(plays, count)
-        }
-    }
-
-    /// @dev Somebody dropped, or what stands on chain left out.
-    function _tamper(Draft memory draft, uint256 seed) private {
-        Draft memory worse = Draft(draft.terms, draft.batch, draft.claims, draft.entries, draft.log);
-        if (draft.log.length != 0) worse.log = new LogItem[](0);
-        else if (draft.entries.length > 1) worse.entries = _without(draft.entries, (seed >> 8) % draft.entries.length);
-        else return;
-        _mustFail(_certifyCall(worse), "somebody was left out");
-    }
-
     /// @dev Writes a certificate down and compares it with the reference.
     function _note(uint256 index, Certified memory done, Outcome memory outcome, Member[] memory members, uint8 leading)
         private
@@ -595,6 +606,7 @@ contract Handler is Ghosts {
             uint256 who = members[i].who;
             _risks[who].push(Risk(uint64(block.timestamp + RISK), uint64(outcome.exposure)));
             _require(2 * _exposure(who) <= _word(who).bond(), "more than half a bond at risk");
+            if (members[i].listed && members[i].wave != 0) ++seen["certify in a later wave"];
         }
         ++seen[leading == 0 ? bytes32("certify") : bytes32("certify wrong")];
     }
@@ -636,19 +648,6 @@ contract Handler is Ghosts {
             index = (seed % count + i) % count;
             if (_slots[index].status == OPEN && _slots[index].log.length > 64) return (true, index);
         }
-    }
-
-    function _mustFail(bytes memory call_, string memory what) private {
-        (bool ok,) = address(certifier).call(call_);
-        if (ok) _breach(what);
-    }
-
-    function _certifyCall(Draft memory draft) private pure returns (bytes memory) {
-        return abi.encodeCall(ICertifier.certify, (draft.terms, draft.batch, draft.claims, draft.entries, draft.log));
-    }
-
-    function _whoIs(address worker) private view returns (uint256 who) {
-        while (_worker(who) != worker) ++who;
     }
 
     function _revealed(LogItem[] memory log, uint256 worker) private pure returns (bool) {

@@ -123,7 +123,7 @@ contract ProtocolInvariants is Test {
         }
     }
 
-    uint256 private constant OUTCOMES = 16;
+    uint256 private constant OUTCOMES = 23;
     uint256[OUTCOMES] private _times;
 
     function _count() private {
@@ -149,7 +149,14 @@ contract ProtocolInvariants is Test {
             "expire",
             "judge",
             "withdraw bond",
-            "expel"
+            "expel",
+            "certify in a later wave",
+            "left out",
+            "no seat",
+            "same operator",
+            "early wave",
+            "govern",
+            "parameters refused"
         ];
         return outcomes[index];
     }

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
+import {IWorkforce} from "../../src/interfaces/IWorkforce.sol";
 import {Accounts} from "../../src/libraries/Accounts.sol";
 import {Claim, LogItem, Status} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
@@ -218,6 +219,55 @@ contract CertifyTest is Plays {
         vm.prank(_worker(0));
         vm.expectRevert(abi.encodeWithSelector(ICertifier.ExposureTooHigh.selector, _worker(0), 60_000, 50_000));
         certifier.commit(terms, 0, _none, _worker(0), "x", "");
+    }
+
+    /// @dev 30 tokens of a bond of 100 are at risk, and 20 more may be: half of it.
+    function test_certify_givenAWorkerWhoseExposureWouldPassHalfItsBond_itReverts() public {
+        _certifyWithCollateral(90e18);
+        Offer memory offer = _offer();
+        offer.request.policy.collateralMin = 60e18 + 3 * uint96(UNIT);
+        Draft memory draft = _draft(_open(offer), 0, _all(0, 3, 0));
+        address first = address(uint160(draft.entries[0].word >> 96));
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.ExposureTooHigh.selector, first, 20_001, 20_000));
+        _post(draft);
+        _certifyWithCollateral(60e18);
+        for (uint256 i; i < 3; ++i) {
+            vm.assertEq(_exposure(i), 50_000);
+        }
+        // Not a unit more, on chain neither.
+        Terms memory terms = _open(_offer());
+        vm.prank(_worker(0));
+        vm.expectRevert(abi.encodeWithSelector(ICertifier.ExposureTooHigh.selector, _worker(0), 200, 0));
+        certifier.commit(terms, 0, _none, _worker(0), "x", "");
+    }
+
+    function _certifyWithCollateral(uint96 collateral) private returns (Certified memory) {
+        Offer memory offer = _offer();
+        offer.request.policy.collateralMin = collateral;
+        return _certifyBy(_open(offer), 0, 3);
+    }
+
+    /// @dev The unbonding is over, the time at risk is not: of a bond of 100 tokens 30 stand behind a certificate, so 60 stay.
+    function test_withdrawBond_givenStakeBehindACertificate_itReverts() public {
+        _certifyWithCollateral(90e18);
+        address worker = _worker(0);
+        vm.startPrank(_operator(0));
+        workforce.leavePool(worker);
+        vm.warp(block.timestamp + 7 days);
+        vm.assertGe(block.timestamp, workforce.readyAt(worker));
+        vm.expectRevert(abi.encodeWithSelector(IWorkforce.ExposureExceeded.selector, worker, 30_000, 0));
+        workforce.withdrawBond(worker, BOND);
+        vm.expectRevert(abi.encodeWithSelector(IWorkforce.ExposureExceeded.selector, worker, 30_000, 59_999));
+        workforce.withdrawBond(worker, 40e18 + UNIT);
+        workforce.withdrawBond(worker, 40e18);
+        // At the end of the next bucket nothing is at risk any more.
+        vm.warp((block.timestamp / 5 days + 1) * 5 days - 1);
+        vm.expectRevert(abi.encodeWithSelector(IWorkforce.ExposureExceeded.selector, worker, 30_000, 0));
+        workforce.withdrawBond(worker, 60e18);
+        vm.warp(block.timestamp + 1);
+        workforce.withdrawBond(worker, 60e18);
+        vm.stopPrank();
+        vm.assertEq(_word(0).bond(), 0);
     }
 
     function test_reveal_twice_itReverts() public {

@@ -135,7 +135,8 @@ pub fn members_hash(members: &[Member], rivals: &[Claim]) -> B256 {
 }
 
 /// A batch's slot on chain, from the low bit. Certified: status 8, delivered bits of tasks 0 to 31 32, hash of the
-/// certificate 216. Open: status 8, attempt 8, commitments in the window 8, window 8, nothing 8, hash of the log 216.
+/// certificate 216. Open: status 8, attempt 8, commitments in the window 8, window 8, nothing 8, hash of the log 216, which
+/// stays when the batch expires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BatchSlot(pub U256);
@@ -156,9 +157,9 @@ impl BatchSlot {
         (self.status() == Some(Status::Open)).then(|| self.0.byte(1))
     }
 
-    /// The hash of what stands on chain for the round, of a batch that is open; see [`crate::log::log_hash`].
+    /// The hash of what stands on chain for the round, of a batch that is open or expired; see [`crate::log::log_hash`].
     pub fn log_hash(self) -> Option<U256> {
-        (self.status() == Some(Status::Open)).then_some((self.0 >> 40) << 40)
+        matches!(self.status(), Some(Status::Open | Status::Expired)).then_some((self.0 >> 40) << 40)
     }
 
     /// Whether this is the slot of that certificate, whatever status and deliveries.

@@ -181,3 +181,14 @@ fn every_step_says_what_it_shows() {
     shown.dedup();
     assert_eq!(shown.len(), Step::ALL.len());
 }
+
+#[test]
+fn slots_have_a_log_until_there_is_a_certificate() {
+    let log = U256::from(7) << 40;
+    let slot = |status: Status| BatchSlot(log | U256::from(2) << 8 | U256::from(status.code()));
+    assert_eq!((slot(Status::Open).log_hash(), slot(Status::Open).attempt()), (Some(log), Some(2)));
+    assert_eq!((slot(Status::Expired).log_hash(), slot(Status::Expired).attempt()), (Some(log), None));
+    for status in [Status::Provisional, Status::Disputed, Status::Final, Status::Void] {
+        assert_eq!((slot(status).log_hash(), slot(status).attempt()), (None, None));
+    }
+}
