@@ -120,7 +120,9 @@ impl SealedBlock {
             .receipts
             .into_iter()
             .zip(&transactions)
-            .map(|(receipt, tx)| receipt.with_bloom(tx.tx_type()))
+            .map(|(stored, tx)| {
+                receipt(tx.tx_type(), stored.success, stored.cumulative_gas_used, stored.logs)
+            })
             .collect();
         Ok(Self { hash, header: stored.header, transactions, receipts })
     }
@@ -145,21 +147,20 @@ fn decode_transactions(stored: &StoredBlock) -> Result<Vec<Recovered<TxEnvelope>
         .collect()
 }
 
-impl StoredReceipt {
-    fn with_bloom(self, kind: TxType) -> ReceiptEnvelope {
-        let receipt = Receipt {
-            status: Eip658Value::Eip658(self.success),
-            cumulative_gas_used: self.cumulative_gas_used,
-            logs: self.logs,
-        }
-        .with_bloom();
-        match kind {
-            TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
-            TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
-            TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),
-            TxType::Eip4844 => ReceiptEnvelope::Eip4844(receipt),
-            TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
-        }
+/// The receipt of a transaction of type `kind`.
+pub(crate) fn receipt(
+    kind: TxType,
+    success: bool,
+    cumulative_gas_used: u64,
+    logs: Vec<Log>,
+) -> ReceiptEnvelope {
+    let receipt = Receipt { status: Eip658Value::Eip658(success), cumulative_gas_used, logs }.with_bloom();
+    match kind {
+        TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
+        TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
+        TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),
+        TxType::Eip4844 => ReceiptEnvelope::Eip4844(receipt),
+        TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
     }
 }
 

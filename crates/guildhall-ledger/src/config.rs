@@ -59,7 +59,7 @@ pub struct ServerLimits {
     pub max_request_bytes: u32,
     /// The largest response body in bytes. Default: 32 MiB.
     pub max_response_bytes: u32,
-    /// Calls in one batch. Default: 100.
+    /// Calls in one batch. Default: 1,000, which is what viem puts in one.
     pub max_batch: u32,
     /// Connections at a time. Default: 256.
     pub max_connections: u32,
@@ -72,7 +72,7 @@ impl Default for ServerLimits {
         Self {
             max_request_bytes: 2 << 20,
             max_response_bytes: 32 << 20,
-            max_batch: 100,
+            max_batch: 1_000,
             max_connections: 256,
             max_subscriptions: 64,
         }

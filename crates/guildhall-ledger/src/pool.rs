@@ -194,6 +194,11 @@ impl Pool {
         self.senders.get(sender)?.get(nonce)
     }
 
+    /// The waiting transaction of that sender with that nonce.
+    pub(crate) fn by_nonce(&self, sender: Address, nonce: u64) -> Option<&Recovered<TxEnvelope>> {
+        self.senders.get(&sender)?.get(&nonce)
+    }
+
     /// Whether a transaction waits.
     pub(crate) fn contains(&self, hash: &B256) -> bool {
         self.hashes.contains_key(hash)

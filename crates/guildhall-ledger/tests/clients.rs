@@ -50,6 +50,12 @@ async fn viem_sends_reads_and_watches_over_http_and_websocket() {
     assert!(told["refused"].as_str().unwrap().contains("revert"), "{told}");
     assert!(told["proof"].as_u64().unwrap() > 0, "{told}");
     assert_eq!(ledger.head().number, 3);
+    assert_eq!(told["batched"], 1_000);
+    assert_eq!(told["filled"], serde_json::json!({ "nonce": 3, "gas": told["estimate"] }));
+    assert_eq!(told["simulated"], serde_json::json!(["success", "failure"]));
+    assert_eq!(told["changes"], serde_json::json!(["-400"]));
+    assert_eq!(told["slots"], serde_json::json!([slot(400)]));
+    assert_eq!(told["bySender"], told["byHash"]);
     assert!(U256::from(told["estimate"].as_u64().unwrap()) > U256::from(21_000), "{told}");
     server.stop().await;
     ledger.close().await;
@@ -177,6 +183,13 @@ fn cast_looks_at_a_transaction(cast: &Cast, token: &str) {
     let trace = cast.says(&["rpc", "debug_traceTransaction", hash, tracer]);
     let trace: Value = serde_json::from_str(&trace).unwrap();
     assert_eq!(trace["gasUsed"], receipt["gasUsed"]);
+    let calls = cast.says(&["trace", hash]);
+    let calls: Value = serde_json::from_str(&calls).unwrap_or_else(|e| panic!("{e}: {calls}"));
+    assert_eq!(calls[0]["transactionHash"], json!(hash));
+    assert_eq!(
+        cast.json(&["tx", "--from", &key(0).address().to_string(), "--nonce", "2"])["hash"],
+        json!(hash)
+    );
     // Executes by itself on the state that it reads from here.
     let run = cast.says(&["run", "--evm-version", "osaka", hash]);
     assert!(run.contains("emit Transfer(") && run.contains("Transaction successfully executed"), "{run}");

@@ -1,6 +1,6 @@
 //! Executing without a transaction: calls, gas estimates, access lists.
 
-use super::{Api, RpcResult, Table, error::RpcError};
+use super::{Api, RpcResult, Table, error::RpcError, replay};
 use crate::{
     error::LedgerError,
     execute::{self, MAX_TX_GAS},
@@ -10,7 +10,10 @@ use alloy::{
     consensus::Header,
     eips::{BlockId, BlockNumberOrTag, eip2930::AccessListResult},
     primitives::{Bytes, U64, U256},
-    rpc::types::{BlockOverrides, TransactionRequest, state::StateOverride},
+    rpc::types::{
+        BlockOverrides, Bundle, EthCallResponse, StateContext, TransactionIndex, TransactionRequest,
+        state::StateOverride,
+    },
 };
 use alloy_evm::{
     Evm, EvmEnv, EvmFactory,
@@ -21,6 +24,7 @@ use alloy_evm::{
 };
 use jsonrpsee::types::Params;
 use revm::{
+    DatabaseCommit,
     context::{
         TxEnv,
         result::{EVMError, ExecutionResult, InvalidTransaction},
@@ -31,7 +35,7 @@ use revm::{
 use revm_inspectors::access_list::AccessListInspector;
 
 /// The gas that a call may use when it asks for no less, as geth's default.
-const CALL_GAS_CAP: u64 = 50_000_000;
+pub(super) const CALL_GAS_CAP: u64 = 50_000_000;
 
 /// An estimate may be this much too high, in thousandths, which saves half of the executions.
 const ESTIMATE_TOLERANCE: u64 = 15;
@@ -55,6 +59,7 @@ pub(super) fn register(table: &mut Table) {
     table.heavy("eth_call", call);
     table.heavy("eth_estimateGas", estimate);
     table.heavy("eth_createAccessList", access_list);
+    table.heavy("eth_callMany", call_many);
 }
 
 /// What a call asks for, besides the transaction.
@@ -73,10 +78,26 @@ fn parse(params: &Params<'_>) -> RpcResult<(TransactionRequest, CallOptions)> {
         state: params.optional_next()?,
         header: params.optional_next()?,
     };
+    refuse_blobs(&request)?;
+    Ok((request, options))
+}
+
+pub(super) fn refuse_blobs(request: &TransactionRequest) -> RpcResult<()> {
     if request.blob_versioned_hashes.is_some() || request.max_fee_per_blob_gas.is_some() {
         return Err(RpcError::Params("this chain takes no blobs (EIP-4844)".to_owned()));
     }
-    Ok((request, options))
+    Ok(())
+}
+
+/// Puts other accounts in place of those in the state.
+pub(super) fn override_state(state: &mut CallState<'_>, overrides: StateOverride) -> RpcResult<()> {
+    if overrides.len() > MAX_OVERRIDES {
+        return Err(RpcError::Limit(format!("more than {MAX_OVERRIDES} accounts overridden")));
+    }
+    if overrides.values().any(|account| account.move_precompile_to.is_some()) {
+        return Err(RpcError::Params("`movePrecompileToAddress` is not supported".to_owned()));
+    }
+    apply_state_overrides(overrides, state).map_err(|e| RpcError::Params(e.to_string()))
 }
 
 /// Works on the state and in the environment that a call asks for.
@@ -85,9 +106,6 @@ pub(super) fn prepared<T>(
     options: CallOptions,
     work: impl FnOnce(CallState<'_>, EvmEnv) -> RpcResult<T>,
 ) -> RpcResult<T> {
-    if options.state.as_ref().is_some_and(|overrides| overrides.len() > MAX_OVERRIDES) {
-        return Err(RpcError::Limit(format!("more than {MAX_OVERRIDES} accounts overridden")));
-    }
     api.with_state(options.block, |view, header| {
         let mut env = call_env(api, options.block, header);
         let mut state = State::builder().with_database(WrapDatabaseRef(view)).build();
@@ -95,13 +113,12 @@ pub(super) fn prepared<T>(
             state.apply_block_overrides(*overrides, &mut env.block_env);
         }
         if let Some(overrides) = options.state {
-            apply_state_overrides(overrides, &mut state).map_err(|e| RpcError::Params(e.to_string()))?;
+            override_state(&mut state, overrides)?;
         }
         work(state, env)
     })
 }
 
-/// Calls need no nonce, no fee and no key, and are not held to the gas of a transaction.
 fn call_env(api: &Api, block: Option<BlockId>, header: &Header) -> EvmEnv {
     let chain_id = api.ledger.chain_id();
     let mut env = execute::env_of(header, chain_id);
@@ -111,12 +128,17 @@ fn call_env(api: &Api, block: Option<BlockId>, header: &Header) -> EvmEnv {
         env.block_env.timestamp = U256::from(now);
         env.block_env.basefee = execute::next_base_fee(header);
     }
+    make_lenient(&mut env);
+    env
+}
+
+/// Calls need no nonce, no fee and no key, and are not held to the gas of a transaction.
+pub(super) fn make_lenient(env: &mut EvmEnv) {
     env.cfg_env.disable_nonce_check = true;
     env.cfg_env.disable_eip3607 = true;
     env.cfg_env.disable_base_fee = true;
     env.cfg_env.disable_block_gas_limit = true;
     env.cfg_env.tx_gas_limit_cap = Some(u64::MAX);
-    env
 }
 
 /// The transaction to execute, with no more gas than `cap` and than its sender could pay.
@@ -168,10 +190,15 @@ fn call(api: &Api, params: Params<'_>) -> RpcResult<Bytes> {
 
 fn estimate(api: &Api, params: Params<'_>) -> RpcResult<U64> {
     let (request, options) = parse(&params)?;
+    Ok(U64::from(estimated(api, request, options)?))
+}
+
+/// The gas that a transaction needs.
+pub(super) fn estimated(api: &Api, request: TransactionRequest, options: CallOptions) -> RpcResult<u64> {
     prepared(api, options, |mut state, env| {
         let cap = MAX_TX_GAS.min(env.block_env.gas_limit);
         let tx = tx_env(&mut state, &env, request, cap)?;
-        Ok(U64::from(estimate_gas(&mut state, &env, tx)?))
+        estimate_gas(&mut state, &env, tx)
     })
 }
 
@@ -259,4 +286,68 @@ fn access_list(api: &Api, params: Params<'_>) -> RpcResult<AccessListResult> {
         let gas_used = run(&mut state, &env, tx).map_err(evm_error)?.gas().tx_gas_used();
         Ok(AccessListResult { access_list: inspector, gas_used: U256::from(gas_used), error })
     })
+}
+
+/// Calls one after the other, each on the state that those before left behind: `eth_callMany` as erigon and reth have it.
+/// All together may use the gas of one call.
+fn call_many(api: &Api, params: Params<'_>) -> RpcResult<Vec<Vec<EthCallResponse>>> {
+    let mut params = params.sequence();
+    let bundles: Vec<Bundle> = params.next()?;
+    let context: StateContext = params.optional_next()?.unwrap_or_default();
+    let overrides: Option<StateOverride> = params.optional_next()?;
+    let block = context.block_number.unwrap_or_default();
+    let work = |mut state: CallState<'_>, env: EvmEnv| {
+        if let Some(overrides) = overrides {
+            override_state(&mut state, overrides)?;
+        }
+        call_bundles(&mut state, &env, bundles)
+    };
+    match context.transaction_index.unwrap_or_default() {
+        TransactionIndex::All => {
+            prepared(api, CallOptions { block: Some(block), ..CallOptions::default() }, work)
+        }
+        TransactionIndex::Index(index) => {
+            let block = api.existing_block(block)?;
+            replay::within(api, &block, index, |state, mut env| {
+                make_lenient(&mut env);
+                work(state, env)
+            })
+        }
+    }
+}
+
+fn call_bundles(
+    state: &mut CallState<'_>,
+    env: &EvmEnv,
+    bundles: Vec<Bundle>,
+) -> RpcResult<Vec<Vec<EthCallResponse>>> {
+    let mut gas_left = CALL_GAS_CAP;
+    let mut answers = Vec::with_capacity(bundles.len());
+    for bundle in bundles {
+        let mut env = env.clone();
+        if let Some(overrides) = bundle.block_override {
+            state.apply_block_overrides(overrides, &mut env.block_env);
+        }
+        let mut outputs = Vec::with_capacity(bundle.transactions.len());
+        for request in bundle.transactions {
+            refuse_blobs(&request)?;
+            let tx = tx_env(state, &env, request, gas_left)?;
+            let done = EthEvmFactory::default().create_evm(&mut *state, env.clone()).transact_raw(tx);
+            let answer = match done {
+                Ok(done) => {
+                    gas_left = gas_left.saturating_sub(done.result.gas().tx_gas_used());
+                    state.commit(done.state);
+                    output(done.result)
+                }
+                Err(error) => Err(evm_error(error)),
+            };
+            outputs.push(match answer {
+                Ok(value) => EthCallResponse { value: Some(value), error: None },
+                Err(RpcError::Ledger(error)) => return Err(error.into()),
+                Err(error) => EthCallResponse { value: None, error: Some(error.to_string()) },
+            });
+        }
+        answers.push(outputs);
+    }
+    Ok(answers)
 }

@@ -1,34 +1,65 @@
-//! Traces of transactions and calls, by the tracers whose memory the gas bounds.
+//! Blocks and transactions in their encodings; traces of transactions and calls, by the tracers whose memory the gas
+//! bounds.
 
 use super::{
     Api, RpcResult, Table,
     call::{self, CallOptions, CallState},
     error::RpcError,
+    replay,
 };
-use crate::execute::{self, MAX_TX_GAS};
+use crate::{block::SealedBlock, execute::MAX_TX_GAS, pool};
 use alloy::{
-    eips::BlockId,
-    primitives::B256,
+    consensus::{BlockBody, transaction::Recovered},
+    eips::{BlockId, BlockNumberOrTag, eip2718::Encodable2718, eip4895::Withdrawals},
+    primitives::{B256, Bytes},
     rpc::types::{
-        TransactionRequest,
-        trace::geth::{
-            GethDebugBuiltInTracerType, GethDebugTracerType, GethDebugTracingCallOptions,
-            GethDebugTracingOptions, GethTrace,
+        TransactionInfo, TransactionRequest,
+        trace::{
+            geth::{
+                GethDebugBuiltInTracerType, GethDebugTracerType, GethDebugTracingCallOptions,
+                GethDebugTracingOptions, GethTrace, TraceResult,
+            },
+            parity::{LocalizedTransactionTrace, TraceResults, TraceType},
         },
     },
 };
-use alloy_evm::{Evm, EvmEnv, EvmFactory, eth::EthEvmFactory};
+use alloy_evm::{Evm, EvmEnv, EvmFactory, ToTxEnv, eth::EthEvmFactory};
 use jsonrpsee::types::Params;
-use revm::{
-    DatabaseCommit,
-    context::TxEnv,
-    database::{State, WrapDatabaseRef},
+use revm::{DatabaseCommit, context::TxEnv, context_interface::result::ResultAndState};
+use revm_inspectors::tracing::{
+    DebugInspector, TracingInspector, TracingInspectorConfig, TransactionContext,
 };
-use revm_inspectors::tracing::{DebugInspector, TransactionContext};
+use serde::de::DeserializeOwned;
+use std::collections::HashSet;
 
 pub(super) fn register(table: &mut Table) {
     table.heavy("debug_traceTransaction", trace_transaction);
     table.heavy("debug_traceCall", trace_call);
+    table.heavy("debug_traceBlockByNumber", trace_block::<BlockNumberOrTag>);
+    table.heavy("debug_traceBlockByHash", trace_block::<B256>);
+    table.heavy("trace_transaction", parity_transaction);
+    table.heavy("trace_rawTransaction", parity_raw_transaction);
+    table.light("debug_getRawHeader", |api, params| {
+        Ok(Bytes::from(alloy_rlp::encode(&api.existing_block(params.one()?)?.header)))
+    });
+    table.heavy("debug_getRawBlock", |api, params| Ok(raw_block(&*api.existing_block(params.one()?)?)));
+    table.heavy("debug_getRawReceipts", |api, params| {
+        let block = api.existing_block(params.one()?)?;
+        Ok(block.receipts.iter().map(|receipt| receipt.encoded_2718().into()).collect::<Vec<Bytes>>())
+    });
+    // An empty answer where there is none, as geth has it.
+    table.light("debug_getRawTransaction", |api, params| {
+        Ok(api.raw_transaction(params.one()?)?.unwrap_or_default())
+    });
+}
+
+fn raw_block(block: &SealedBlock) -> Bytes {
+    let body = BlockBody {
+        transactions: block.transactions.iter().map(Recovered::inner).collect(),
+        ommers: Vec::new(),
+        withdrawals: Some(Withdrawals::default()),
+    };
+    alloy_rlp::encode(body.into_block(block.header.clone())).into()
 }
 
 /// Refuses tracers that record every step (gigabytes for one full transaction) or run foreign code.
@@ -44,6 +75,7 @@ fn check(options: &GethDebugTracingOptions) -> RpcResult<()> {
     }
 }
 
+/// Executes `tx` under a tracer; what it changes stays in `state`.
 fn trace(
     state: &mut CallState<'_>,
     env: EvmEnv,
@@ -58,7 +90,9 @@ fn trace(
             EthEvmFactory::default().create_evm_with_inspector(&mut *state, env.clone(), &mut inspector);
         evm.transact_raw(tx.clone()).map_err(call::evm_error)?
     };
-    inspector.get_result(context, &tx, &env.block_env, &done, state).map_err(|e| failed(&e))
+    let trace = inspector.get_result(context, &tx, &env.block_env, &done, state).map_err(|e| failed(&e))?;
+    state.commit(done.state);
+    Ok(trace)
 }
 
 fn trace_transaction(api: &Api, params: Params<'_>) -> RpcResult<GethTrace> {
@@ -66,21 +100,34 @@ fn trace_transaction(api: &Api, params: Params<'_>) -> RpcResult<GethTrace> {
     let hash: B256 = params.next()?;
     let options: GethDebugTracingOptions = params.optional_next()?.unwrap_or_default();
     check(&options)?;
-    let place = api.place(hash)?.ok_or_else(|| RpcError::Failed("transaction not found".to_owned()))?;
-    let (block, index) = place;
-    let env = execute::env_of(&block.header, api.ledger.chain_id());
-    let parent = block.header.number.saturating_sub(1);
-    api.with_state(Some(BlockId::number(parent)), |view, _| {
-        let mut state = State::builder().with_database(WrapDatabaseRef(view)).build();
-        execute::before_transactions(&mut state, &env, block.header.parent_hash)?;
-        for tx in &block.transactions[..index] {
-            let done = EthEvmFactory::default().create_evm(&mut state, env.clone()).transact(tx);
-            state.commit(done.map_err(call::evm_error)?.state);
-        }
-        let context =
-            TransactionContext { block_hash: Some(block.hash), tx_hash: Some(hash), tx_index: Some(index) };
-        let tx = alloy_evm::ToTxEnv::to_tx_env(&block.transactions[index]);
-        trace(&mut state, env, tx, Some(context), options)
+    let (block, index) =
+        api.place(hash)?.ok_or_else(|| RpcError::Failed("transaction not found".to_owned()))?;
+    replay::within(api, &block, index, |mut state, env| {
+        trace(&mut state, env, block.transactions[index].to_tx_env(), Some(context(&block, index)), options)
+    })
+}
+
+fn context(block: &SealedBlock, index: usize) -> TransactionContext {
+    let tx_hash = Some(*block.transactions[index].tx_hash());
+    TransactionContext { block_hash: Some(block.hash), tx_hash, tx_index: Some(index) }
+}
+
+fn trace_block<I: DeserializeOwned + Into<BlockId>>(
+    api: &Api,
+    params: Params<'_>,
+) -> RpcResult<Vec<TraceResult>> {
+    let mut params = params.sequence();
+    let id: I = params.next()?;
+    let options: GethDebugTracingOptions = params.optional_next()?.unwrap_or_default();
+    check(&options)?;
+    let block = api.existing_block(id.into())?;
+    replay::within(api, &block, 0, |mut state, env| {
+        let traced = block.transactions.iter().enumerate().map(|(index, tx)| {
+            let context = Some(context(&block, index));
+            let result = trace(&mut state, env.clone(), tx.to_tx_env(), context, options.clone())?;
+            Ok(TraceResult::new_success(result, Some(*tx.tx_hash())))
+        });
+        traced.collect()
     })
 }
 
@@ -90,10 +137,62 @@ fn trace_call(api: &Api, params: Params<'_>) -> RpcResult<GethTrace> {
     let block: Option<BlockId> = params.optional_next()?;
     let options: GethDebugTracingCallOptions = params.optional_next()?.unwrap_or_default();
     check(&options.tracing_options)?;
+    call::refuse_blobs(&request)?;
     let call =
         CallOptions { block, state: options.state_overrides, header: options.block_overrides.map(Box::new) };
     call::prepared(api, call, |mut state, env| {
         let tx = call::tx_env(&mut state, &env, request, MAX_TX_GAS)?;
         trace(&mut state, env, tx, None, options.tracing_options)
+    })
+}
+
+/// Executes `tx` and records its calls, not its steps.
+fn record(
+    state: &mut CallState<'_>,
+    env: EvmEnv,
+    tx: TxEnv,
+) -> RpcResult<(TracingInspector, ResultAndState)> {
+    let mut inspector = TracingInspector::new(TracingInspectorConfig::default_parity());
+    let mut evm = EthEvmFactory::default().create_evm_with_inspector(state, env, &mut inspector);
+    let done = evm.transact_raw(tx).map_err(call::evm_error)?;
+    drop(evm);
+    Ok((inspector, done))
+}
+
+/// The calls of a transaction as parity has them, which is what `cast trace` asks for.
+fn parity_transaction(api: &Api, params: Params<'_>) -> RpcResult<Option<Vec<LocalizedTransactionTrace>>> {
+    let Some((block, index)) = api.place(params.one()?)? else { return Ok(None) };
+    replay::within(api, &block, index, |mut state, env| {
+        let (inspector, done) = record(&mut state, env, block.transactions[index].to_tx_env())?;
+        let info = TransactionInfo {
+            hash: Some(*block.transactions[index].tx_hash()),
+            index: Some(index as u64),
+            block_hash: Some(block.hash),
+            block_number: Some(block.header.number),
+            base_fee: block.header.base_fee_per_gas,
+            ..TransactionInfo::default()
+        };
+        let builder =
+            inspector.with_transaction_gas_used(done.result.gas().tx_gas_used()).into_parity_builder();
+        Ok(Some(builder.into_localized_transaction_traces(info)))
+    })
+}
+
+fn parity_raw_transaction(api: &Api, params: Params<'_>) -> RpcResult<TraceResults> {
+    let mut params = params.sequence();
+    let encoded: Bytes = params.next()?;
+    let kinds: HashSet<TraceType> = params.next()?;
+    if kinds.contains(&TraceType::VmTrace) {
+        return Err(RpcError::Params("unsupported trace `vmTrace`; use `trace` or `stateDiff`".to_owned()));
+    }
+    let tx = pool::decode(&encoded).map_err(crate::error::LedgerError::from)?;
+    let options = CallOptions { block: params.optional_next()?, ..CallOptions::default() };
+    call::prepared(api, options, |mut state, env| {
+        let (inspector, done) = record(&mut state, env, tx.to_tx_env())?;
+        let builder = inspector.into_parity_builder();
+        let kinds = kinds.into_iter().collect();
+        builder
+            .into_trace_results_with_state(&done, &kinds, &state)
+            .map_err(|e| RpcError::Failed(format!("the trace failed: {e}")))
     })
 }

@@ -15,7 +15,7 @@ const LIMIT_EXCEEDED: i32 = -32005;
 /// The code for parameters that make no sense.
 const INVALID_PARAMS: i32 = -32602;
 /// geth's code for a revert, whose data is the revert data.
-const REVERTED: i32 = 3;
+pub(super) const REVERTED: i32 = 3;
 /// EIP-7966's code for a transaction that was accepted and has no receipt yet.
 const NO_RECEIPT_YET: i32 = 4;
 
@@ -32,6 +32,8 @@ pub(crate) enum RpcError {
     Reverted(Bytes),
     #[error("{0}")]
     Failed(String),
+    #[error("{message}")]
+    Simulation { code: i32, message: String },
     #[error("transaction {0} has no receipt yet; it waits for its turn")]
     NoReceiptYet(alloy::primitives::B256),
 }
@@ -57,6 +59,7 @@ impl From<RpcError> for ErrorObjectOwned {
             RpcError::Limit(_) => ErrorObjectOwned::owned(LIMIT_EXCEEDED, message, None::<()>),
             RpcError::Reverted(data) => ErrorObjectOwned::owned(REVERTED, message, Some(data)),
             RpcError::Failed(_) => ErrorObjectOwned::owned(SERVER_ERROR, message, None::<()>),
+            RpcError::Simulation { code, .. } => ErrorObjectOwned::owned(code, message, None::<()>),
             RpcError::NoReceiptYet(hash) => ErrorObjectOwned::owned(NO_RECEIPT_YET, message, Some(hash)),
         }
     }

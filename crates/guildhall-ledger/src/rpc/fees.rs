@@ -11,7 +11,7 @@ use alloy::{
 use jsonrpsee::types::Params;
 
 /// The tip that is suggested, in wei per gas: blocks are sealed for any, so the smallest will do.
-const SUGGESTED_TIP_WEI: u64 = 1;
+pub(super) const SUGGESTED_TIP_WEI: u64 = 1;
 
 /// The most blocks that one answer covers.
 const MAX_FEE_HISTORY: u64 = 1_024;

@@ -8,9 +8,12 @@ mod debug;
 mod dev;
 mod error;
 mod fees;
+mod fill;
 mod filters;
 mod logs;
+mod replay;
 mod send;
+mod simulate;
 mod state;
 mod subscribe;
 
@@ -30,7 +33,10 @@ use filters::Filters;
 use jsonrpsee::{Extensions, RpcModule, server::RegisterMethodError, types::Params};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use tokio::sync::Semaphore;
 
 /// Calls that execute code or read many blocks, at a time; further ones wait.
@@ -79,6 +85,23 @@ impl Api {
         Ok(number.map(|number| self.ledger.block(number)).transpose()?)
     }
 
+    /// The block that `id` means, refused where there is none.
+    fn existing_block(&self, id: BlockId) -> RpcResult<Arc<SealedBlock>> {
+        let snapshot = self.snapshot()?;
+        let number = self.existing_number(&snapshot, id)?;
+        Ok(self.ledger.block(number)?)
+    }
+
+    fn existing_number(&self, snapshot: &Snapshot, id: BlockId) -> RpcResult<u64> {
+        match (self.number(snapshot, id)?, id) {
+            (Some(number), _) => Ok(number),
+            (None, BlockId::Number(BlockNumberOrTag::Number(block))) => {
+                Err(LedgerError::UnknownBlock { block, head: snapshot.head() }.into())
+            }
+            (None, _) => Err(RpcError::Failed("header not found".to_owned())),
+        }
+    }
+
     /// Works on the state after the block that `id` means.
     fn with_state<T>(
         &self,
@@ -86,14 +109,7 @@ impl Api {
         work: impl FnOnce(StateView<'_>, &Header) -> RpcResult<T>,
     ) -> RpcResult<T> {
         let snapshot = self.snapshot()?;
-        let id = id.unwrap_or_default();
-        let number = match (self.number(&snapshot, id)?, id) {
-            (Some(number), _) => number,
-            (None, BlockId::Number(BlockNumberOrTag::Number(block))) => {
-                return Err(LedgerError::UnknownBlock { block, head: snapshot.head() }.into());
-            }
-            (None, _) => return Err(RpcError::Failed("header not found".to_owned())),
-        };
+        let number = self.existing_number(&snapshot, id.unwrap_or_default())?;
         let view = StateView::new(&snapshot, number)?;
         let block = self.ledger.block(number)?;
         work(view, &block.header)
@@ -113,6 +129,8 @@ pub(crate) fn methods(ledger: &Ledger) -> RpcModule<Api> {
     blocks::register(&mut table);
     state::register(&mut table);
     call::register(&mut table);
+    fill::register(&mut table);
+    simulate::register(&mut table);
     send::register(&mut table);
     logs::register(&mut table);
     fees::register(&mut table);
@@ -199,4 +217,9 @@ fn general(table: &mut Table) {
     table.light("eth_accounts", |_, _| Ok(Vec::<B256>::new()));
     table.light("eth_coinbase", |api, _| Ok(api.ledger.config().beneficiary));
     table.light("eth_mining", |_, _| Ok(true));
+    table.light("rpc_modules", |api, _| {
+        let evm = api.ledger.config().dev_methods.then_some("evm");
+        let names = ["debug", "eth", "net", "rpc", "trace", "txpool", "web3"].into_iter().chain(evm);
+        Ok(names.map(|name| (name, "1.0")).collect::<BTreeMap<_, _>>())
+    });
 }

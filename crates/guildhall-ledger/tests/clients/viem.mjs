@@ -6,7 +6,8 @@ import { pathToFileURL } from "node:url";
 const [modules, address, key, code] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(join(modules, "viem/_esm", name)));
 const {
-  createPublicClient, createWalletClient, decodeEventLog, defineChain, encodeEventTopics, http, parseAbi, parseEther, webSocket,
+  createPublicClient, createWalletClient, decodeEventLog, defineChain, encodeEventTopics, encodeFunctionData, http, keccak256, parseAbi, parseEther,
+  webSocket,
 } = await load("index.js");
 const { privateKeyToAccount } = await load("accounts/index.js");
 
@@ -51,11 +52,32 @@ const call = { address: token, abi, functionName: "transfer", args: [you, 1n], a
 const poor = "0x0606060606060606060606060606060606060606";
 const refused = await reader.simulateContract({ ...call, account: poor }).then(() => "", (error) => error.message);
 const proof = await reader.getProof({ address: you, storageKeys: [] });
+// A whole batch of viem's default size in one request.
+const batching = createPublicClient({ chain, transport: http(undefined, { batch: { batchSize: 1000, wait: 50 } }) });
+const nonces = await Promise.all(
+  Array.from({ length: 1000 }, (_, i) => batching.getTransactionCount({ address: `0x${(i + 1).toString(16).padStart(40, "0")}` })),
+);
+const { transaction: filled } = await reader.fillTransaction({ account, to: token, data: encodeFunctionData(call) });
+const { results, assetChanges } = await reader.simulateCalls({
+  account, traceAssetChanges: true, calls: [{ to: token, abi, functionName: "transfer", args: [you, 400n] }],
+});
+const [{ calls: simulated }] = await reader.simulateBlocks({
+  blocks: [{ calls: [{ ...call, to: token }, { ...call, to: token, account: poor }] }],
+});
+const slot = keccak256(`0x${you.slice(2).padStart(64, "0")}${"0".repeat(64)}`);
+const values = await reader.getStorageValues({ requests: { [token]: [slot] } });
+const bySender = await reader.getTransaction({ sender: account.address, nonce: 2 });
+const byHash = await reader.getTransaction({ blockNumber: 3n, index: 0 });
 console.log(JSON.stringify({
   chainId: await reader.getChainId(),
   balance: `${await reader.getBalance({ address: you })}`,
   tokens: `${await reader.readContract({ address: token, abi, functionName: "balanceOf", args: [you] })}`,
   estimate: Number(await reader.estimateContractGas(call)),
   proof: proof.accountProof.length, watched, heads, refused,
+  batched: nonces.filter((nonce) => nonce === 0).length,
+  filled: { nonce: filled.nonce, gas: Number(filled.gas) },
+  simulated: simulated.map(({ status }) => status),
+  changes: assetChanges.filter(({ token: { address } }) => address === token).map(({ value }) => `${value.diff}`),
+  slots: Object.values(values)[0], bySender: bySender.hash, byHash: byHash.hash, called: results.map(({ status }) => status),
 }));
 process.exit(0);
