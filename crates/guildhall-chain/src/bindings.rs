@@ -70,6 +70,14 @@ mod seed {
     );
 }
 
+mod prevrandao {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        PrevrandaoSeed,
+        concat!(env!("OUT_DIR"), "/PrevrandaoSeed.json")
+    );
+}
+
 mod token {
     alloy::sol!(
         #[sol(rpc, all_derives)]
@@ -80,6 +88,7 @@ mod token {
 
 pub use certifier::{Certifier, ICertifier};
 pub use market::{IVault, Market};
+pub use prevrandao::PrevrandaoSeed;
 pub use recourse::Recourse;
 pub use registry::Registry;
 pub use seed::BlockhashSeed;
@@ -88,7 +97,7 @@ pub use vault::Vault;
 pub use workforce::Workforce;
 
 /// The compiler's output of every contract, by name: where errors are looked up.
-pub(crate) const ABIS: [(&str, &str); 8] = [
+pub(crate) const ABIS: [(&str, &str); 9] = [
     ("Vault", include_str!(concat!(env!("OUT_DIR"), "/Vault.json"))),
     ("Registry", include_str!(concat!(env!("OUT_DIR"), "/Registry.json"))),
     ("Workforce", include_str!(concat!(env!("OUT_DIR"), "/Workforce.json"))),
@@ -96,6 +105,7 @@ pub(crate) const ABIS: [(&str, &str); 8] = [
     ("Certifier", include_str!(concat!(env!("OUT_DIR"), "/Certifier.json"))),
     ("Recourse", include_str!(concat!(env!("OUT_DIR"), "/Recourse.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/BlockhashSeed.json"))),
+    ("Seed", include_str!(concat!(env!("OUT_DIR"), "/PrevrandaoSeed.json"))),
     ("Token", include_str!(concat!(env!("OUT_DIR"), "/DevToken.json"))),
 ];
 

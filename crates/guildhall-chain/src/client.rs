@@ -12,7 +12,7 @@ use alloy::{
 };
 use guildhall_protocol::{
     Amount, AssetId, BatchSlot, Certificate, ContentId, DealId, OnChain, OpenedWord, OperatorId, Parameters,
-    PoolId, RuntimeNumber, Seed, Status, UnixTime,
+    PoolId, RuntimeNumber, Status, UnixTime,
 };
 use guildhall_service::Coded;
 
@@ -208,7 +208,7 @@ impl ChainClient {
         BlockhashSeed::new(self.deployment.seed, self.provider().clone())
     }
 
-    async fn read<P, D>(
+    pub(crate) async fn read<P, D>(
         &self,
         what: &'static str,
         call: CallBuilder<P, D>,
@@ -360,21 +360,6 @@ impl ChainClient {
         let pinned = self.at(head.block);
         let (hash, slot) = tokio::try_join!(pinned.deal_hash(deal), pinned.batch_slot(deal, batch))?;
         Ok(OnChain { deal: hash.unwrap_or_default(), batch: slot, now: head.time })
-    }
-
-    /// The seed for deals that opened in a block, and its kind (1 = block hash, 2 = prevrandao); `None` = not there yet,
-    /// or any more.
-    ///
-    /// # Errors
-    /// [`ChainError`] as of every read.
-    pub async fn seed(&self, opening_block: u64) -> Result<Option<(Seed, u8)>, ChainError> {
-        match self.read("a seed", self.seeds().seedOf(U256::from(opening_block))).await {
-            Ok(answer) => Ok(Some((Seed(answer.seed), answer.kind))),
-            Err(ChainError::Refused { revert, .. }) if revert.text.starts_with("SeedUnavailable(") => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
     }
 }
 

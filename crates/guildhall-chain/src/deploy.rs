@@ -23,8 +23,9 @@ use guildhall_service::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    bindings::{BlockhashSeed, Certifier, DevToken, Market, Recourse, Registry, Vault, Workforce},
+    bindings::{Certifier, DevToken, Market, Recourse, Registry, Vault, Workforce},
     rpc::{Endpoint, RpcFailure},
+    seeds::SeedKind,
     sender::{Call, SendError, Sender},
 };
 
@@ -54,6 +55,9 @@ pub struct Deployment {
     pub certifier: Address,
     /// Where the lot's seed comes from.
     pub seed: Address,
+    /// What seeds are made of.
+    #[serde(default)]
+    pub seed_kind: SeedKind,
     /// What follows a certificate: shown contributions, proven faults, escrow.
     pub recourse: Address,
     /// Disputes; zero = there are none.
@@ -82,6 +86,9 @@ pub struct DeployOptions {
     pub owner: Option<Address>,
     /// Disputes; zero = none.
     pub court: Address,
+    /// What the lot's seeds are made of.
+    #[serde(default)]
+    pub seed_kind: SeedKind,
     /// Smallest bond of a worker.
     pub minimum_bond: Amount,
     /// Smallest deposit of a pool.
@@ -97,6 +104,7 @@ impl Default for DeployOptions {
             token: TokenChoice::Development,
             owner: None,
             court: Address::ZERO,
+            seed_kind: SeedKind::default(),
             minimum_bond: Amount(token),
             minimum_deposit: Amount(token),
             parameters: Parameters::default(),
@@ -159,6 +167,14 @@ pub enum DeployError {
         /// The contract's.
         found: Address,
     },
+    /// The Certifier draws with other seeds than the deployment says.
+    #[error("the Certifier draws with seeds of kind {found}, and the deployment says {expected}")]
+    SeedKind {
+        /// The deployment's.
+        expected: u8,
+        /// The contract's.
+        found: u8,
+    },
     /// A contract does not answer as ours would.
     #[error("{contract} at {address} does not answer `{field}`: {message}")]
     Foreign {
@@ -206,7 +222,7 @@ impl Coded for DeployError {
             Self::Send { source, .. } => source.code(),
             Self::WrongChain { .. } => "deploy.wrong_chain",
             Self::NoCode { .. } => "deploy.no_code",
-            Self::Wiring { .. } => "deploy.wiring",
+            Self::Wiring { .. } | Self::SeedKind { .. } => "deploy.wiring",
             Self::Foreign { .. } => "deploy.foreign",
             Self::PlanBroken { .. } => "deploy.plan_broken",
             Self::Misplaced { .. } => "deploy.misplaced",
@@ -220,7 +236,7 @@ impl Coded for DeployError {
             Self::Rpc(failure) => return failure.hint(),
             Self::Send { source, .. } => return source.hint(),
             Self::WrongChain { .. } => "use the node of that chain, or the deployment of this one".into(),
-            Self::NoCode { .. } | Self::Wiring { .. } | Self::Foreign { .. } => {
+            Self::NoCode { .. } | Self::Wiring { .. } | Self::SeedKind { .. } | Self::Foreign { .. } => {
                 "the file belongs to another chain or an older deployment: get the right one, or deploy again"
                     .into()
             }
@@ -328,7 +344,17 @@ impl Deployment {
             recourse.certifier = self.certifier, "Recourse";
             recourse.seeds = self.seed, "Recourse";
         }
-        Ok(())
+        let answer = certifier.seedKind().block(BlockId::latest()).call().await;
+        let found = answer.map_err(|error| DeployError::Foreign {
+            contract: "Certifier",
+            address: self.certifier,
+            field: "seedKind",
+            message: error.to_string(),
+        })?;
+        match found == self.seed_kind.number() {
+            true => Ok(()),
+            false => Err(DeployError::SeedKind { expected: self.seed_kind.number(), found }),
+        }
     }
 }
 
@@ -368,6 +394,7 @@ impl Plan {
             market: predicted(),
             certifier: predicted(),
             seed: predicted(),
+            seed_kind: options.seed_kind,
             recourse: predicted(),
             court: options.court,
             block,
@@ -397,8 +424,7 @@ impl Plan {
         let workforce = Workforce::constructorCall::new(workforce).abi_encode();
         let market = (d.vault, d.registry, d.workforce, d.certifier, owner, parameters);
         let market = Market::constructorCall::new(market).abi_encode();
-        // Seeds of kind 1: block hashes.
-        let certifier = (d.vault, d.workforce, d.market, d.seed, 1u8, d.recourse, d.court);
+        let certifier = (d.vault, d.workforce, d.market, d.seed, d.seed_kind.number(), d.recourse, d.court);
         let certifier = Certifier::constructorCall::new(certifier).abi_encode();
         let recourse = (d.vault, d.workforce, d.market, d.certifier, d.seed);
         let recourse = Recourse::constructorCall::new(recourse).abi_encode();
@@ -412,7 +438,7 @@ impl Plan {
             ("Workforce", d.workforce, with_arguments(&Workforce::BYTECODE, &workforce)),
             ("Market", d.market, with_arguments(&Market::BYTECODE, &market)),
             ("Certifier", d.certifier, with_arguments(&Certifier::BYTECODE, &certifier)),
-            ("Seed", d.seed, with_arguments(&BlockhashSeed::BYTECODE, &[])),
+            ("Seed", d.seed, with_arguments(&d.seed_kind.bytecode(), &[])),
             ("Recourse", d.recourse, with_arguments(&Recourse::BYTECODE, &recourse)),
         ]);
         steps

@@ -29,6 +29,7 @@ mod hints;
 pub mod keys;
 pub mod revert;
 pub mod rpc;
+pub mod seeds;
 pub mod sender;
 pub mod words;
 
@@ -40,4 +41,5 @@ pub use follow::{EventFilter, FollowStatus, Follower, Update, follow};
 pub use keys::{Key, KeyError};
 pub use revert::Revert;
 pub use rpc::{Endpoint, RpcFailure, RpcPolicy};
+pub use seeds::SeedKind;
 pub use sender::{Call, SendError, Sender, SenderPolicy, TxOutcome};

@@ -4,13 +4,17 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, U256};
+use alloy::{
+    consensus::BlockHeader as _,
+    primitives::{Address, U256},
+    providers::Provider as _,
+};
 use guildhall_chain::{
-    Call, ChainClient, Cursor, DeployOptions, Deployment, Endpoint, EventKind, Key, RpcPolicy, Sender,
-    SenderPolicy, Update, bindings::Vault::VaultEvents, deploy,
+    Call, ChainClient, Cursor, DeployOptions, Deployment, Endpoint, EventKind, Key, RpcPolicy, SeedKind,
+    Sender, SenderPolicy, Update, bindings::Vault::VaultEvents, deploy,
 };
 use guildhall_ledger::{Genesis, Ledger, LedgerConfig, SealMode};
-use guildhall_protocol::{Amount, Parameters, PoolId};
+use guildhall_protocol::{Amount, Parameters, PoolId, Seed};
 use guildhall_service::Coded;
 
 fn ledger(key: &Key, seal: SealMode) -> Ledger {
@@ -124,4 +128,32 @@ async fn an_interrupted_deployment_goes_on() {
     sealing.abort();
     deployment.check(&endpoint).await.expect("whole");
     assert_eq!(std::fs::read_dir(dir.path()).expect("read dir").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prevrandao_is_drawn_from_the_next_header_and_proven_on_chain() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let path = dir.path().join("deployment.json");
+    let key = Key::random();
+    let ledger = ledger(&key, SealMode::Instant { idle: None });
+    let endpoint = endpoint(&ledger);
+    let sender = sender(&endpoint, &key);
+    let options = DeployOptions { seed_kind: SeedKind::Prevrandao, ..DeployOptions::default() };
+    let deployment = deploy(&endpoint, &sender, &options, &path).await.expect("deploy");
+    let wrong = Deployment { seed_kind: SeedKind::BlockHash, ..deployment.clone() };
+    assert_eq!(wrong.check(&endpoint).await.expect_err("another kind").code(), "deploy.wiring");
+
+    let chain = ChainClient::open(endpoint, deployment).await.expect("open");
+    let opening = ledger.head().number;
+    assert_eq!(chain.drawn_seed(opening).await.expect("asked"), None, "not decided before the next block");
+    ledger.seal().await.expect("seal");
+    let next =
+        chain.provider().get_block_by_number((opening + 1).into()).await.expect("asked").expect("there");
+    let drawn = chain.drawn_seed(opening).await.expect("asked");
+    assert_eq!(drawn, next.header.mix_hash().map(Seed));
+    assert_eq!(chain.seed(opening).await.expect("asked"), None, "nobody has proven it");
+    let call = chain.seed_to_write(opening).await.expect("asked").expect("to do");
+    sender.send(call).await.expect("proven");
+    assert_eq!(chain.seed(opening).await.expect("asked"), drawn.map(|seed| (seed, 2)));
+    assert!(chain.seed_to_write(opening).await.expect("asked").is_none());
 }

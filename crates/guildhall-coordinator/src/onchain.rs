@@ -15,7 +15,7 @@ use guildhall_chain::bindings::Workforce::WorkforceEvents;
 use guildhall_chain::bindings::{Certifier, ICertifier, convert};
 use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{
-    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SendError, Sender, Update,
+    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SeedKind, SendError, Sender, Update,
 };
 use guildhall_protocol::list::{CLAIM_BARE, EntryWord};
 use guildhall_protocol::log::LogItem;
@@ -67,6 +67,19 @@ impl OnChain {
             }
             _ => PostError::Chain(ChainFault(error.to_string())),
         })
+    }
+
+    /// Writes down on chain what the round was drawn with, where the contracts cannot see it by themselves.
+    async fn write_seed(&self, post: &Post) -> Result<(), PostError> {
+        if self.client.deployment().seed_kind == SeedKind::BlockHash {
+            return Ok(());
+        }
+        let opened = self.batch(&post.terms, post.batch).await?.opened;
+        if let Some(call) = self.client.seed_to_write(opened.block).await.map_err(ChainFault::from)? {
+            let sent = self.sender.send(call).await;
+            sent.map_err(|error| PostError::Chain(ChainFault(error.to_string())))?;
+        }
+        Ok(())
     }
 
     async fn submission(&self, post: &Post) -> Result<ICertifier::Submission, ChainFault> {
@@ -237,13 +250,9 @@ impl Chain for OnChain {
     }
 
     async fn seed(&self, block: u64) -> Result<Seed, ChainFault> {
-        if let Some((seed, _)) = self.client.seed(block).await? {
-            return Ok(seed);
-        }
-        // A call sees the last block's number as its own, so a contract cannot see that block's hash yet: its header can.
-        let opening = self.client.block(block).await?;
-        let missing = || ChainFault(format!("the seed of block {block} cannot be had: pin seeds in time"));
-        opening.map(|head| Seed(head.block.hash)).ok_or_else(missing)
+        let missing =
+            || ChainFault(format!("the seed of block {block} is not there yet, or was not pinned in time"));
+        self.client.drawn_seed(block).await?.ok_or_else(missing)
     }
 
     async fn standing(&self, worker: Address) -> Result<Option<Standing>, ChainFault> {
@@ -267,6 +276,7 @@ impl Chain for OnChain {
         let terms = convert(&first.terms).map_err(ChainFault::from)?;
         let mut submissions = Vec::with_capacity(posts.len());
         for post in posts {
+            self.write_seed(post).await?;
             submissions.push(self.submission(post).await?);
         }
         match submissions.pop() {
@@ -282,6 +292,7 @@ impl Chain for OnChain {
 
     async fn void(&self, post: &Post) -> Result<B256, PostError> {
         let terms = convert(&post.terms).map_err(ChainFault::from)?;
+        self.write_seed(post).await?;
         let ICertifier::Submission { batch, claims, entries, log } = self.submission(post).await?;
         self.send(voidRoundCall { terms, batch, claims, entries, log }.abi_encode()).await
     }

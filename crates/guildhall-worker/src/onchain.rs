@@ -159,13 +159,9 @@ impl Chain for OnChain {
     }
 
     async fn seed(&self, block: u64) -> Result<Seed, ChainFault> {
-        if let Some((seed, _)) = self.client.seed(block).await? {
-            return Ok(seed);
-        }
-        // A call sees the last block's number as its own, so a contract cannot see that block's hash yet: its header can.
-        let opening = self.client.block(block).await?;
-        let missing = || ChainFault(format!("the seed of block {block} cannot be had: pin seeds in time"));
-        opening.map(|head| Seed(head.block.hash)).ok_or_else(missing)
+        let missing =
+            || ChainFault(format!("the seed of block {block} is not there yet, or was not pinned in time"));
+        self.client.drawn_seed(block).await?.ok_or_else(missing)
     }
 
     async fn assets(&self, terms: &Terms) -> Result<(ContentId, Option<ContentId>), ChainFault> {
