@@ -173,6 +173,14 @@ pub enum TxRejected {
         /// The highest that is accepted.
         cap: u64,
     },
+    /// The gas limit does not cover what the transaction costs before it does anything.
+    #[error("intrinsic gas too low: gas {given}, minimum needed {needed}")]
+    IntrinsicGas {
+        /// The limit in the transaction.
+        given: u64,
+        /// The least that would do.
+        needed: u64,
+    },
     /// Another transaction with this nonce waits and this one does not pay 10 % more.
     #[error("replacement transaction underpriced: needs a fee cap of {fee_cap} and a tip of {tip}")]
     Underpriced {
@@ -212,6 +220,7 @@ impl TxRejected {
             Self::FeeCap { .. } => "ledger.tx_fee_cap",
             Self::Tip { .. } => "ledger.tx_tip",
             Self::GasLimit { .. } => "ledger.tx_gas_limit",
+            Self::IntrinsicGas { .. } => "ledger.tx_intrinsic_gas",
             Self::Underpriced { .. } => "ledger.tx_underpriced",
             Self::PoolFull(_) => "ledger.tx_pool_full",
             Self::Oversized { .. } => "ledger.tx_oversized",

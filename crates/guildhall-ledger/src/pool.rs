@@ -4,7 +4,10 @@
 //! are *parked*. Both are bounded: per sender by how far a nonce may run ahead, in all by
 //! [`MAX_WAITING`]. What does not fit is refused, never silently dropped.
 
-use crate::{error::TxRejected, execute::MAX_TX_GAS};
+use crate::{
+    error::TxRejected,
+    execute::{MAX_TX_GAS, SPEC},
+};
 use alloy::{
     consensus::{
         Transaction, TxEnvelope,
@@ -12,6 +15,12 @@ use alloy::{
     },
     eips::eip2718::{Decodable2718, Encodable2718},
     primitives::{Address, B256, U256},
+};
+use alloy_evm::ToTxEnv;
+use revm::{
+    context::{TxEnv, result::InvalidTransaction},
+    handler::validation::validate_initial_tx_gas,
+    primitives::eip3860::MAX_INITCODE_SIZE,
 };
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -39,7 +48,30 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Recovered<TxEnvelope>, TxRejected> 
         return Err(TxRejected::Blob);
     }
     let tx = TxEnvelope::decode_2718_exact(bytes).map_err(|e| TxRejected::Malformed(e.to_string()))?;
-    tx.try_into_recovered().map_err(|_| TxRejected::Signature)
+    let tx = tx.try_into_recovered().map_err(|_| TxRejected::Signature)?;
+    check_rules(&tx)?;
+    Ok(tx)
+}
+
+/// Refuses what the rules refuse whatever the state is. The executor would too, but where blocks are not sealed at once
+/// only after the transaction was acknowledged.
+fn check_rules(tx: &Recovered<TxEnvelope>) -> Result<(), TxRejected> {
+    let invalid = |reason: InvalidTransaction| Err(TxRejected::Invalid(reason.to_string()));
+    if tx.is_create() && tx.input().len() > MAX_INITCODE_SIZE {
+        return invalid(InvalidTransaction::CreateInitCodeSizeLimit);
+    }
+    if tx.authorization_list().is_some_and(<[_]>::is_empty) {
+        return invalid(InvalidTransaction::EmptyAuthorizationList);
+    }
+    let tx: TxEnv = tx.to_tx_env();
+    match validate_initial_tx_gas(&tx, SPEC, false, false, MAX_TX_GAS, None) {
+        Ok(_) => Ok(()),
+        Err(
+            InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas: needed, gas_limit }
+            | InvalidTransaction::GasFloorMoreThanGasLimit { gas_floor: needed, gas_limit },
+        ) => Err(TxRejected::IntrinsicGas { given: gas_limit, needed }),
+        Err(other) => invalid(other),
+    }
 }
 
 /// What the state says about a sender.

@@ -205,10 +205,10 @@ async fn a_transaction_that_no_block_could_take_is_refused_with_the_reason() {
     let tip = TxEip1559 { max_priority_fee_per_gas: 101 * GWEI, ..next.clone() };
     assert_eq!(code(tip).await, "ledger.tx_tip");
     assert_eq!(code(TxEip1559 { gas_limit: MAX_TX_GAS + 1, ..next.clone() }).await, "ledger.tx_gas_limit");
-    assert_eq!(code(TxEip1559 { gas_limit: 20_999, ..next.clone() }).await, "ledger.tx_invalid");
+    assert_eq!(code(TxEip1559 { gas_limit: 20_999, ..next.clone() }).await, "ledger.tx_intrinsic_gas");
     let calldata = Bytes::from(vec![1; 40_000]);
     let floor = TxEip1559 { gas_limit: 700_000, input: calldata, ..next.clone() };
-    assert_eq!(code(floor).await, "ledger.tx_invalid", "EIP-7623: 40 gas a byte at least");
+    assert_eq!(code(floor).await, "ledger.tx_intrinsic_gas", "EIP-7623: 40 gas a byte at least");
     let big = TxEip1559 { input: vec![0; MAX_TX_BYTES].into(), gas_limit: MAX_TX_GAS, ..next.clone() };
     assert_eq!(code(big).await, "ledger.tx_oversized");
     let init = TxEip1559 { to: TxKind::Create, input: vec![0; 49_153].into(), gas_limit: 9_000_000, ..next };
