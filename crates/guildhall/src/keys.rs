@@ -32,7 +32,9 @@ const CITY_PASSWORD_FILE: &str = ".password";
 /// A key's name: letters, digits, `-`, `_` and `.`, not at the start.
 const NAME_MAX_BYTES: usize = 64;
 
-/// Where passwords come from, in this order: a file, a file descriptor, the city's own file, a prompt.
+/// Where passwords come from, in this order: a file, a file descriptor, the city's own file beside the key, a prompt.
+///
+/// One order for making a key and for opening it, so that what was made here opens here.
 #[derive(Clone, Debug, Default)]
 pub struct PasswordSource {
     /// A file whose first line is the password.
@@ -45,6 +47,13 @@ pub struct PasswordSource {
 #[derive(Clone, Debug)]
 pub struct KeyStore {
     dir: PathBuf,
+}
+
+/// A password that nobody was asked for.
+struct FoundPassword {
+    password: Secret<String>,
+    /// The city's file that it lies in, if it does.
+    beside: Option<PathBuf>,
 }
 
 /// A key as it is listed: nothing of it is secret.
@@ -110,8 +119,19 @@ impl KeyStore {
     /// `keys.missing`, `keys.password_missing`, `keys.wrong_password`, `keys.malformed`.
     pub fn open(&self, key: &str, password: &PasswordSource) -> Result<Key> {
         let file = self.find(key)?;
-        let password = self.password(&file, password, &format!("Password of `{key}`: "))?;
-        decrypt(&file, &password)
+        let found = self.found_password(&file, password)?;
+        let beside = found.as_ref().and_then(|found| found.beside.clone());
+        let password = match found {
+            Some(found) => found.password,
+            None => ask(&format!("Password of `{key}`: "))?,
+        };
+        decrypt(&file, &password).map_err(|failure| match beside {
+            Some(beside) if failure.code() == "keys.wrong_password" => failure.hint(format!(
+                "the password came from `{}`; give the key's own with `--password-file FILE`",
+                beside.display()
+            )),
+            _ => failure,
+        })
     }
 
     /// Makes a new random key.
@@ -186,29 +206,24 @@ impl KeyStore {
         Ok(KeyEntry { name: name.to_owned(), address: Some(key.address()), file })
     }
 
-    /// The password of an existing key.
-    fn password(&self, file: &Path, source: &PasswordSource, prompt: &str) -> Result<Secret<String>> {
+    /// The password of a key's file that nobody has to be asked for.
+    fn found_password(&self, file: &Path, source: &PasswordSource) -> Result<Option<FoundPassword>> {
         if let Some(password) = source.given()? {
-            return Ok(password);
+            return Ok(Some(FoundPassword { password, beside: None }));
         }
         let beside = file.parent().unwrap_or(&self.dir).join(CITY_PASSWORD_FILE);
-        if beside.is_file() {
-            return first_line(&beside);
+        if !beside.is_file() {
+            return Ok(None);
         }
-        ask(prompt)
+        Ok(Some(FoundPassword { password: first_line(&beside)?, beside: Some(beside) }))
     }
 
     /// The password for a new key: asked for twice at a prompt.
     fn new_password(&self, file: &Path, source: &PasswordSource) -> Result<Secret<String>> {
-        let given = source.given()?;
-        let typed = given.is_none() && std::io::stdin().is_terminal();
-        let password = match given {
-            Some(password) => password,
-            None => ask(&format!("New password for `{}`: ", file.display()))?,
+        let password = match self.found_password(file, source)? {
+            Some(found) => found.password,
+            None => ask_twice(&format!("New password for `{}`: ", file.display()))?,
         };
-        if typed && ask("The same again: ")?.expose() != password.expose() {
-            return Err(Failure::new("keys.password_differs", "the two passwords differ").hint("try again"));
-        }
         if password.expose().is_empty() {
             return Err(Failure::new("keys.password_empty", "an empty password protects nothing")
                 .hint("give one by prompt or `--password-file`"));
@@ -301,6 +316,14 @@ fn ask(prompt: &str) -> Result<Secret<String>> {
         .map_err(|error| Failure::new("keys.password_missing", format!("could not read a password: {error}")))
 }
 
+fn ask_twice(prompt: &str) -> Result<Secret<String>> {
+    let password = ask(prompt)?;
+    if ask("The same again: ")?.expose() != password.expose() {
+        return Err(Failure::new("keys.password_differs", "the two passwords differ").hint("try again"));
+    }
+    Ok(password)
+}
+
 fn first_line(file: &Path) -> Result<Secret<String>> {
     let failed = |error| Failure::file("read the password from", file, &error);
     let mut text = String::new();
@@ -388,5 +411,20 @@ mod tests {
         assert_eq!(addresses(&first), addresses(&again));
         let opened = keys.open("worker-1", &PasswordSource::default()).unwrap();
         assert_eq!(opened.address(), first[1].address());
+    }
+
+    #[test]
+    fn a_new_key_beside_a_citys_keys_opens_as_they_do() {
+        let (_dir, keys, given) = store();
+        keys.city(&["deployer".to_owned()]).unwrap();
+        let nothing = PasswordSource::default();
+        let made = keys.create("alice", &nothing).unwrap();
+        assert_eq!(keys.open("alice", &nothing).unwrap().address(), made.address.unwrap());
+        // A password that was given for the making has to be given for the opening, and the refusal says so.
+        keys.create("bob", &given).unwrap();
+        assert!(keys.open("bob", &given).is_ok());
+        let refused = keys.open("bob", &nothing).err().unwrap();
+        assert_eq!(refused.code(), "keys.wrong_password");
+        assert!(refused.hint_text().unwrap().contains("--password-file"), "{refused:?}");
     }
 }

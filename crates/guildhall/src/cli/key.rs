@@ -15,7 +15,7 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Make a new random key.
+    /// Make a new random key. Beside a city's keys it gets the city's password, unless another is given.
     New {
         /// Its name.
         name: String,
@@ -24,14 +24,15 @@ pub(crate) enum KeyCommand {
     List,
     /// Show a key: its address and file; with a password given, that it opens.
     Show {
-        /// Name or keystore file; the named `--key` if left out.
+        /// The key; the named `--key` if left out.
+        #[arg(value_name = "NAME|FILE")]
         name: Option<String>,
     },
     /// Import a key: 64 hexadecimal digits on standard input, or another keystore file.
     Import {
         /// Its name here.
         name: String,
-        /// Keystore file to copy from, under the same password.
+        /// Keystore file to copy from.
         #[arg(long, value_name = "FILE")]
         keystore: Option<PathBuf>,
     },
