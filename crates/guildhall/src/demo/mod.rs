@@ -17,9 +17,10 @@ use std::{
 use alloy::primitives::{Bytes, U256, aliases::U96};
 use guildhall_api::{Outcome, ProgressStep};
 use guildhall_protocol::{DealId, Parameters, Policy, Secs};
+use guildhall_service::files::DataDir;
 
 pub use liar::Liar;
-pub use summary::{Earned, Photo, Summary};
+pub use summary::{Earned, Photo, Staged, Summary};
 
 use crate::{
     city::{Asset, City, CityConfig, Purchase},
@@ -175,6 +176,8 @@ fn clear(data: &Path) -> Result<()> {
         )
         .hint("name another directory with `--data DIR`"));
     }
+    // Held while it is removed: a city that lives there is not.
+    let _lock = DataDir::open(data)?;
     fs::remove_dir_all(data).map_err(|error| Failure::file("remove", data, &error))
 }
 
@@ -273,17 +276,21 @@ async fn judge(city: &City, props: &Props, opened: &Opened, began: Instant, out:
         };
         let slashed =
             told.slashes.iter().filter(|slash| slash.worker == worker.address()).map(|slash| slash.units);
-        earned.push(Earned {
+        let mut one = Earned {
             name: NAMES[number].to_owned(),
             worker: worker.address(),
             fees,
             slashed: guildhall_protocol::BondUnits(slashed.sum()).to_amount(),
-            role: match number {
-                LIAR => "lied",
-                SWITCHED_OFF => "switched off",
-                _ => "",
+            agreed: 0,
+            opposed: 0,
+            staged: match number {
+                LIAR => Some(Staged::Liar),
+                SWITCHED_OFF => Some(Staged::SwitchedOff),
+                _ => None,
             },
-        });
+        };
+        one.count(told.certificates.iter().flat_map(|at| &at.certified.members));
+        earned.push(one);
     }
     Ok(Summary {
         deal: opened.deal,
@@ -381,4 +388,24 @@ async fn gas(city: &City, told: &History) -> Result<u64> {
         gas += receipt.map_or(0, |receipt| receipt.gas_used);
     }
     Ok(gas)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_of_a_city_that_lives_is_not_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("demo");
+        let living = DataDir::open(&data).unwrap();
+        fs::create_dir(data.join("keys")).unwrap();
+        let refused = clear(&data).unwrap_err();
+        assert_eq!(refused.code(), "files.locked");
+        assert!(refused.hint_text().is_some_and(|hint| hint.contains("stop")), "{refused:?}");
+        assert!(data.join("keys").exists());
+        drop(living);
+        clear(&data).unwrap();
+        assert!(!data.exists());
+    }
 }
