@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes, Signature};
 use guildhall_protocol::orders::{
     AppOrder, DatasetOrder, Order as _, PoolOrder, RequestOrder, market_domain,
 };
@@ -48,7 +48,7 @@ pub struct SignedOrder {
     pub order: Order,
     /// Who signed.
     pub signer: Address,
-    /// The signature: 64 bytes (EIP-2098), or 65.
+    /// The signature: 64 bytes (EIP-2098), or 65; none for an order that was signed on chain.
     pub signature: Bytes,
     /// A sponsor's signature over the same request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,13 +112,11 @@ impl SignedOrder {
         })
     }
 
-    /// Refuses an order that is for another chain or Market, or signed by somebody else than it says.
-    ///
-    /// Contract accounts sign otherwise: where `by_key` is false only chain and Market are checked.
+    /// Refuses an order that is for another chain or Market.
     ///
     /// # Errors
-    /// `order.other_chain`, `order.wrong_signature`.
-    pub fn check(&self, chain: u64, market: Address, by_key: bool) -> Result<()> {
+    /// `order.other_chain`.
+    pub fn check_chain(&self, chain: u64, market: Address) -> Result<()> {
         if (self.chain, self.market) != (chain, market) {
             return Err(Failure::new(
                 "order.other_chain",
@@ -131,26 +129,18 @@ impl SignedOrder {
             )
             .hint("name the chain with `--chain`, or get an order for this one"));
         }
-        let recovered = recover(&self.signature, self.digest());
-        if by_key && recovered != Some(self.signer) {
-            return Err(Failure::new(
-                "order.wrong_signature",
-                format!("the signature of this {} order is not {}'s", self.order.kind(), self.signer),
-            )
-            .hint("the order was changed after signing: get it again from its owner"));
-        }
         Ok(())
     }
-}
 
-/// Who signed a digest, by a signature of 64 or 65 bytes.
-fn recover(signature: &[u8], digest: B256) -> Option<Address> {
-    use alloy::primitives::Signature;
-    let signature = match signature.len() {
-        64 => Signature::from_erc2098(signature),
-        _ => Signature::from_raw(signature).ok()?,
-    };
-    signature.recover_address_from_prehash(&digest).ok()
+    /// Whose key made the signature; nobody's where there is none, or where a contract signs by rules of its own.
+    pub fn recovered(&self) -> Option<Address> {
+        let signature = match self.signature.len() {
+            64 => Signature::from_erc2098(&self.signature),
+            65 => Signature::from_raw(&self.signature).ok()?,
+            _ => return None,
+        };
+        signature.recover_address_from_prehash(&self.digest()).ok()
+    }
 }
 
 /// The folder `orders` of a data directory.

@@ -3,6 +3,7 @@
 //! Knows nothing of what the results are.
 
 use std::{
+    ffi::OsStr,
     fmt::Display,
     io::{self, IsTerminal as _, Write as _},
 };
@@ -67,8 +68,8 @@ pub struct Out {
 impl Out {
     /// Decides by the flags, the terminal and `NO_COLOR`.
     pub fn new(json: bool, quiet: bool) -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            && std::env::var_os("TERM").is_none_or(|value| value != "dumb");
+        let (no_color, term) = (std::env::var_os("NO_COLOR"), std::env::var_os("TERM"));
+        let wanted = color_wanted(no_color.as_deref(), term.as_deref());
         Self {
             json,
             quiet,
@@ -98,26 +99,28 @@ impl Out {
     /// `output.failed` when standard output is closed or the result has no JSON form.
     pub fn result(&self, report: &impl Report) -> Result<()> {
         let text = if self.json {
-            serde_json::to_string_pretty(report).map_err(|error| {
-                Failure::new("output.failed", format!("the result has no JSON form: {error}"))
-            })?
+            serde_json::to_string_pretty(report).map_err(|error| no_json(&error))?
         } else {
             report.text(self.stdout)
         };
-        let mut stdout = io::stdout().lock();
-        let written = if text.is_empty() { Ok(()) } else { writeln!(stdout, "{text}") };
-        match written.and_then(|()| stdout.flush()) {
-            Ok(()) => Ok(()),
-            // The reader has what it wanted (`guildhall ... | head`).
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Failure::new("output.failed", format!("could not write the result: {error}"))),
+        print(&text)
+    }
+
+    /// Prints one of many results, as they come: with `--json` one object a line, else nothing.
+    ///
+    /// # Errors
+    /// As of [`Out::result`].
+    pub fn line(&self, event: &impl Serialize) -> Result<()> {
+        if !self.json {
+            return Ok(());
         }
+        print(&serde_json::to_string(event).map_err(|error| no_json(&error))?)
     }
 
     /// Says something on standard error, unless asked to be quiet.
     pub fn say(&self, line: impl Display) {
         if !self.quiet {
-            eprintln!("{line}");
+            tell(line);
         }
     }
 
@@ -125,14 +128,47 @@ impl Out {
     pub fn failure(&self, failure: &Failure) {
         if self.json {
             let error = json!({ "code": failure.code(), "message": failure.to_string(), "hint": failure.hint_text() });
-            eprintln!("{}", json!({ "error": error }));
+            tell(json!({ "error": error }));
             return;
         }
         let style = self.stderr;
-        eprintln!("{} {failure} {}", style.bad("error:"), style.faint(format!("[{}]", failure.code())));
+        tell(format_args!(
+            "{} {failure} {}",
+            style.bad("error:"),
+            style.faint(format!("[{}]", failure.code()))
+        ));
         if let Some(hint) = failure.hint_text() {
-            eprintln!("{} {hint}", style.strong("hint:"));
+            tell(format_args!("{} {hint}", style.strong("hint:")));
         }
+    }
+}
+
+/// Whether words may be coloured, by `NO_COLOR` (any text but an empty one) and `TERM`.
+fn color_wanted(no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    no_color.is_none_or(OsStr::is_empty) && term.is_none_or(|term| term != "dumb")
+}
+
+fn no_json(error: &serde_json::Error) -> Failure {
+    Failure::new("output.failed", format!("the result has no JSON form: {error}"))
+}
+
+/// Writes a line to standard error. Where that is closed nobody wants to hear it.
+fn tell(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Writes whole lines to standard output.
+///
+/// # Errors
+/// `output.failed`, but for a pipe that the reader closed.
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    let written = if text.is_empty() { Ok(()) } else { writeln!(stdout, "{text}") };
+    match written.and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        // The reader has what it wanted (`guildhall ... | head`).
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new("output.failed", format!("could not write the result: {error}"))),
     }
 }
 
@@ -149,4 +185,19 @@ pub fn table(rows: Vec<Vec<String>>) -> String {
         column.set_padding((0, 2));
     }
     table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_and_a_dumb_terminal_are_honoured() {
+        let wanted = |no_color: Option<&str>, term: Option<&str>| {
+            color_wanted(no_color.map(OsStr::new), term.map(OsStr::new))
+        };
+        assert!(wanted(None, Some("xterm-256color")) && wanted(None, None) && wanted(Some(""), None));
+        assert!(!wanted(Some("1"), Some("xterm-256color")) && !wanted(Some("false"), None));
+        assert!(!wanted(None, Some("dumb")));
+    }
 }

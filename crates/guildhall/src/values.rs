@@ -9,6 +9,8 @@ use alloy::primitives::{
     utils::{ParseUnits, format_units, parse_units},
 };
 
+use guildhall_protocol::{DealId, manifest};
+
 /// Decimals of the token.
 pub const TOKEN_DECIMALS: u8 = 18;
 /// Decimals that are shown: what is smaller is rounded down and marked.
@@ -92,6 +94,33 @@ pub fn odds(text: &str) -> Result<u32, String> {
         .unwrap_or(text)
         .parse()
         .map_err(|_| format!("`{text}` are no odds; write them as `99` or `99:1`"))
+}
+
+/// Reads an environment variable: `NAME=VALUE`.
+///
+/// # Errors
+/// A sentence for clap.
+pub fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` has no `=`"))?;
+    if name.is_empty() {
+        return Err(format!("`{text}` has no name before the `=`"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Reads where a task's random bytes come from: 64 hexadecimal digits, or `DEAL:TASK` for a task of a deal.
+///
+/// # Errors
+/// A sentence for clap.
+pub fn task_seed(text: &str) -> Result<B256, String> {
+    let wrong = || {
+        format!(
+            "`{text}` is no seed; write a deal's task as `DEAL:TASK`, or the seed as 64 hexadecimal digits"
+        )
+    };
+    let Some((deal, task)) = text.split_once(':') else { return text.parse().map_err(|_| wrong()) };
+    let deal: DealId = deal.parse().map_err(|_| wrong())?;
+    Ok(B256::from(manifest::task_seed(deal, task.parse().map_err(|_| wrong())?)))
 }
 
 /// An amount of the token's smallest unit in whole tokens, six decimals, rounded down.
@@ -188,6 +217,19 @@ mod tests {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }
         assert!(quantity("5X").is_err() && odds("1:99").is_err());
+    }
+
+    #[test]
+    fn a_seed_is_written_out_or_that_of_a_task() {
+        let digits = "11".repeat(32);
+        assert_eq!(task_seed(&digits), Ok(B256::repeat_byte(0x11)));
+        let of_task = manifest::task_seed(DealId(B256::repeat_byte(0x11)), 7);
+        assert_eq!(task_seed(&format!("0x{digits}:7")), Ok(of_task.into()));
+        for wrong in ["", "0x11", "11:0", ":0", &format!("{digits}:-1"), &format!("{digits}:")] {
+            assert!(task_seed(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(pair("LANG=C=1"), Ok(("LANG".to_owned(), "C=1".to_owned())));
+        assert!(pair("LANG").is_err() && pair("=C").is_err());
     }
 
     #[test]

@@ -59,17 +59,17 @@ impl City {
         let key = &self.keys.requester;
         let inputs = store_work(&purchase.work, &self.store(key).await?).await?;
         let now = self.chain.head().await?.time.0;
+        let tasks = u32::try_from(purchase.work.inputs.len()).unwrap_or(u32::MAX);
         let wanted = Wanted {
             app: purchase.app.0,
             dataset: purchase.dataset.0,
             pool: self.pool.0,
             requester: key.address(),
-            now,
+            tasks,
+            fuel_limit: purchase.fuel_limit,
             files: OfferFiles::default(),
         };
-        let (chain, market) = (self.chain.deployment().chain_id, self.chain.deployment().market);
-        let offers = Offers::find(&wanted, &self.orders(), chain, market)?;
-        let tasks = u32::try_from(purchase.work.inputs.len()).unwrap_or(u32::MAX);
+        let offers = Offers::find(&wanted, &self.orders(), &self.chain).await?;
         let ask = Ask {
             requester: key.address(),
             payer: purchase.sponsor.as_ref().map_or(key.address(), Key::address),
@@ -84,6 +84,7 @@ impl City {
             caps: Caps::default(),
         };
         let request = request(&self.chain, &ask, &offers, inputs, tasks).await?;
+        let (chain, market) = (self.chain.deployment().chain_id, self.chain.deployment().market);
         let digest = Order::Request(Box::new(request)).digest(chain, market);
         let countersigned = match &purchase.sponsor {
             Some(sponsor) => sign(sponsor, digest)?,

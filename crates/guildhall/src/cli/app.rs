@@ -16,7 +16,7 @@ use super::{Context, app_project};
 use crate::{
     error::{ExitStatus, Failure, Result},
     output::{Report, Style},
-    values::{quantity, show_bytes, thousands},
+    values::{pair, quantity, show_bytes, task_seed, thousands},
 };
 
 /// The largest module that is read: what the sandbox takes at most.
@@ -68,14 +68,13 @@ pub(crate) struct RunArgs {
     /// Time that the app's clocks show, in Unix seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     time: u64,
+    /// Where random bytes come from: `DEAL:TASK` for those of a deal's task, or 64 hexadecimal digits.
+    #[arg(long, value_name = "SEED", value_parser = task_seed, hide_default_value = true,
+        default_value = "0000000000000000000000000000000000000000000000000000000000000000")]
+    seed: B256,
     /// Write the output to this file.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` has no `=`"))?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 pub(crate) async fn run(command: AppCommand, context: &Context) -> Result<ExitStatus> {
@@ -150,6 +149,7 @@ fn execute(args: &RunArgs, context: &Context) -> Result<Ran> {
     task.input = input;
     task.dataset = dataset;
     task.deal_time_secs = args.time;
+    task.seed = args.seed.0;
     task.limits = Limits { fuel: args.fuel, memory_bytes: args.memory };
     let execution = sandbox.run(&task).map_err(|error| sandbox_failure(&error))?;
     if let Some(path) = &args.output {

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use alloy::{primitives::B256, sol_types::SolCall};
+use alloy::{
+    primitives::{B256, Bytes},
+    sol_types::SolCall,
+};
 use clap::{Args, Subcommand};
-use guildhall_chain::{ChainClient, bindings::Registry};
+use guildhall_chain::{ChainClient, Key, bindings::Registry};
 use guildhall_protocol::{AssetId, ContentId};
 use guildhall_sandbox::runtime_id;
 use serde::Serialize;
@@ -20,7 +23,7 @@ use crate::{
     output::{Report, Style},
     requester::{
         assets::{Registered, registered},
-        store::PoolStore,
+        store::{MAY_NOT_STORE, PoolStore},
     },
     values::show_bytes,
 };
@@ -78,6 +81,11 @@ async fn register(args: &RegisterArgs, bytes: Vec<u8>, kind: Registered, context
     let name = args.name.clone().unwrap_or_else(|| stem(&args.file));
     let (chain, key) = (context.chain().await?, context.key().await?);
     let content = ContentId::of(&bytes);
+    // Stored first: a number on the chain whose bytes nobody has is of no use.
+    let late = match &args.store {
+        Some(url) => store_early(&chain, url, &key, bytes).await?,
+        None => None,
+    };
     let call = match kind {
         Registered::App => {
             Registry::registerAppCall { codeId: content.0, runtime: runtime_id(), name_: name.clone() }
@@ -94,16 +102,30 @@ async fn register(args: &RegisterArgs, bytes: Vec<u8>, kind: Registered, context
     let call = guildhall_chain::Call { to, data: call.into(), value_wei: Default::default() };
     let outcome = sender(&chain, &key).send(call).await?;
     let id = registered(&chain, &outcome, kind)?;
-    if let Some(url) = &args.store {
-        store(&chain, url, &key, bytes).await?;
+    if let Some((store, bytes)) = late {
+        let kind = kind_name(kind);
+        let hint = format!("{kind} {id} is registered all the same; only its bytes are not stored");
+        store.put(bytes).await.map_err(|failure| failure.hint(hint))?;
     }
     let stored = args.store.as_ref().map(Url::to_string);
     context.out.result(&Made { kind: kind_name(kind), id, name, content, stored, transaction: outcome.hash })
 }
 
-async fn store(chain: &ChainClient, url: &Url, key: &guildhall_chain::Key, bytes: Vec<u8>) -> Result<()> {
-    PoolStore::open(url.as_str(), key.clone(), chain.deployment().chain_id).await?.put(bytes).await?;
-    Ok(())
+/// Stores bytes with a pool, or gives them back with the store where it takes them from an asset's owner only.
+async fn store_early(
+    chain: &ChainClient,
+    url: &Url,
+    key: &Key,
+    bytes: Vec<u8>,
+) -> Result<Option<(PoolStore, Bytes)>> {
+    let store = PoolStore::open(url.as_str(), key.clone(), chain.deployment().chain_id).await?;
+    let bytes = Bytes::from(bytes);
+    match store.put(bytes.clone()).await {
+        Ok(_) => Ok(None),
+        // The first asset of somebody without a balance: owning it gives the right.
+        Err(failure) if failure.code() == MAY_NOT_STORE => Ok(Some((store, bytes))),
+        Err(failure) => Err(failure),
+    }
 }
 
 const fn kind_name(kind: Registered) -> &'static str {

@@ -3,7 +3,10 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use crate::error::{ExitStatus, Result};
+use crate::{
+    error::{ExitStatus, Result},
+    output::print,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
@@ -12,6 +15,8 @@ pub(crate) struct CompletionsArgs {
 }
 
 pub(crate) fn run(args: &CompletionsArgs) -> Result<ExitStatus> {
-    clap_complete::generate(args.shell, &mut super::tree(), "guildhall", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::tree(), "guildhall", &mut script);
+    print(String::from_utf8_lossy(&script).trim_end())?;
     Ok(ExitStatus::Done)
 }

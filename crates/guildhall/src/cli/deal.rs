@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::B256;
 use clap::{Args, Subcommand};
 use guildhall_api::CoordinatorClient;
-use guildhall_chain::ChainClient;
+use guildhall_chain::{ChainClient, Key};
 use guildhall_protocol::{Amount, DealId, Status};
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use crate::{
     orders::{Order, SignedOrder},
     output::{Report, Style, table},
     requester::{
-        deal::{lock_of, open, sign},
+        deal::{Opened, lock_of, open, sign},
         history::{History, history},
         watch::{Watch, Watched},
     },
@@ -55,6 +55,9 @@ pub(crate) struct CreateArgs {
     request: RequestArgs,
     #[command(flatten)]
     work: WorkArgs,
+    /// Key of a sponsor that pays, and signs the request too.
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "payer")]
+    payer_key: Option<String>,
     /// Wait until every batch is certified.
     #[arg(long)]
     wait: bool,
@@ -89,7 +92,7 @@ pub(crate) async fn run(command: DealCommand, context: &Context) -> Result<ExitS
         }
         DealCommand::Watch { deal, waiting } => {
             let chain = context.chain().await?;
-            watch(&chain, deal, waiting, context).await
+            watch(&chain, deal, waiting, None, context).await
         }
     }
 }
@@ -97,51 +100,58 @@ pub(crate) async fn run(command: DealCommand, context: &Context) -> Result<ExitS
 async fn create(args: &CreateArgs, context: &Context) -> Result<ExitStatus> {
     // What is wrong with the files is told before anything else is asked for.
     args.work.work()?;
+    args.request.policy.policy()?;
     let (chain, key) = (context.chain().await?, context.key().await?);
-    let Prepared { request, offers } = prepare(&args.request, &args.work, &chain, &key, context).await?;
-    let signature = sign(
-        &key,
-        Order::Request(Box::new(request)).digest(chain.deployment().chain_id, chain.deployment().market),
-    )?;
+    let sponsor = sponsor(args, &key, context).await?;
+    let mut asked = args.request.clone();
+    asked.payer = sponsor.as_ref().map(Key::address).or(asked.payer);
+    let Prepared { request, offers } =
+        prepare(&asked, &args.work, &chain, &key, sponsor.as_ref(), context).await?;
+    let (chain_id, market) = (chain.deployment().chain_id, chain.deployment().market);
+    let digest = Order::Request(Box::new(request)).digest(chain_id, market);
+    let countersigned = sponsor.as_ref().map(|sponsor| sign(sponsor, digest)).transpose()?;
+    let signatures = (sign(&key, digest)?, countersigned.unwrap_or_default());
     let locked = lock_of(&request, &offers)?;
-    let opened =
-        open(&chain, &sender(&chain, &key), &key, &offers, &request, (signature, Bytes::new())).await?;
-    let made = Made {
-        deal: opened.deal,
-        tasks: opened.terms.taskCount,
-        batches: opened.terms.batches(),
-        locked,
-        transaction: opened.outcome.hash,
-        gas: opened.outcome.gas_used,
-    };
+    let payer = sponsor.as_ref().unwrap_or(&key);
+    let opened = open(&chain, &sender(&chain, &key), payer, &offers, &request, signatures).await?;
+    let made = Made::new(&opened, locked);
     if !args.wait {
         context.out.result(&made)?;
         return Ok(ExitStatus::Done);
     }
     context.out.say(made.text(context.out.prose()));
-    watch(&chain, opened.deal, args.waiting, context).await
+    watch(&chain, opened.deal, args.waiting, Some(made.opening), context).await
+}
+
+/// The key of whoever pays, where that is not the requester.
+async fn sponsor(args: &CreateArgs, key: &Key, context: &Context) -> Result<Option<Key>> {
+    match (&args.payer_key, args.request.payer) {
+        (Some(name), _) => Ok(Some(context.named_key(name.clone()).await?)),
+        (None, Some(payer)) if payer != key.address() => Err(Failure::new(
+            "deal.payer_signature",
+            format!("{payer} pays only for what it has signed, and its key was not named"),
+        )
+        .hint(
+            "name its key with `--payer-key NAME`; or hand the request over: `guildhall order sign request --payer \
+             ADDRESS`, `guildhall order countersign` with the sponsor's key, `guildhall deal match`",
+        )),
+        _ => Ok(None),
+    }
 }
 
 async fn match_file(args: &MatchArgs, context: &Context) -> Result<ExitStatus> {
     let signed = SignedOrder::read(&args.request)?;
     let (chain, key) = (context.chain().await?, context.key().await?);
-    signed.check(chain.deployment().chain_id, chain.deployment().market, false)?;
+    signed.check_chain(chain.deployment().chain_id, chain.deployment().market)?;
     let Order::Request(request) = &signed.order else {
         return Err(Failure::new("order.other_side", format!("`{}` is no request", args.request.display()))
             .hint("`guildhall order sign request` writes one"));
     };
     let wanted = RequestArgs::of_order(request, args.offers.clone());
-    let offers = offers(&wanted, &chain, request.requester, context).await?;
+    let offers = offers(wanted, &chain, request.requester, context).await?;
     let signatures = (signed.signature.clone(), signed.payer_signature.clone().unwrap_or_default());
     let opened = open(&chain, &sender(&chain, &key), &key, &offers, request, signatures).await?;
-    context.out.result(&Made {
-        deal: opened.deal,
-        tasks: opened.terms.taskCount,
-        batches: opened.terms.batches(),
-        locked: lock_of(request, &offers)?,
-        transaction: opened.outcome.hash,
-        gas: opened.outcome.gas_used,
-    })?;
+    context.out.result(&Made::new(&opened, lock_of(request, &offers)?))?;
     Ok(ExitStatus::Done)
 }
 
@@ -149,6 +159,7 @@ async fn watch(
     chain: &ChainClient,
     deal: DealId,
     waiting: WaitArgs,
+    opening: Option<Opening>,
     context: &Context,
 ) -> Result<ExitStatus> {
     let before = history(chain, deal).await?;
@@ -170,7 +181,8 @@ async fn watch(
     })
     .await;
     view.finish();
-    let shown = show(chain, &history(chain, deal).await?).await?;
+    let mut shown = show(chain, &history(chain, deal).await?).await?;
+    shown.opening = opening;
     let all = shown.batches.iter().all(|batch| batch.certified());
     context.out.result(&shown)?;
     match finished {
@@ -215,6 +227,7 @@ pub(crate) async fn show(chain: &ChainClient, history: &History) -> Result<Shown
         pool: terms.pool,
         tasks: terms.taskCount,
         deadline: terms.deadline,
+        opening: None,
         batches,
     })
 }
@@ -224,9 +237,27 @@ struct Made {
     deal: DealId,
     tasks: u32,
     batches: u32,
+    #[serde(flatten)]
+    opening: Opening,
+}
+
+/// The transaction that opened a deal.
+#[derive(Clone, Copy, Serialize)]
+struct Opening {
     locked: Amount,
     transaction: B256,
     gas: u64,
+}
+
+impl Made {
+    fn new(opened: &Opened, locked: Amount) -> Self {
+        Self {
+            deal: opened.deal,
+            tasks: opened.terms.taskCount,
+            batches: opened.terms.batches(),
+            opening: Opening { locked, transaction: opened.outcome.hash, gas: opened.outcome.gas_used },
+        }
+    }
 }
 
 impl Report for Made {
@@ -237,8 +268,8 @@ impl Report for Made {
             self.deal,
             self.tasks,
             self.batches,
-            show_tokens(self.locked.0),
-            thousands(self.gas),
+            show_tokens(self.opening.locked.0),
+            thousands(self.opening.gas),
             style.faint(format!("next: guildhall deal watch {}", self.deal))
         )
     }
@@ -274,6 +305,9 @@ pub(crate) struct Shown {
     pool: u32,
     tasks: u32,
     deadline: u64,
+    /// Where this command opened it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opening: Option<Opening>,
     batches: Vec<BatchShown>,
 }
 

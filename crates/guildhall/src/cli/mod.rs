@@ -2,7 +2,7 @@
 //!
 //! Every command takes `--json`; exit status 0 is done, 1 a negative answer, 2 could not.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use url::Url;
@@ -157,7 +157,7 @@ pub(crate) fn tree() -> clap::Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, std::env::args_os().skip(1)),
     };
     let out = Out::new(cli.global.json, cli.global.quiet);
     let filter = match (cli.global.quiet, cli.global.verbose) {
@@ -178,12 +178,29 @@ pub fn main() -> ExitCode {
     ExitCode::from(status.number())
 }
 
-/// Help and version go to standard output; what was not understood goes to standard error with status 2.
-fn usage(error: &clap::Error) -> ExitCode {
+/// Help and version go to standard output; what was not understood goes to standard error with status 2, as JSON where
+/// that was asked for.
+fn usage(error: &clap::Error, mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let status = if error.use_stderr() { ExitStatus::CouldNot } else { ExitStatus::Done };
-    // A closed pipe is the reader's choice.
-    let _ = error.print();
+    if error.use_stderr() && args.by_ref().take_while(|arg| arg != "--").any(|arg| arg == "--json") {
+        Out::new(true, false).failure(&misunderstood(error));
+    } else {
+        // A closed pipe is the reader's choice.
+        let _ = error.print();
+    }
     ExitCode::from(status.number())
+}
+
+/// What the parser of the command line says, as every other failure is told.
+fn misunderstood(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    // The message, then the usage and where to read on, each set apart by an empty line.
+    let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let message = message.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let usage = rest.lines().find_map(|line| line.strip_prefix("Usage: "));
+    let hint =
+        usage.map_or_else(|| "try `--help`".to_owned(), |usage| format!("usage: {usage}; or try `--help`"));
+    Failure::new("cli.usage", message).hint(hint)
 }
 
 fn start(cli: Cli, out: Out) -> Result<ExitStatus> {

@@ -14,7 +14,7 @@ use super::Context;
 use crate::{
     error::{Failure, Result},
     orders::OrderFolder,
-    requester::store::reader,
+    requester::store::{local, reader},
 };
 
 /// Where a node is looked for when nobody named one.
@@ -87,9 +87,12 @@ impl Context {
         Ok(url)
     }
 
-    /// A cache of bytes that fetches what it lacks from a coordinator.
-    pub(crate) async fn blobs(&self, coordinator: &str) -> Result<Arc<dyn BlobStore>> {
-        reader(&self.cache("blobs"), coordinator).await
+    /// A cache of bytes that fetches what it lacks from a coordinator, if there is one.
+    pub(crate) async fn blobs(&self, coordinator: Option<&str>) -> Result<Arc<dyn BlobStore>> {
+        match coordinator {
+            Some(coordinator) => reader(&self.cache("blobs"), coordinator).await,
+            None => local(&self.cache("blobs")).await,
+        }
     }
 
     /// A directory of things that may be lost.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alloy::{
-    primitives::{Address, B256, U256, aliases::U96},
+    primitives::{Address, B256, Bytes, U256, aliases::U96},
     sol_types::SolCall,
 };
 use clap::{Args, Subcommand};
@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use super::{
     Context,
-    net::sender,
+    net::{send, sender},
     request::{RequestArgs, WorkArgs, prepare},
     result::Done,
 };
@@ -27,12 +27,13 @@ use crate::{
     error::{ExitStatus, Failure, Result},
     orders::{Order, SignedOrder, write},
     output::{Report, Style, table},
-    requester::deal::{bring, sign},
+    requester::{
+        assets::{dataset_nonce, missing},
+        deal::{bring, sign},
+        pools,
+    },
     values::{quantity, seconds, short, show_seconds, show_tokens, tokens96},
 };
-
-/// Assets that are looked at for an app.
-const ASSETS_TRIED: u32 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrderCommand {
@@ -101,9 +102,8 @@ pub(crate) enum SignCommand {
         request: RequestArgs,
         #[command(flatten)]
         work: WorkArgs,
-        /// File to write; into the data directory if left out.
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
+        #[command(flatten)]
+        keep: KeepArgs,
     },
 }
 
@@ -122,9 +122,19 @@ pub(crate) struct OfferingArgs {
     /// How long the offer stands.
     #[arg(long, value_parser = seconds, default_value = "90d", value_name = "TIME")]
     expires: u64,
+    #[command(flatten)]
+    keep: KeepArgs,
+}
+
+/// How an order is signed and where it is kept.
+#[derive(Debug, Args)]
+pub(crate) struct KeepArgs {
     /// File to write; into the data directory if left out.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Sign by a transaction of the key, not by a signature in the file: for accounts that sign nothing else.
+    #[arg(long)]
+    on_chain: bool,
 }
 
 #[derive(Debug, Args)]
@@ -156,8 +166,9 @@ pub(crate) async fn run(command: OrderCommand, context: &Context) -> Result<Exit
 async fn sign_order(command: SignCommand, context: &Context) -> Result<()> {
     let (chain, key) = (context.chain().await?, context.key().await?);
     let now = chain.head().await?.time.0;
-    let (order, out) = match command {
+    let (order, keep) = match command {
         SignCommand::App { app, price, dataset, offer } => {
+            chain.app(AssetId(app)).await?.ok_or_else(|| missing("app", AssetId(app)))?;
             let (nonce, _) = chain.order_nonces(AssetId(app), AssetId(U256::ZERO)).await?;
             let order = AppOrder {
                 app,
@@ -170,7 +181,7 @@ async fn sign_order(command: SignCommand, context: &Context) -> Result<()> {
                 nonce,
                 salt: B256::random(),
             };
-            (Order::App(order), offer.out)
+            (Order::App(order), offer.keep)
         }
         SignCommand::Dataset { dataset, price, app, offer } => {
             let order = DatasetOrder {
@@ -181,21 +192,28 @@ async fn sign_order(command: SignCommand, context: &Context) -> Result<()> {
                 poolRestrict: offer.pool,
                 requesterRestrict: offer.requester.unwrap_or_default(),
                 expiry: now.saturating_add(offer.expires),
-                nonce: dataset_nonce(&chain, dataset).await?,
+                nonce: dataset_nonce(&chain, AssetId(dataset)).await?,
                 salt: B256::random(),
             };
-            (Order::Dataset(order), offer.out)
+            (Order::Dataset(order), offer.keep)
         }
         SignCommand::Pool { fee, minimum, fuel_max, offer } => {
-            (Order::Pool(pool_order(&chain, fee, minimum, fuel_max, &offer, now).await?), offer.out)
+            (Order::Pool(pool_order(&chain, fee, minimum, fuel_max, &offer, now).await?), offer.keep)
         }
-        SignCommand::Request { request, work, out } => {
-            let prepared = prepare(&request, &work, &chain, &key, context).await?;
-            (Order::Request(Box::new(prepared.request)), out)
+        SignCommand::Request { request, work, keep } => {
+            let prepared = prepare(&request, &work, &chain, &key, None, context).await?;
+            (Order::Request(Box::new(prepared.request)), keep)
         }
     };
-    let signed = signed(&chain, &key, order)?;
-    keep(signed, out, context)
+    let mut signed = signed(&chain, &key, order)?;
+    let done = if keep.on_chain {
+        signed.signature = Bytes::new();
+        let call = Market::signOrderCall { orderHash: signed.digest() };
+        Some(Done::new(&send(&sender(&chain, &key), chain.deployment().market, &call).await?))
+    } else {
+        None
+    };
+    keep_order(&signed, keep.out, done, context)
 }
 
 async fn pool_order(
@@ -206,10 +224,7 @@ async fn pool_order(
     offer: &OfferingArgs,
     now: u64,
 ) -> Result<PoolOrder> {
-    let pool = chain.pool(PoolId(offer.pool)).await?.ok_or_else(|| {
-        Failure::new("pool.missing", format!("there is no pool {}", offer.pool))
-            .hint("name it with `--pool NUMBER`")
-    })?;
+    let pool = chain.pool(PoolId(offer.pool)).await?.ok_or_else(|| pools::missing(offer.pool))?;
     Ok(PoolOrder {
         pool: offer.pool,
         feePerMfuel: fee,
@@ -225,17 +240,6 @@ async fn pool_order(
     })
 }
 
-/// The order nonce of a dataset. The Registry answers for an app and a dataset together, so any app will do.
-async fn dataset_nonce(chain: &ChainClient, dataset: U256) -> Result<u64> {
-    for app in 1..=ASSETS_TRIED {
-        if chain.app(AssetId(U256::from(app))).await?.is_some() {
-            return Ok(chain.order_nonces(AssetId(U256::from(app)), AssetId(dataset)).await?.1);
-        }
-    }
-    Err(Failure::new("order.no_app", "there is no app on this chain that a dataset could be used by")
-        .hint("register an app first"))
-}
-
 fn signed(chain: &ChainClient, key: &Key, order: Order) -> Result<SignedOrder> {
     let (chain_id, market) = (chain.deployment().chain_id, chain.deployment().market);
     let signature = sign(key, order.digest(chain_id, market))?;
@@ -249,15 +253,20 @@ fn signed(chain: &ChainClient, key: &Key, order: Order) -> Result<SignedOrder> {
     })
 }
 
-fn keep(signed: SignedOrder, out: Option<PathBuf>, context: &Context) -> Result<()> {
+fn keep_order(
+    signed: &SignedOrder,
+    out: Option<PathBuf>,
+    done: Option<Done>,
+    context: &Context,
+) -> Result<()> {
     let file = match out {
         Some(file) => {
-            write(&file, &signed)?;
+            write(&file, signed)?;
             file
         }
-        None => context.orders().keep(&signed)?,
+        None => context.orders().keep(signed)?,
     };
-    context.out.result(&Kept { digest: signed.digest(), kind: signed.order.kind(), file })
+    context.out.result(&Kept { digest: signed.digest(), kind: signed.order.kind(), file, done })
 }
 
 async fn countersign(file: &Path, context: &Context) -> Result<()> {
@@ -275,7 +284,7 @@ async fn countersign(file: &Path, context: &Context) -> Result<()> {
         .hint("name the sponsor's key with `--key`"));
     }
     signed.payer_signature = Some(sign(&key, signed.digest())?);
-    keep(signed, Some(file.to_owned()), context)
+    keep_order(&signed, Some(file.to_owned()), None, context)
 }
 
 async fn list(context: &Context) -> Result<()> {
@@ -346,11 +355,16 @@ struct Kept {
     kind: &'static str,
     digest: B256,
     file: PathBuf,
+    /// The transaction, where it was signed on chain.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    done: Option<Done>,
 }
 
 impl Report for Kept {
     fn text(&self, style: Style) -> String {
-        format!("{} order {}\n{}", self.kind, style.strong(self.digest), style.faint(self.file.display()))
+        let head = format!("{} order {}", self.kind, style.strong(self.digest));
+        let signed = self.done.as_ref().map(|done| format!("\nsigned on chain: {}", done.text(style)));
+        format!("{head}{}\n{}", signed.unwrap_or_default(), style.faint(self.file.display()))
     }
 }
 

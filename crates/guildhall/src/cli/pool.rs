@@ -14,11 +14,12 @@ use url::Url;
 use super::{
     Context,
     net::{send, sender},
+    result::Done,
 };
 use crate::{
     error::{ExitStatus, Failure, Result},
     output::{Report, Style, table},
-    requester::pools::{Members, members},
+    requester::pools::{Members, members, missing},
     values::{show_tokens, tokens},
 };
 
@@ -79,6 +80,47 @@ pub(crate) enum PoolCommand {
         #[arg(long)]
         not: bool,
     },
+    /// Change the coordinator or the rules; what is left out stays.
+    Set {
+        /// Number of the pool.
+        pool: u32,
+        /// Key that signs lists from now on; it serves one pool for life.
+        #[arg(long, value_name = "NAME|FILE|ADDRESS")]
+        coordinator: Option<String>,
+        /// The pool's share of the work fee, in percent.
+        #[arg(long)]
+        share: Option<u16>,
+        /// Whether only invited operators are taken.
+        #[arg(long, value_name = "true|false")]
+        invitation: Option<bool>,
+    },
+    /// Raise a pool's deposit, from the key's balance.
+    Deposit {
+        /// Number of the pool.
+        pool: u32,
+        /// Tokens.
+        #[arg(value_parser = tokens)]
+        amount: U256,
+    },
+    /// Close a pool: the first call ends its deals to come, the second takes the deposit back after the unbonding time.
+    Close {
+        /// Number of the pool.
+        pool: u32,
+    },
+    /// Move a worker to another pool. Its seats and its reputation start anew.
+    Move {
+        /// Number of the pool to move to.
+        pool: u32,
+        /// The worker.
+        #[arg(long, value_name = "NAME|FILE|ADDRESS")]
+        worker: String,
+    },
+    /// Wake a worker that is dormant or on its way out: it has seats again.
+    Wake {
+        /// The worker.
+        #[arg(long, value_name = "NAME|FILE|ADDRESS")]
+        worker: String,
+    },
     /// Move the pool's share to the owner's balance.
     Collect {
         /// Number of the pool.
@@ -122,6 +164,30 @@ pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitS
             act(&chain, context, &Workforce::inviteCall { pool, operator, allowed: !not }).await?;
             context.out.result(&show(&chain, pool).await?)?;
         }
+        PoolCommand::Set { pool, coordinator, share, invitation } => {
+            let call = changed(&chain, context, pool, coordinator, share, invitation).await?;
+            act(&chain, context, &call).await?;
+            context.out.result(&show(&chain, pool).await?)?;
+        }
+        PoolCommand::Deposit { pool, amount } => {
+            act(&chain, context, &Workforce::addPoolDepositCall { pool, amount }).await?;
+            context.out.result(&show(&chain, pool).await?)?;
+        }
+        PoolCommand::Close { pool } => {
+            act(&chain, context, &Workforce::closePoolCall { pool }).await?;
+            context.out.result(&show(&chain, pool).await?)?;
+        }
+        PoolCommand::Move { pool, worker } => {
+            let worker = address_of(&worker, context)?;
+            let runtime = runtime(&chain).await?;
+            let outcome = act(&chain, context, &Workforce::moveCall { worker, pool, runtime }).await?;
+            context.out.result(&Joined { worker, pool, transaction: outcome.hash })?;
+        }
+        PoolCommand::Wake { worker } => {
+            let worker = address_of(&worker, context)?;
+            let outcome = act(&chain, context, &Workforce::wakeCall { worker }).await?;
+            context.out.result(&Done::new(&outcome))?;
+        }
         PoolCommand::Collect { pool } => {
             act(&chain, context, &Workforce::collectPoolFeesCall { pool }).await?;
             context.out.result(&show(&chain, pool).await?)?;
@@ -137,6 +203,37 @@ async fn act(
 ) -> Result<TxOutcome> {
     let key = context.key().await?;
     send(&sender(chain, &key), chain.deployment().workforce, call).await
+}
+
+/// The pool's rules with what is to change; the contract takes them all at once.
+async fn changed(
+    chain: &ChainClient,
+    context: &Context,
+    number: u32,
+    coordinator: Option<String>,
+    share: Option<u16>,
+    invitation: Option<bool>,
+) -> Result<Workforce::setPoolCall> {
+    let pool = chain.pool(PoolId(number)).await?.ok_or_else(|| missing(number))?;
+    let coordinator = match coordinator {
+        Some(coordinator) => address_of(&coordinator, context)?,
+        None => chain.pool_details(PoolId(number)).await?.coordinator,
+    };
+    Ok(Workforce::setPoolCall {
+        pool: number,
+        coordinator,
+        shareBps: share.map_or(pool.share.0, |share| share.saturating_mul(100)),
+        invitation: invitation.unwrap_or(pool.invitation),
+    })
+}
+
+/// The chain's number of the runtime that this program has.
+async fn runtime(chain: &ChainClient) -> Result<u8> {
+    let number = chain.runtime_number(runtime_id()).await?.ok_or_else(|| {
+        Failure::new("pool.runtime", "the runtime of this program is not registered on this chain")
+            .hint("the protocol's owner registers runtimes; check that your release is theirs")
+    })?;
+    Ok(number.0)
 }
 
 /// An address: written out, or a key's of this data directory.
@@ -160,15 +257,7 @@ async fn join(
     bond: Option<U256>,
 ) -> Result<TxOutcome> {
     let operator = context.key().await?;
-    let runtime = chain.registry().runtimeNumber(runtime_id()).call().await;
-    let runtime = runtime.map_err(|error| Failure::new("chain.node", error.to_string()))?;
-    if runtime == 0 {
-        return Err(Failure::new(
-            "pool.runtime",
-            "the runtime of this program is not registered on this chain",
-        )
-        .hint("the protocol's owner registers runtimes; check that your release is theirs"));
-    }
+    let runtime = runtime(chain).await?;
     let bond = match bond {
         Some(bond) => bond,
         None => chain.minimum_bond().await?.0,
@@ -187,10 +276,7 @@ async fn join(
 
 async fn show(chain: &ChainClient, number: u32) -> Result<Shown> {
     let pool = PoolId(number);
-    let found = chain.pool(pool).await?.ok_or_else(|| {
-        Failure::negative("pool.missing", format!("there is no pool {number}"))
-            .hint("`guildhall pool list` shows those that there are")
-    })?;
+    let found = chain.pool(pool).await?.ok_or_else(|| missing(number))?;
     let details = chain.pool_details(pool).await?;
     Ok(Shown {
         pool: number,

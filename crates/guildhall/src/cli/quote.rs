@@ -5,17 +5,18 @@ use guildhall_protocol::{Amount, Bps, Fuel, PoolId, Prices};
 
 use super::{
     Context,
+    pool::address_of,
     request::{OfferArgs, PolicyArgs, Sought, offers},
 };
 use crate::{
-    error::{ExitStatus, Failure, Result},
+    error::{ExitStatus, Result},
     requester::{
-        pools::members,
+        pools::{members, missing},
         quote::{Question, quote},
     },
     values::quantity,
 };
-use alloy::primitives::{Address, U256};
+use alloy::primitives::U256;
 
 #[derive(Debug, Args)]
 pub(crate) struct QuoteArgs {
@@ -47,15 +48,21 @@ pub(crate) struct QuoteArgs {
 }
 
 pub(crate) async fn run(args: QuoteArgs, context: &Context) -> Result<ExitStatus> {
+    let policy = args.policy.policy()?;
     let chain = context.chain().await?;
-    let pool = chain.pool(PoolId(args.pool)).await?.ok_or_else(|| {
-        Failure::new("pool.missing", format!("there is no pool {}", args.pool))
-            .hint("`guildhall pool list` shows those that there are")
-    })?;
-    let sought = Sought { app: args.app, dataset: args.dataset, pool: args.pool, offers: args.offers };
-    let offers = offers(&sought, &chain, Address::ZERO, context).await?;
+    let pool = chain.pool(PoolId(args.pool)).await?.ok_or_else(|| missing(args.pool))?;
+    let sought = Sought {
+        app: args.app,
+        dataset: args.dataset,
+        pool: args.pool,
+        tasks: args.tasks,
+        fuel_limit: args.fuel,
+        offers: args.offers,
+    };
+    // A key that is named asks for itself: there may be orders for it alone.
+    let requester = context.profile.key_if_named().map(|key| address_of(key, context)).transpose()?;
+    let offers = offers(sought, &chain, requester.unwrap_or_default(), context).await?;
     let (_, parameters) = chain.parameters().await?;
-    let policy = args.policy.policy();
     let dataset_price = offers.dataset.as_ref().map_or(U256::ZERO, |(order, _)| U256::from(order.price));
     let prices = Prices {
         tasks: args.tasks,

@@ -16,13 +16,16 @@ use crate::{
         offers::{OfferFiles, Offers, Wanted},
         store::PoolStore,
     },
-    values::{odds, quantity, seconds, tokens96},
+    values::{odds, pair, quantity, seconds, tokens96},
 };
 
 /// The largest input that is read from a file.
 const INPUT_MAX_BYTES: u64 = 1 << 30;
 /// The most tasks that `--tasks` makes of one input.
 const TASKS_MAX: u32 = guildhall_protocol::manifest::TASKS_MAX;
+
+/// Executions that are paid at most, unless somebody says otherwise.
+const EXECUTIONS_MAX: u8 = 8;
 
 /// What the certificate must promise.
 #[derive(Clone, Debug, Args)]
@@ -37,9 +40,9 @@ pub(crate) struct PolicyArgs {
     /// Distinct operators that must agree whatever the odds.
     #[arg(long, default_value_t = 3, value_name = "N")]
     operators: u8,
-    /// Executions that are paid at most.
-    #[arg(long, default_value_t = 8, value_name = "N")]
-    executions_max: u8,
+    /// Executions that are paid at most; 8 if left out, or as many as `--operators`.
+    #[arg(long, value_name = "N")]
+    executions_max: Option<u8>,
     /// Free stake that must stand behind each certificate, in tokens.
     #[arg(long, value_parser = tokens96, default_value = "0", value_name = "TOKENS")]
     collateral: U96,
@@ -56,18 +59,26 @@ pub(crate) struct PolicyArgs {
 
 impl PolicyArgs {
     /// The policy.
-    pub(crate) fn policy(&self) -> Policy {
-        Policy {
+    pub(crate) fn policy(&self) -> Result<Policy> {
+        let executions_max = self.executions_max.unwrap_or(self.operators.max(EXECUTIONS_MAX));
+        if executions_max < self.operators {
+            return Err(Failure::new(
+                "deal.policy",
+                format!("{executions_max} executions can't be those of {} operators", self.operators),
+            )
+            .hint("raise `--executions-max`, or lower `--operators`"));
+        }
+        Ok(Policy {
             confidence: self.confidence,
             faultyShareBps: self.faulty_share,
             replicasMin: self.operators,
-            replicasMax: self.executions_max.max(self.operators),
+            replicasMax: executions_max,
             collateralMin: self.collateral,
             countReputation: self.count_reputation,
             evidence: 0,
             disputeWindow: u32::try_from(self.window).unwrap_or(u32::MAX),
             finalOnly: !self.provisional,
-        }
+        })
     }
 }
 
@@ -108,15 +119,15 @@ pub(crate) struct RequestArgs {
     /// Whom the results are for; the requester if left out.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) beneficiary: Option<Address>,
-    /// Who pays; the requester if left out. A sponsor signs too: `order countersign`.
+    /// Who pays; the requester if left out. A sponsor signs too: `deal create --payer-key`, `order countersign`.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) payer: Option<Address>,
     /// Contract that results are delivered to.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", requires = "callback_gas")]
     pub(crate) callback: Option<Address>,
     /// Gas that the callback gets.
-    #[arg(long, default_value_t = 0, value_name = "GAS")]
-    pub(crate) callback_gas: u32,
+    #[arg(long, value_name = "GAS", requires = "callback", value_parser = callback_gas())]
+    pub(crate) callback_gas: Option<u32>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -126,7 +137,26 @@ pub(crate) struct RequestArgs {
 impl RequestArgs {
     /// What is needed to find the orders for a request that was signed before.
     pub(crate) fn of_order(request: &RequestOrder, offers: OfferArgs) -> Sought {
-        Sought { app: request.app, dataset: request.dataset, pool: request.pool, offers }
+        Sought {
+            app: request.app,
+            dataset: request.dataset,
+            pool: request.pool,
+            tasks: request.taskCount,
+            fuel_limit: request.fuelLimit,
+            offers,
+        }
+    }
+
+    /// The orders that these flags need, for so many tasks.
+    fn sought(&self, tasks: u32) -> Sought {
+        Sought {
+            app: self.app,
+            dataset: self.dataset,
+            pool: self.pool,
+            tasks,
+            fuel_limit: self.fuel,
+            offers: self.offers.clone(),
+        }
     }
 }
 
@@ -136,13 +166,9 @@ pub(crate) struct Sought {
     pub(crate) app: U256,
     pub(crate) dataset: U256,
     pub(crate) pool: u32,
+    pub(crate) tasks: u32,
+    pub(crate) fuel_limit: u64,
     pub(crate) offers: OfferArgs,
-}
-
-impl From<&RequestArgs> for Sought {
-    fn from(args: &RequestArgs) -> Self {
-        Self { app: args.app, dataset: args.dataset, pool: args.pool, offers: args.offers.clone() }
-    }
 }
 
 /// Where the other sides' orders are.
@@ -173,6 +199,9 @@ pub(crate) struct WorkArgs {
     /// Argument of every task; repeat for more.
     #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
     args: Vec<String>,
+    /// Environment variable of every task; repeat for more.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
+    env: Vec<(String, String)>,
     /// Coordinator of the pool, which keeps the inputs; as the pool says on chain if left out.
     #[arg(long, value_name = "URL")]
     pub(crate) coordinator: Option<Url>,
@@ -211,7 +240,7 @@ impl WorkArgs {
 
     fn with(&self, inputs: Vec<Bytes>) -> Work {
         let args = std::iter::once("app".to_owned()).chain(self.args.iter().cloned()).collect();
-        Work { args, env: Vec::new(), inputs }
+        Work { args, env: self.env.clone(), inputs }
     }
 }
 
@@ -221,19 +250,21 @@ pub(crate) struct Prepared {
     pub(crate) offers: Offers,
 }
 
-/// Stores the work with the pool and puts the request together.
+/// Stores the work with the pool, in the name of whoever pays where that key is here, and puts the request together.
 pub(crate) async fn prepare(
     args: &RequestArgs,
     work: &WorkArgs,
     chain: &ChainClient,
     key: &Key,
+    sponsor: Option<&Key>,
     context: &Context,
 ) -> Result<Prepared> {
-    let read = work.work()?;
-    let offers = offers(&args.into(), chain, key.address(), context).await?;
-    let url = context.coordinator_url(chain, args.pool, work.coordinator.as_ref()).await?;
-    let store = PoolStore::open(&url, key.clone(), chain.deployment().chain_id).await?;
+    let (read, policy) = (work.work()?, args.policy.policy()?);
     let tasks = u32::try_from(read.inputs.len()).unwrap_or(u32::MAX);
+    let offers = offers(args.sought(tasks), chain, key.address(), context).await?;
+    let url = context.coordinator_url(chain, args.pool, work.coordinator.as_ref()).await?;
+    let uploader = sponsor.unwrap_or(key).clone();
+    let store = PoolStore::open(&url, uploader, chain.deployment().chain_id).await?;
     let inputs = store_work(&read, &store).await?;
     let now = chain.head().await?.time.0;
     let ask = Ask {
@@ -244,9 +275,9 @@ pub(crate) async fn prepare(
         fuel_limit: args.fuel,
         memory_limit: args.memory,
         deadline: now.saturating_add(args.deadline),
-        policy: args.policy.policy(),
+        policy,
         callback: args.callback.unwrap_or_default(),
-        callback_gas: args.callback_gas,
+        callback_gas: args.callback_gas.unwrap_or_default(),
         caps: Caps { app: args.app_price_max, dataset: args.dataset_price_max, fee: args.fee_max },
     };
     let request = request(chain, &ask, &offers, inputs, tasks).await?;
@@ -255,24 +286,30 @@ pub(crate) async fn prepare(
 
 /// The orders of the other sides.
 pub(crate) async fn offers(
-    args: &Sought,
+    sought: Sought,
     chain: &ChainClient,
     requester: Address,
     context: &Context,
 ) -> Result<Offers> {
     let wanted = Wanted {
-        app: args.app,
-        dataset: args.dataset,
-        pool: args.pool,
+        app: sought.app,
+        dataset: sought.dataset,
+        pool: sought.pool,
         requester,
-        now: chain.head().await?.time.0,
+        tasks: sought.tasks,
+        fuel_limit: sought.fuel_limit,
         files: OfferFiles {
-            app: args.offers.app_order.clone(),
-            dataset: args.offers.dataset_order.clone(),
-            pool: args.offers.pool_order.clone(),
+            app: sought.offers.app_order,
+            dataset: sought.offers.dataset_order,
+            pool: sought.offers.pool_order,
         },
     };
-    Offers::find(&wanted, &context.orders(), chain.deployment().chain_id, chain.deployment().market)
+    Offers::find(&wanted, &context.orders(), chain).await
+}
+
+/// A callback without gas would never succeed, and the Market has an upper bound.
+fn callback_gas() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(guildhall_protocol::matching::CALLBACK_GAS_MAX))
 }
 
 /// Reads percents with up to two decimals as basis points.

@@ -91,7 +91,7 @@ struct Found {
     history: History,
     bytes: Vec<u8>,
     fetched: Fetched,
-    url: String,
+    url: Option<String>,
 }
 
 pub(crate) async fn run(command: ResultCommand, context: &Context) -> Result<ExitStatus> {
@@ -108,10 +108,13 @@ pub(crate) async fn run(command: ResultCommand, context: &Context) -> Result<Exi
             Ok(ExitStatus::Done)
         }
         ResultCommand::Verify { which, output } => {
+            // As with a bundle, a file that is missing is told before the chain is asked.
+            let bytes = output
+                .map(|path| std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error)))
+                .transpose()?;
             let mut found = find(&which, context).await?;
-            if let Some(path) = &output {
-                found.fetched.output =
-                    std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+            if let Some(bytes) = bytes {
+                found.fetched.output = bytes;
             }
             let verification = found.verify(which.task).await?;
             let status = if verification.holds() { ExitStatus::Done } else { ExitStatus::Negative };
@@ -120,7 +123,7 @@ pub(crate) async fn run(command: ResultCommand, context: &Context) -> Result<Exi
         }
         ResultCommand::Replay { which } => {
             let found = find_verified(&which, context).await?;
-            let blobs = context.blobs(&found.url).await?;
+            let blobs = context.blobs(found.url.as_deref()).await?;
             let sandbox = Arc::new(sandbox(context)?);
             let certified = found.fetched.receipt.receipt;
             let replayed =
@@ -163,12 +166,17 @@ async fn find(which: &WhichResult, context: &Context) -> Result<Found> {
     let given = given.transpose()?;
     let chain = context.chain().await?;
     let history = history(&chain, which.deal).await?;
-    let url = context.coordinator_url(&chain, history.terms.pool, which.coordinator.as_ref()).await?;
-    let bytes = match given {
-        Some(bytes) => bytes,
-        None => bundle(&guildhall_api::CoordinatorClient::new(&url)?, &history, which.task).await?,
+    let url = context.coordinator_url(&chain, history.terms.pool, which.coordinator.as_ref()).await;
+    let (bytes, url) = match given {
+        // A bundle needs no coordinator, but for outputs that are too long to lie in it.
+        Some(bytes) => (bytes, url.ok()),
+        None => {
+            let url = url?;
+            let client = guildhall_api::CoordinatorClient::new(&url)?;
+            (bundle(&client, &history, which.task).await?, Some(url))
+        }
     };
-    let blobs = context.blobs(&url).await?;
+    let blobs = context.blobs(url.as_deref()).await?;
     let fetched = take(&bytes, &history, which.task, &*blobs).await?;
     Ok(Found { chain, history, bytes, fetched, url })
 }
@@ -195,8 +203,8 @@ pub(crate) async fn settle(args: &BatchArgs, what: Settling, context: &Context) 
 }
 
 pub(crate) async fn deliver(which: &WhichResult, context: &Context) -> Result<ExitStatus> {
-    let found = find(which, context).await?;
     let key = context.key().await?;
+    let found = find(which, context).await?;
     let (batch, _) = found
         .history
         .terms

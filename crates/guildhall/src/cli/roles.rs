@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
+use alloy::primitives::Address;
 use clap::Args;
+use guildhall_api::CoordinatorClient;
 use guildhall_blobs::FsStore;
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
@@ -11,6 +13,7 @@ use guildhall_service::{
     files::{DataDir, create_private_dir},
 };
 use guildhall_worker::{ProgressSender, ProgressStep, SandboxExecutor};
+use serde::Serialize;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -97,6 +100,12 @@ pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitSt
     let progress = ProgressSender::default();
     tell(context, &progress);
     context.out.say(format!("worker {} of pool {}, coordinator {url}", key.address(), state.pool));
+    context.out.line(&Started {
+        step: "started",
+        pool: state.pool.0,
+        key: key.address(),
+        coordinator: &url,
+    })?;
     let config = guildhall_worker::Config {
         data_dir: dir.path().to_owned(),
         coordinator_url: Some(url),
@@ -124,6 +133,8 @@ fn tell(context: &Context, progress: &ProgressSender) {
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => continue,
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
             };
+            // A closed standard output is the reader's choice; the work goes on.
+            let _ = out.line(&event);
             let what = match event.step {
                 ProgressStep::SeatDrawn { tasks, .. } => format!("a seat by the lot, {tasks} tasks"),
                 ProgressStep::Committed => "committed".to_owned(),
@@ -165,7 +176,29 @@ pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Res
         extra_routes: axum::Router::new(),
     };
     let config = guildhall_coordinator::Config { pool: PoolId(args.pool), data_dir: dir.path().to_owned() };
-    context.out.say(format!("coordinator of pool {} at http://{address}", args.pool));
-    guildhall_coordinator::run(config, deps, stop_on_signal()).await?;
+    let url = format!("http://{address}");
+    context.out.say(format!("coordinator of pool {} at {url}", args.pool));
+    context.out.line(&Started { step: "started", pool: args.pool, key: key.address(), coordinator: &url })?;
+    let (out, stop) = (context.out, stop_on_signal());
+    if out.json() {
+        tokio::spawn(async move {
+            // What watchers are told. Without them the coordinator goes on all the same.
+            let Ok(client) = CoordinatorClient::new(&url) else { return };
+            let Ok(mut events) = client.progress(None).await else { return };
+            while let Ok(Some(event)) = events.next().await {
+                let _ = out.line(&event);
+            }
+        });
+    }
+    guildhall_coordinator::run(config, deps, stop).await?;
     Ok(ExitStatus::Done)
+}
+
+/// The first line of a role with `--json`; each further one is a step of a round.
+#[derive(Serialize)]
+struct Started<'a> {
+    step: &'static str,
+    pool: u32,
+    key: Address,
+    coordinator: &'a str,
 }

@@ -1,9 +1,9 @@
 //! `guildhall stake`: bonds, balances and fees of an operator.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, Bytes, U256};
 use clap::Subcommand;
 use guildhall_chain::{
-    ChainClient,
+    Call, ChainClient,
     bindings::{DevToken, Vault, Workforce},
     words::Activity,
 };
@@ -48,6 +48,7 @@ pub(crate) enum StakeCommand {
         #[arg(long, value_name = "NAME|FILE|ADDRESS")]
         worker: Option<String>,
         /// The account; the named key if left out.
+        #[arg(value_name = "NAME|FILE|ADDRESS")]
         account: Option<String>,
     },
     /// Pay tokens in.
@@ -55,6 +56,18 @@ pub(crate) enum StakeCommand {
         /// Tokens.
         #[arg(value_parser = tokens)]
         amount: U256,
+        /// Whose balance grows; the key's own if left out.
+        #[arg(long, value_name = "NAME|FILE|ADDRESS")]
+        to: Option<String>,
+    },
+    /// Send coins, which pay for gas, to another account.
+    Gas {
+        /// Coins.
+        #[arg(value_parser = tokens)]
+        amount: U256,
+        /// The account.
+        #[arg(long, value_name = "NAME|FILE|ADDRESS")]
+        to: String,
     },
     /// Pay the balance out.
     Withdraw {
@@ -83,7 +96,13 @@ pub(crate) async fn run(command: StakeCommand, context: &Context) -> Result<Exit
             let worker = worker.map(|worker| address_of(&worker, context)).transpose()?;
             context.out.result(&show(&chain, account, worker).await?)?;
         }
-        StakeCommand::Deposit { amount } => deposit(&chain, context, amount).await?,
+        StakeCommand::Deposit { amount, to } => deposit(&chain, context, amount, to).await?,
+        StakeCommand::Gas { amount, to } => {
+            let to = Some(address_of(&to, context)?);
+            let key = context.key().await?;
+            let call = Call { to, data: Bytes::new(), value_wei: amount };
+            context.out.result(&Done::new(&sender(&chain, &key).send(call).await?))?;
+        }
         StakeCommand::Withdraw { amount } => {
             let to = context.key().await?.address();
             act(&chain, context, chain.deployment().vault, &Vault::withdrawCall { amount, to }).await?;
@@ -115,23 +134,22 @@ async fn remove(chain: &ChainClient, context: &Context, amount: U256, worker: &s
             .hint("`guildhall pool show` lists workers")
     })?;
     if state.activity != Activity::Leaving {
-        act(chain, context, workforce, &Workforce::leavePoolCall { worker }).await?;
-        let ready = chain.withdrawable_at(worker).await?.map_or(0, |ready| ready.0);
-        let now = chain.head().await?.time.0;
-        context.out.say(format!(
-            "the worker has left its pool; the bond can be taken in {}: the same command again",
-            show_seconds(ready.saturating_sub(now))
-        ));
-        return Ok(());
+        let key = context.key().await?;
+        let outcome = send(&sender(chain, &key), workforce, &Workforce::leavePoolCall { worker }).await?;
+        let withdrawable_at = chain.withdrawable_at(worker).await?.map_or(0, |ready| ready.0);
+        let in_secs = withdrawable_at.saturating_sub(chain.head().await?.time.0);
+        return context.out.result(&Leaving { done: Done::new(&outcome), withdrawable_at, in_secs });
     }
     act(chain, context, workforce, &Workforce::withdrawBondCall { worker, amount }).await
 }
 
-async fn deposit(chain: &ChainClient, context: &Context, amount: U256) -> Result<()> {
+async fn deposit(chain: &ChainClient, context: &Context, amount: U256, to: Option<String>) -> Result<()> {
+    let to = to.map(|to| address_of(&to, context)).transpose()?;
     let key = context.key().await?;
-    let (account, vault, token) = (key.address(), chain.deployment().vault, chain.deployment().token);
+    let account = to.unwrap_or(key.address());
+    let (vault, token) = (chain.deployment().vault, chain.deployment().token);
     let sender = sender(chain, &key);
-    if chain.allowance(account).await?.0 < amount {
+    if chain.allowance(key.address()).await?.0 < amount {
         send(&sender, token, &DevToken::approveCall { spender: vault, amount }).await?;
     }
     let outcome = send(&sender, vault, &Vault::depositCall { account, amount }).await?;
@@ -166,6 +184,25 @@ async fn show(chain: &ChainClient, account: Address, worker: Option<Address>) ->
         fees,
         worker,
     })
+}
+
+/// A worker that is on its way out.
+#[derive(Serialize)]
+struct Leaving {
+    #[serde(flatten)]
+    done: Done,
+    withdrawable_at: u64,
+    in_secs: u64,
+}
+
+impl Report for Leaving {
+    fn text(&self, style: Style) -> String {
+        format!(
+            "{}\nthe worker has left its pool; its bond can be taken in {}, by the same command again",
+            self.done.text(style),
+            show_seconds(self.in_secs)
+        )
+    }
 }
 
 #[derive(Serialize)]

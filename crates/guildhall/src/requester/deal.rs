@@ -173,14 +173,14 @@ pub fn sign(key: &Key, digest: B256) -> Result<Bytes> {
 }
 
 /// Matches a request that its requester (and a sponsor, if there is one) signed. What the payer lacks in the Vault is
-/// pulled from its tokens, by a permit, when `key` is the payer's.
+/// pulled from its tokens, by a permit, when `payer` is its key.
 ///
 /// # Errors
 /// The Market's refusal with its values, `deal.funds` when the payer has too little, `chain.*`.
 pub async fn open(
     chain: &ChainClient,
     sender: &Sender,
-    key: &Key,
+    payer: &Key,
     offers: &Offers,
     request: &RequestOrder,
     signatures: (Bytes, Bytes),
@@ -197,10 +197,10 @@ pub async fn open(
     let dataset = offers.dataset.as_ref().map(|(order, _)| *order).unwrap_or_default();
     let (app, pool) = (bring(&offers.app.0)?, bring(&offers.pool.0)?);
     let (dataset, asked) = (bring(&dataset)?, bring(request)?);
-    let data = if balance >= needed || request.payer != key.address() {
+    let data = if balance >= needed || request.payer != payer.address() {
         Market::matchOrdersCall { app, dataset, pool, request: asked, signatures }.abi_encode()
     } else {
-        let permit = permit(chain, key, needed - balance).await?;
+        let permit = permit(chain, payer, needed - balance).await?;
         Market::matchWithPermitCall { app, dataset, pool, request: asked, signatures, permit }.abi_encode()
     };
     let market = chain.deployment().market;

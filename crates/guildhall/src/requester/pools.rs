@@ -90,6 +90,12 @@ pub async fn members(chain: &ChainClient, pool: PoolId) -> Result<Members> {
     Ok(Members { active: count(active.len()), operators: count(operators.len()), workers })
 }
 
+/// What is said of a pool that is not there.
+pub fn missing(pool: u32) -> Failure {
+    Failure::new("pool.missing", format!("there is no pool {pool}"))
+        .hint("`guildhall pool list` shows those that there are")
+}
+
 const fn is_active(activity: Activity) -> bool {
     matches!(activity, Activity::Since(_))
 }

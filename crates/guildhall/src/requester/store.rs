@@ -16,6 +16,9 @@ use crate::error::{Failure, Result};
 /// How long an upload's credential is good, in seconds.
 const CREDENTIAL_SECS: u64 = 120;
 
+/// The code of a refusal to store for this key.
+pub const MAY_NOT_STORE: &str = "coordinator.may_not_store";
+
 /// A coordinator's store, opened by somebody who may write.
 #[derive(Clone, Debug)]
 pub struct PoolStore {
@@ -64,13 +67,27 @@ impl PoolStore {
             time + CREDENTIAL_SECS,
             |digest| self.key.sign(*digest),
         )?;
-        self.client.store_blob(bytes.0, &credential).await?;
-        Ok(content_id)
+        match self.client.store_blob(bytes.0, &credential).await {
+            Ok(_) => Ok(content_id),
+            Err(error) if error.refusal() == Some(MAY_NOT_STORE) => {
+                Err(Failure::new(MAY_NOT_STORE, error.to_string())
+                    .hint("pay something in first: `guildhall stake deposit AMOUNT`"))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
 /// Room for fetched bytes of one data directory.
 const CACHE_QUOTA_BYTES: u64 = 8 << 30;
+
+/// A store of this machine that fetches nothing.
+///
+/// # Errors
+/// `blobs.*` when the directory can't be used.
+pub async fn local(dir: &Path) -> Result<Arc<dyn BlobStore>> {
+    Ok(Arc::new(FsStore::open(dir, CACHE_QUOTA_BYTES).await?))
+}
 
 /// A store of this machine that fetches what it lacks from a coordinator; every byte is checked by its id.
 ///
