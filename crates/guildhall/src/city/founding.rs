@@ -2,11 +2,12 @@
 
 use alloy::{
     primitives::{Address, Bytes, U256},
+    providers::Provider as _,
     sol_types::SolCall,
 };
 use futures::future::try_join_all;
 use guildhall_chain::{
-    Call, ChainClient, DeployOptions, Key, Sender, SenderPolicy, TxOutcome,
+    Call, ChainClient, DeployOptions, Endpoint, Key, Sender, SenderPolicy, TxOutcome,
     bindings::{DevToken, Registry, Vault, Workforce},
     deploy,
     words::Activity,
@@ -17,8 +18,11 @@ use guildhall_protocol::{
 };
 use guildhall_sandbox::runtime_id;
 
-use super::{CityConfig, Keys, Node, Senders};
-use crate::error::{Failure, Result};
+use super::{CityChain, CityConfig, Keys, Node, Senders};
+use crate::{
+    error::{Failure, Result},
+    values::show_tokens,
+};
 
 /// Coins that each role gets for gas, in thousandths; topped up when a tenth is left.
 const GAS_MILLICOINS: u64 = 1_000;
@@ -44,11 +48,44 @@ pub(super) fn tokens(whole: u64) -> U256 {
 
 /// Deploys the contracts, or finds them deployed.
 pub(super) async fn contracts(config: &CityConfig, node: &Node, keys: &Keys) -> Result<ChainClient> {
+    if let CityChain::Node { .. } = &config.chain
+        && !config.data.join("deployment.json").exists()
+    {
+        enough_coins(node.endpoint(), keys.deployer.address(), config.workers).await?;
+    }
     let sender = Sender::start(node.endpoint(), keys.deployer.clone(), SenderPolicy::default());
-    let options = DeployOptions { parameters: config.parameters, ..DeployOptions::default() };
+    let options = DeployOptions {
+        parameters: config.parameters,
+        seed_kind: config.seed_kind,
+        ..DeployOptions::default()
+    };
     let file = config.data.join("deployment.json");
     let deployment = deploy(node.endpoint(), &sender, &options, &file).await?;
     Ok(ChainClient::open(node.endpoint().clone(), deployment).await?)
+}
+
+/// Coins that a city takes from its funder on another chain: one for each of its keys, and one for gas.
+pub const fn coins_needed(workers: usize) -> usize {
+    // Owner, coordinator, author, requester; an operator for each worker.
+    4 + 2 * workers + 1
+}
+
+/// Tells of a funder that can't pay for a city before anything is spent.
+async fn enough_coins(endpoint: &Endpoint, funder: Address, workers: usize) -> Result<()> {
+    let balance = endpoint.provider().get_balance(funder).await;
+    let balance = balance.map_err(|error| {
+        Failure::new("chain.node", format!("the node at {} does not answer: {error}", endpoint.name()))
+            .hint("check the address that `--chain` names, and that the node runs")
+    })?;
+    let needed = coins_needed(workers);
+    if balance >= tokens(u64::try_from(needed).unwrap_or(u64::MAX)) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "city.funds",
+        format!("{funder} has {} coins, a city of {workers} workers takes {needed}", show_tokens(balance)),
+    )
+    .hint("send it coins, name a richer key with `--key`, or found a smaller city with `--workers`"))
 }
 
 /// What founding works with.
@@ -127,7 +164,6 @@ impl Founding<'_> {
 
     /// Whether an account has not acted yet.
     async fn is_new(&self, account: Address) -> Result<bool> {
-        use alloy::providers::Provider as _;
         let sent = self.chain.provider().get_transaction_count(account).await;
         Ok(sent.map_err(|error| Failure::new("chain.node", error.to_string()))? == 0)
     }

@@ -13,15 +13,17 @@ mod shop;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use alloy::primitives::Address;
-use guildhall_chain::{ChainClient, Key, Sender, SenderPolicy};
+use guildhall_chain::{ChainClient, Key, SeedKind, Sender, SenderPolicy};
 use guildhall_ledger::Ledger;
 use guildhall_protocol::{Parameters, PoolId};
 use guildhall_sandbox::Sandbox;
 use guildhall_service::files::DataDir;
 use guildhall_worker::Executor;
+use tokio::sync::mpsc;
 use url::Url;
 
 pub use buy::{Purchase, Ready};
+pub use founding::coins_needed;
 pub use node::Node;
 pub use roles::WorkerHandle;
 pub use shop::{Asset, Goods};
@@ -52,6 +54,8 @@ pub struct CityConfig {
     pub coordinator: SocketAddr,
     /// The protocol's parameters, when the contracts are deployed.
     pub parameters: Parameters,
+    /// What the lot's seeds are made of, when the contracts are deployed.
+    pub seed_kind: SeedKind,
     /// Processes that run tasks, for all workers together.
     pub lanes: usize,
     /// Rounds that one worker works on at once.
@@ -89,6 +93,7 @@ impl CityConfig {
             workers: 9,
             coordinator: SocketAddr::from(([127, 0, 0, 1], 0)),
             parameters: Parameters::default(),
+            seed_kind: SeedKind::BlockHash,
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             rounds_at_once: 4,
             executable: None,
@@ -130,6 +135,7 @@ pub struct City {
     workers: Vec<WorkerHandle>,
     sandbox: Arc<Sandbox>,
     senders: Senders,
+    ends: mpsc::Receiver<roles::Ended>,
     // Held until the end: one city for a directory.
     _lock: DataDir,
 }
@@ -177,14 +183,28 @@ impl City {
         let found = founding::Founding { chain: &chain, keys: &keys, senders: &senders };
         found.fund().await?;
         let pool = found.pool().await?;
-        let coordinator = CoordinatorHandle::start(&config, &chain, &keys.coordinator, pool).await?;
+        let (ended, ends) = mpsc::channel(roles::ENDS_MAX);
+        let coordinator =
+            CoordinatorHandle::start(&config, &chain, &keys.coordinator, pool, ended.clone()).await?;
         found.endpoint(pool, coordinator.url()).await?;
         found.workers(pool).await?;
         let sandbox = Arc::new(roles::sandbox(&config)?);
         let workers =
-            roles::start_workers(&config, &chain, &keys.workers, coordinator.url(), &sandbox).await?;
+            roles::start_workers(&config, &chain, &keys.workers, coordinator.url(), &sandbox, &ended).await?;
         let coordinator = Some(coordinator);
-        Ok(Self { keys, chain, pool, node, coordinator, workers, sandbox, senders, config, _lock: lock })
+        Ok(Self {
+            keys,
+            chain,
+            pool,
+            node,
+            coordinator,
+            workers,
+            sandbox,
+            senders,
+            ends,
+            config,
+            _lock: lock,
+        })
     }
 
     /// How the city was set up.
@@ -234,6 +254,19 @@ impl City {
     /// `api.*` when the coordinator does not answer.
     pub async fn store(&self, key: &Key) -> Result<PoolStore> {
         PoolStore::open(&self.coordinator_url(), key.clone(), self.chain.deployment().chain_id).await
+    }
+
+    /// Waits until a role ends without having been asked to: for ever, where all is well.
+    pub async fn role_ended(&mut self) -> Failure {
+        match self.ends.recv().await {
+            Some((name, failure)) => {
+                let told = Failure::new(failure.code(), format!("{name} ended: {failure}"));
+                let hint = failure.hint_text().unwrap_or("what it says is above; start the city again");
+                told.hint(hint)
+            }
+            // Every role has been stopped, as somebody wanted.
+            None => std::future::pending().await,
+        }
     }
 
     /// Switches a worker off, as if its machine lost power after finishing what it writes.

@@ -8,11 +8,11 @@ use guildhall_blobs::FsStore;
 use guildhall_chain::{ChainClient, Key, SenderPolicy};
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
-use guildhall_service::{CancellationToken, Coded as _, files::create_private_dir};
+use guildhall_service::{CancellationToken, files::create_private_dir};
 use guildhall_worker::{Executor, Progress, ProgressSender, SandboxExecutor};
 use tokio::{
     net::TcpListener,
-    sync::{broadcast, oneshot},
+    sync::{broadcast, mpsc},
     task::JoinHandle,
 };
 
@@ -25,6 +25,12 @@ use crate::{
 /// Room for the pool's store.
 const STORE_QUOTA_BYTES: u64 = 8 << 30;
 
+/// A role that ended without being asked to, and why.
+pub(super) type Ended = (String, Failure);
+
+/// The most ends that wait to be heard; the first one is enough to stop a city.
+pub(super) const ENDS_MAX: usize = 16;
+
 /// A role that runs until it is asked to stop.
 #[derive(Debug)]
 struct Running {
@@ -33,10 +39,35 @@ struct Running {
 }
 
 impl Running {
+    /// Runs a role; when it ends before it was asked to, `ended` hears why.
+    fn start<E>(
+        name: String,
+        stop: CancellationToken,
+        role: impl Future<Output = Result<(), E>> + Send + 'static,
+        ended: mpsc::Sender<Ended>,
+    ) -> Self
+    where
+        E: Into<Failure> + Send + 'static,
+    {
+        let asked = stop.clone();
+        let task = tokio::spawn(async move {
+            let failure = match tokio::spawn(role).await {
+                Ok(Ok(())) if asked.is_cancelled() => return,
+                Ok(Ok(())) => Failure::new("city.role_ended", "it ended without being asked to"),
+                Ok(Err(error)) => error.into(),
+                Err(error) => Failure::new("city.role_panicked", format!("it panicked: {error}")),
+            };
+            tracing::error!(role = %name, %failure, "a role of the city ended");
+            // Where nobody listens any more the city is stopping; a full queue has a reason to stop already.
+            let _ = ended.try_send((name, failure));
+        });
+        Self { stop, task: Some(task) }
+    }
+
     async fn end(&mut self) {
         self.stop.cancel();
         if let Some(task) = self.task.take() {
-            // A role that panicked has told so already.
+            // What was wrong with it has been told already.
             let _ = task.await;
         }
     }
@@ -56,6 +87,7 @@ impl CoordinatorHandle {
         chain: &ChainClient,
         key: &Key,
         pool: PoolId,
+        ended: mpsc::Sender<Ended>,
     ) -> Result<Self> {
         let dir = config.data.join("coordinator");
         create_private_dir(&dir)?;
@@ -76,23 +108,22 @@ impl CoordinatorHandle {
         };
         let role = guildhall_coordinator::Config { pool, data_dir: dir };
         let stop = CancellationToken::new();
-        let token = stop.clone();
-        let (ended, mut end) = oneshot::channel();
-        let task = tokio::spawn(async move {
-            if let Err(error) = guildhall_coordinator::run(role, deps, token).await {
-                tracing::error!(%error, "the coordinator ended");
-                // Nobody listens once it has served.
-                let _ = ended.send(Failure::new(error.code(), error.to_string()));
-            }
-        });
+        let run = guildhall_coordinator::run(role, deps, stop.clone());
+        let (early, mut end) = mpsc::channel(1);
+        let running = Running::start("coordinator".to_owned(), stop, run, early);
         let url = format!("http://{address}");
         let client = CoordinatorClient::new(&url)?;
         // The listener takes connections before the role serves them, so one question waits until it does.
         tokio::select! {
-            Ok(failure) = &mut end => return Err(failure),
+            Some((_, failure)) = end.recv() => return Err(failure),
             about = client.about() => about?,
         };
-        Ok(Self { running: Running { stop, task: Some(task) }, url })
+        tokio::spawn(async move {
+            if let Some(end) = end.recv().await {
+                let _ = ended.try_send(end);
+            }
+        });
+        Ok(Self { running, url })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -139,6 +170,7 @@ pub(super) async fn start_workers(
     keys: &[Key],
     coordinator: &str,
     sandbox: &Arc<Sandbox>,
+    ended: &mpsc::Sender<Ended>,
 ) -> Result<Vec<WorkerHandle>> {
     let dir = config.data.join("workers");
     let blobs = reader(&dir.join("blobs"), coordinator).await?;
@@ -169,13 +201,9 @@ pub(super) async fn start_workers(
             link: None,
         };
         let (stop, address) = (CancellationToken::new(), key.address());
-        let token = stop.clone();
-        let task = tokio::spawn(async move {
-            if let Err(error) = guildhall_worker::run(role, deps, token).await {
-                tracing::error!(%error, worker = %address, "a worker ended");
-            }
-        });
-        workers.push(WorkerHandle { address, progress, running: Running { stop, task: Some(task) } });
+        let run = guildhall_worker::run(role, deps, stop.clone());
+        let running = Running::start(format!("worker-{}", number + 1), stop, run, ended.clone());
+        workers.push(WorkerHandle { address, progress, running });
     }
     Ok(workers)
 }
@@ -191,4 +219,32 @@ pub(super) fn sandbox(config: &CityConfig) -> Result<Sandbox> {
         ..SandboxConfig::default()
     };
     Sandbox::new(sandbox).map_err(|error| Failure::new(error.code(), error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn end_of(role: impl Future<Output = Result<()>> + Send + 'static, asked: bool) -> Option<Ended> {
+        let (ended, mut ends) = mpsc::channel(ENDS_MAX);
+        let stop = CancellationToken::new();
+        if asked {
+            stop.cancel();
+        }
+        let mut running = Running::start("worker-1".to_owned(), stop, role, ended);
+        running.task.take().unwrap().await.unwrap();
+        ends.recv().await
+    }
+
+    #[tokio::test]
+    async fn an_end_that_nobody_asked_for_is_heard_with_its_reason() {
+        let failed = end_of(async { Err(Failure::new("journal.broken", "torn")) }, false).await;
+        let (name, failure) = failed.unwrap();
+        assert_eq!((name.as_str(), failure.code()), ("worker-1", "journal.broken"));
+        let (_, failure) = end_of(async { Ok(()) }, false).await.unwrap();
+        assert_eq!(failure.code(), "city.role_ended");
+        let (_, failure) = end_of(async { panic!("of a test") }, false).await.unwrap();
+        assert_eq!(failure.code(), "city.role_panicked");
+        assert!(end_of(async { Ok(()) }, true).await.is_none(), "an end that was asked for is no failure");
+    }
 }

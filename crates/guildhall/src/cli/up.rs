@@ -7,16 +7,17 @@ use std::{
 
 use alloy::primitives::aliases::U96;
 use clap::Args;
+use guildhall_chain::{Key, SeedKind};
 use guildhall_protocol::{Parameters, Secs};
 use guildhall_service::files::{MODE_PUBLIC, atomic_write};
 use serde::Serialize;
 
 use super::{Context, net::CHAIN_URL_FILE, roles::stop_on_signal};
 use crate::{
-    city::{Asset, City, CityChain, CityConfig},
+    city::{Asset, City, CityChain, CityConfig, coins_needed},
     demo::{Stage, play},
     error::{ExitStatus, Failure, Result},
-    output::{Report, Style},
+    output::{Out, Report, Style},
 };
 
 /// Where built apps are, unless somebody says otherwise.
@@ -33,8 +34,19 @@ pub(crate) struct UpArgs {
     /// Where the coordinator listens.
     #[arg(long, default_value = "127.0.0.1:8650", value_name = "ADDRESS")]
     coordinator_listen: SocketAddr,
+    /// What the lot's seeds are made of, when the city is founded: `block-hash`, or `prevrandao` for Ethereum.
+    #[arg(long, default_value = "block-hash", value_name = "KIND", value_parser = seed_kind)]
+    seeds: SeedKind,
     #[command(flatten)]
     places: Places,
+}
+
+fn seed_kind(text: &str) -> std::result::Result<SeedKind, String> {
+    match text {
+        "block-hash" => Ok(SeedKind::BlockHash),
+        "prevrandao" => Ok(SeedKind::Prevrandao),
+        _ => Err(format!("`{text}` is no kind of seeds; write `block-hash` or `prevrandao`")),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -79,7 +91,7 @@ pub(crate) async fn demo(args: DemoArgs, context: &Context) -> Result<ExitStatus
 pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
     let stop = stop_on_signal();
     let chain = match context.profile.chain() {
-        Some(url) => CityChain::Node { url: url.clone(), funder: context.key().await? },
+        Some(url) => CityChain::Node { url: url.clone(), funder: funder(args.workers, context).await? },
         None => CityChain::Embedded { rpc: Some(args.listen) },
     };
     let config = CityConfig {
@@ -87,24 +99,41 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
         workers: args.workers,
         coordinator: args.coordinator_listen,
         parameters: Parameters { patience_base_secs: Secs(10), ..Parameters::default() },
+        seed_kind: args.seeds,
         ..CityConfig::new(context.profile.data.clone())
     };
     context.out.say("founding the city, or waking it up");
-    let city = City::start(config).await?;
-    let assets = stock(&city, &args.places).await?;
+    let mut city = City::start(config).await?;
+    let assets = stock(&city, &args.places, context.out).await?;
     if let Some(url) = city.rpc_url() {
         atomic_write(&context.profile.data.join(CHAIN_URL_FILE), url.as_bytes(), MODE_PUBLIC)?;
     }
     context.out.result(&Running::of(&city, assets))?;
     context.out.say("running; stop with Ctrl-C");
-    stop.cancelled().await;
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        failure = city.role_ended() => Some(failure),
+    };
     context.out.say("stopping");
     city.stop().await;
-    Ok(ExitStatus::Done)
+    // A city without one of its roles is not what was asked for.
+    failed.map_or(Ok(ExitStatus::Done), Err)
+}
+
+/// The key that pays for a city on another chain.
+async fn funder(workers: usize, context: &Context) -> Result<Key> {
+    context.profile.key().map_err(|failure| {
+        failure.hint(format!(
+            "on another chain a key pays for the city, with {} coins: name it with `--key`; without `--chain` the city \
+             makes a chain of its own",
+            coins_needed(workers)
+        ))
+    })?;
+    context.key().await
 }
 
 /// Registers what lies in the directories; what is missing is left out.
-async fn stock(city: &City, places: &Places) -> Result<Vec<(&'static str, Asset)>> {
+async fn stock(city: &City, places: &Places, out: Out) -> Result<Vec<(&'static str, Asset)>> {
     let price = |thousandths: u64| U96::from(thousandths) * U96::from(1_000_000_000_000_000_u64);
     let mut assets = Vec::new();
     for (name, cost) in [("hello", 1), ("image-class", 10), ("wordcount", 1)] {
@@ -115,6 +144,12 @@ async fn stock(city: &City, places: &Places) -> Result<Vec<(&'static str, Asset)
         assets.push(("dataset", city.sell_dataset("open-nsfw", model, price(20)).await?));
     }
     city.open_pool().await?;
+    if assets.is_empty() {
+        out.say(format!(
+            "no apps in `{}`: `make assets` builds those of the city, `--apps DIR` names another directory",
+            places.apps.display()
+        ));
+    }
     Ok(assets)
 }
 
