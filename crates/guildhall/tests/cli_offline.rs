@@ -72,3 +72,35 @@ fn no_colour_where_nobody_watches() {
     let output = desk.run(&["key", "show", "bob"]);
     assert!(!output.stderr.contains(&0x1b), "an escape sequence in {}", desk.show(&output));
 }
+
+/// A project that `app new` makes builds without a network, and runs; a seed makes its random bytes those of a task.
+#[test]
+fn a_new_app_builds_and_runs() {
+    let desk = Desk::new();
+    desk.json(&["app", "new", "counter"]);
+    let build = |path: &str| {
+        let output =
+            desk.command(&["app", "build", path, "--json"]).env("CARGO_NET_OFFLINE", "true").output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{}", desk.show(&output));
+        let built: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        built["wasm"].as_str().expect("a path").to_owned()
+    };
+    let wasm = build("counter");
+    // As the command that made the project, its README and the guide say.
+    assert!(wasm.ends_with("counter/target/wasm32-wasip1/release/counter.wasm"), "{wasm}");
+    desk.file("input.txt", "one two three\n");
+    let ran = desk.json(&["app", "run", &wasm, "--input", "input.txt"]);
+    assert_eq!(ran["output"], "1 lines, 3 words, 14 bytes\n", "{ran}");
+    let random = "fn main() { use std::hash::{BuildHasher, RandomState}; print!(\"{}\", RandomState::new().hash_one(1)); }";
+    std::fs::write(desk.path().join("counter/src/main.rs"), random).expect("written");
+    let wasm = build("counter");
+    let with = |seed: &str| desk.json(&["app", "run", &wasm, "--seed", seed])["output"].clone();
+    let deal = "11".repeat(32);
+    let task = with(&format!("0x{deal}:3"));
+    assert_eq!(with(&format!("0x{deal}:3")), task);
+    assert_ne!(with(&format!("0x{deal}:4")), task);
+    let written_out =
+        guildhall_protocol::manifest::task_seed(format!("0x{deal}").parse().expect("a deal's id"), 3);
+    assert_eq!(with(&written_out.iter().map(|byte| format!("{byte:02x}")).collect::<String>()), task);
+}

@@ -4,79 +4,124 @@
 
 mod support;
 
-use alloy::primitives::keccak256;
+use alloy::primitives::{aliases::U96, keccak256};
+use guildhall::orders::Order;
 use guildhall_api::{Bundle, Produced};
 use serde_json::Value;
 use support::{
     Desk,
     city::{On, Shopping, Town, app},
+    commands::{self, CASES, DEAL, KEYS, PATHS, Path, Takes, WORKER, case_of},
+    redact::redact,
 };
 
-const DEAL: &str = "0x1111111111111111111111111111111111111111111111111111111111111111";
-const ACCOUNT: &str = "0x2222222222222222222222222222222222222222";
+/// A desk in which every case is fine but for what a test makes wrong, and the flags for a city of one worker.
+struct Refusals {
+    desk: Desk,
+    worker: String,
+    flags: Vec<String>,
+}
 
-/// Stands for the city's worker.
-const WORKER: &str = "WORKER";
+impl Refusals {
+    fn of(town: &Town) -> Self {
+        let desk = Desk::new();
+        desk.json(&["key", "new", "alice", "--password-file", "password"]);
+        desk.file("data", "some bytes");
+        desk.file("app.wasm", app("hello"));
+        desk.file("wrong", "battery staple");
+        let deployment = town.city.chain.deployment();
+        let request = commands::request(deployment.chain_id, deployment.market);
+        guildhall::orders::write(&desk.path().join("request.json"), &request).unwrap();
+        let folder = desk.path().join("orders");
+        std::fs::create_dir(&folder).unwrap();
+        for (file, order) in town.city.orders().list().unwrap() {
+            guildhall::orders::write(&folder.join(file.file_name().unwrap()), &order).unwrap();
+        }
+        let (chain, file) = (town.city.rpc_url().unwrap(), town.dir().join("deployment.json"));
+        let file = file.display().to_string();
+        let flags = ["--chain", &chain, "--deployment", &file, "--json"].map(str::to_owned).to_vec();
+        Self { desk, worker: town.city.workers()[0].address().to_string(), flags }
+    }
 
-/// Every command that signs, with arguments that are fine in a city of one worker.
-const SIGNING: &[&[&str]] = &[
-    &["app", "register", "hello.wasm"],
-    &["dataset", "register", "data"],
-    &["pool", "create", "p", "--coordinator", ACCOUNT],
-    &["pool", "join", "1", "--worker", "alice"],
-    &["pool", "endpoint", "1", "http://pool.example"],
-    &["pool", "invite", "1", ACCOUNT],
-    &["pool", "collect", "1"],
-    &["worker"],
-    &["coordinator", "--pool", "1"],
-    &["order", "sign", "app", "--app", "1", "--price", "1"],
-    &["order", "sign", "pool", "--pool", "1", "--fee", "1"],
-    &["order", "sign", "request", "--app", "1", "--pool", "1", "data"],
-    &["order", "cancel", "--all-requests"],
-    &["deal", "create", "--app", "1", "--pool", "1", "data"],
-    &["stake", "add", "1", "--worker", WORKER],
-    &["stake", "remove", "1", "--worker", WORKER],
-    &["stake", "deposit", "1"],
-    &["stake", "withdraw", "1"],
-    &["stake", "collect"],
-];
+    /// The code of the error that a command told; the command ended with 2, gave a hint and no result.
+    fn code(&self, command: &[&str], more: &[&str]) -> Value {
+        let command = command.iter().map(|&word| if word == WORKER { self.worker.as_str() } else { word });
+        let flags = self.flags.iter().map(String::as_str);
+        let words: Vec<_> = command.chain(flags).chain(more.iter().copied()).collect();
+        let output = self.desk.run(&words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", self.desk.show(&output));
+        assert!(output.stdout.is_empty(), "{words:?}: {}", self.desk.show(&output));
+        let said: Value = serde_json::from_slice(output.stderr.trim_ascii())
+            .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", self.desk.show(&output)));
+        assert!(said["error"]["hint"].is_string(), "{words:?}: {said}");
+        said["error"]["code"].clone()
+    }
+}
+
+const ALICE: &[&str] = &["--key", "alice", "--password-file", "password"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_key_is_told_by_every_command_that_signs() {
+async fn a_wrong_key_is_told_by_every_command_that_takes_one() {
     let town = Town::found(On::Embedded, 1, None).await;
-    let desk = Desk::new();
-    desk.json(&["key", "new", "alice", "--password-file", "password"]);
-    desk.file("data", "some bytes");
-    desk.file("hello.wasm", app("hello"));
-    desk.file("wrong", "battery staple");
-    let (chain, deployment) = (town.city.rpc_url().unwrap(), town.dir().join("deployment.json"));
-    let deployment = deployment.display().to_string();
-    let worker = town.city.workers()[0].address().to_string();
-    let told = tokio::task::spawn_blocking(move || {
-        let on_chain = ["--chain", &chain, "--deployment", &deployment, "--json"];
-        for command in SIGNING {
-            let command: Vec<_> =
-                command.iter().map(|&word| if word == WORKER { worker.as_str() } else { word }).collect();
+    town.city.sell_dataset("data", b"data".to_vec(), U96::from(1)).await.unwrap();
+    tokio::task::block_in_place(|| {
+        let refusals = Refusals::of(&town);
+        for case in CASES.iter().filter(|case| case.takes.contains(&Takes::Key)) {
             for (key, password, code) in
                 [("nobody", "password", "keys.missing"), ("alice", "wrong", "keys.wrong_password")]
             {
                 let with = ["--key", key, "--password-file", password];
-                let output = desk.run(&[command.as_slice(), &on_chain, &with].concat());
-                assert_eq!(output.status.code(), Some(2), "{command:?}: {}", desk.show(&output));
-                assert!(output.stdout.is_empty(), "{command:?}: {}", desk.show(&output));
-                let said: Value = serde_json::from_slice(&output.stderr).unwrap();
-                assert_eq!(said["error"]["code"], code, "{command:?}: {said}");
-                assert!(said["error"]["hint"].is_string(), "{command:?}: {said}");
+                assert_eq!(refusals.code(case.args, &with), code, "{:?}", case.args);
             }
+        }
+        for (words, arg, command) in KEYS {
+            assert_eq!(refusals.code(command, ALICE), "keys.missing", "{words}: {arg}");
         }
         // A deal that the chain does not know is told as well, and by which id.
         for command in ["get", "verify", "replay"] {
-            let output = desk.run(&[&["result", command, DEAL], on_chain.as_slice()].concat());
-            assert_eq!(output.status.code(), Some(2), "{command}: {}", desk.show(&output));
-            assert!(String::from_utf8_lossy(&output.stderr).contains(DEAL), "{}", desk.show(&output));
+            assert_eq!(refusals.code(&["result", command, DEAL], &[]), "deal.missing");
+        }
+        // And what is not there is told with one code everywhere.
+        for command in [&["pool", "show", "9"] as &[&str], &["quote", "--app", "1", "--pool", "9"]] {
+            assert_eq!(refusals.code(command, &[]), "pool.missing");
+        }
+        for command in [
+            &["order", "sign", "app", "--app", "9", "--price", "1"] as &[&str],
+            &["order", "sign", "dataset", "--dataset", "9", "--price", "1"],
+            // A number is an app's or a dataset's, never both.
+            &["order", "sign", "dataset", "--dataset", "1", "--price", "1"],
+            &["deal", "create", "--app", "9", "--pool", "1", "data"],
+        ] {
+            assert_eq!(refusals.code(command, ALICE), "asset.missing", "{command:?}");
         }
     });
-    told.await.unwrap();
+    town.city.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_file_is_told_by_every_command_that_reads_one() {
+    let town = Town::found(On::Embedded, 1, None).await;
+    town.city.sell_dataset("data", b"data".to_vec(), U96::from(1)).await.unwrap();
+    tokio::task::block_in_place(|| {
+        let refusals = Refusals::of(&town);
+        for (words, arg, path) in PATHS {
+            let command = match path {
+                Path::Read(more) if case_of(words).args.contains(&"data") && more == &["none"] => {
+                    // The input itself: instead of the one that is there.
+                    let args = case_of(words).args.iter().copied().filter(|word| *word != "data");
+                    args.chain(["none"]).collect()
+                }
+                Path::Read(more) => [case_of(words).args, more].concat(),
+                Path::ReadAs(command) => command.to_vec(),
+                Path::Other => continue,
+            };
+            let code = refusals.code(&command, ALICE);
+            let expected = if *arg == "keystore" { "keys.missing" } else { "file.missing" };
+            assert_eq!(code, expected, "{words}: {arg}");
+        }
+        let without = ["--key", "alice", "--password-file", "none"];
+        assert_eq!(refusals.code(&["key", "show"], &without), "file.missing");
+    });
     town.city.stop().await;
 }
 
@@ -114,5 +159,245 @@ async fn a_lying_server_is_told_by_every_command_that_reads_results() {
         }
     });
     told.await.unwrap();
+    town.city.stop().await;
+}
+
+/// Somebody in the city's own directory: what commands say, as text and as JSON, with what differs from run to run hidden.
+struct Teller {
+    desk: Desk,
+}
+
+impl Teller {
+    fn of(town: &Town) -> Self {
+        Self { desk: Desk::in_city(town) }
+    }
+
+    /// The text that a command prints, against the snapshot of this name.
+    fn text(&self, name: &str, words: &str) {
+        let words: Vec<_> = words.split(' ').collect();
+        insta::assert_snapshot!(name, redact(&self.desk.told(&words)));
+    }
+
+    /// Its JSON, against the snapshot of this name; gives it back as it was.
+    fn json(&self, name: &str, words: &str) -> Value {
+        let words: Vec<_> = words.split(' ').collect();
+        let said = self.desk.json(&words);
+        insta::assert_snapshot!(format!("{name}_json"), redact(&self.desk.hide(&format!("{said:#}"))));
+        said
+    }
+
+    /// Both, of a command that may be said twice.
+    fn both(&self, name: &str, words: &str) -> Value {
+        self.text(name, words);
+        self.json(name, words)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_owners_and_operators_are_told() {
+    let town = Town::found(On::Embedded, 1, None).await;
+    tokio::task::block_in_place(|| {
+        let teller = Teller::of(&town);
+        teller.both("doctor", "doctor --key requester");
+        teller.both("pool_list", "pool list");
+        teller.both("pool_show", "pool show 1");
+        teller.both("stake_show", "stake show --key operator-1 --worker worker-1");
+        teller.both("stake_add", "stake add 1 --worker worker-1 --key operator-1");
+        teller.both("stake_deposit", "stake deposit 2 --key requester");
+        teller.both("stake_withdraw", "stake withdraw 1 --key requester");
+        // A key made here opens here, and the owner of a pool needs nothing else.
+        teller.text("key_new", "key new harbour");
+        teller.desk.json(&["key", "new", "quay"]);
+        // Somebody new gets coins for gas and a balance from those who have them.
+        teller.both("stake_gas", "stake gas 0.25 --to harbour --key deployer");
+        teller.json("stake_deposit_to", "stake deposit 3 --to harbour --key requester");
+        let harbour = teller.desk.json(&["stake", "show", "harbour"]);
+        let units = |thousandths: u128| (thousandths * 10_u128.pow(15)).to_string();
+        assert_eq!((&harbour["coins_wei"], &harbour["balance"]), (&units(500).into(), &units(3_000).into()));
+        teller.text("pool_create", "pool create harbour --coordinator harbour --key owner");
+        teller.json("pool_create", "pool create quay --coordinator quay --key owner");
+        teller.both("pool_endpoint", "pool endpoint 2 http://pool.example:8650 --key owner");
+        teller.both("pool_invite", "pool invite 2 0x2222222222222222222222222222222222222222 --key owner");
+        let set = teller.both("pool_set", "pool set 2 --share 5 --invitation true --key owner");
+        assert_eq!((&set["share_percent"], &set["invitation"]), (&5.into(), &true.into()));
+        let before = teller.desk.json(&["pool", "show", "2"]);
+        let after = teller.both("pool_deposit", "pool deposit 2 1 --key owner");
+        let deposit = |shown: &Value| shown["deposit"].as_str().unwrap().parse::<u128>().unwrap();
+        assert_eq!(deposit(&after) - deposit(&before), 2 * 10_u128.pow(18));
+        let closed = teller.json("pool_close", "pool close 2 --key owner");
+        assert_eq!(closed["closing"], true);
+        teller.text("pool_close_too_early", "pool close 2 --key owner");
+        teller.both("pool_collect", "pool collect 1 --key owner");
+    });
+    town.city.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_authors_are_told() {
+    let town = Town::found(On::Embedded, 1, None).await;
+    let url = town.city.coordinator_url();
+    tokio::task::block_in_place(|| {
+        let teller = Teller::of(&town);
+        let path = teller.desk.file("app.wasm", app("hello"));
+        let data = teller.desk.file("model", "weights");
+        let (path, data) = (path.display(), data.display());
+        teller.text("app_register", &format!("app register {path} --name greeter --key author"));
+        let words = format!("app register {path} --name greeter --key author --store {url}");
+        assert_eq!(teller.json("app_register", &words)["stored"], format!("{url}/"));
+        let words = format!("dataset register {data} --key author --store {url}");
+        teller.both("dataset_register", &words);
+        teller.both("order_sign_app", "order sign app --app 2 --price 0.5 --key author");
+        teller.both("order_sign_dataset", "order sign dataset --dataset 4 --price 0.05 --key author");
+        let pool = town.dir().join("orders/pool-second.json").display().to_string();
+        teller.both(
+            "order_sign_pool",
+            &format!("order sign pool --pool 1 --fee 0.001 --key owner --out {pool}"),
+        );
+        let file = town.dir().join("offer.json").display().to_string();
+        let sign = "order sign app --app 3 --price 0.25 --on-chain --key author --out";
+        teller.both("order_sign_on_chain", &format!("{sign} {file}"));
+        teller.both("order_list", "order list");
+        teller.both("order_cancel", &format!("order cancel {file} --key author"));
+        teller.both("order_cancel_all", "order cancel --all-of-asset 4 --key author");
+        // The next order of that dataset has the nonce that the Registry wants now.
+        let signed = teller.desk.json(&[
+            "order",
+            "sign",
+            "dataset",
+            "--dataset",
+            "4",
+            "--price",
+            "1",
+            "--key",
+            "author",
+        ]);
+        let kept: Value =
+            serde_json::from_slice(&std::fs::read(signed["file"].as_str().unwrap()).unwrap()).unwrap();
+        assert_eq!(kept["order"]["nonce"], "2", "{kept}");
+    });
+    town.city.stop().await;
+}
+
+/// The flags of a deal that three workers certify at once.
+const QUICK: &str = "--app 1 --pool 1 --fuel 100M --confidence 16 --window 1h --deadline 10m --key requester";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_requesters_are_told() {
+    let mut town = Town::found(On::Embedded, 3, None).await;
+    let teller = Teller::of(&town);
+    let input = teller.desk.file("input.txt", "hello").display().to_string();
+    let made = tokio::task::block_in_place(|| {
+        teller.both("quote", "quote --app 1 --pool 1 --fuel 100M --confidence 16 --tasks 2");
+        let made =
+            teller.json("deal_create_wait", &format!("deal create {QUICK} {input} --env LANG=C --wait"));
+        assert!(made["opening"]["gas"].as_u64().unwrap() > 0, "{made}");
+        made
+    });
+    let deal: guildhall_protocol::DealId = made["deal"].as_str().unwrap().parse().unwrap();
+    // A member stores the bundle a moment after the certificate.
+    let told = town.history(deal).await;
+    town.fetch(&told, 0).await;
+    tokio::task::block_in_place(|| {
+        teller.both("deal_show", &format!("deal show {deal}"));
+        teller.both("deal_watch", &format!("deal watch {deal} --quiet"));
+        teller.both("result_get", &format!("result get {deal} 0"));
+        teller.both("result_verify", &format!("result verify {deal} 0"));
+        teller.both("result_replay", &format!("result replay {deal} 0"));
+        let bundle = town.dir().join("bundle").display().to_string();
+        teller.desk.json(&["result", "get", &deal.to_string(), "--bundle-to", &bundle]);
+        // Without any coordinator: the chain and the bundle suffice.
+        teller.desk.json(&["pool", "endpoint", "1", "http://127.0.0.1:1", "--key", "owner"]);
+        let held = teller.desk.json(&["result", "verify", &deal.to_string(), "--bundle", &bundle]);
+        assert!(held["verified"].is_object(), "{held}");
+        teller.desk.json(&["pool", "endpoint", "1", &town.city.coordinator_url(), "--key", "owner"]);
+        teller.text("expire_certified", &format!("expire {deal} 0 --key requester"));
+        teller.text("release_too_early", &format!("release {deal} 0 --key requester"));
+        teller.text("deliver_without_callback", &format!("deliver {deal} 0 --key requester"));
+    });
+    for worker in 0..3 {
+        town.city.switch_off(worker).await;
+    }
+    tokio::task::block_in_place(|| {
+        teller.text("deal_create", &format!("deal create {QUICK} {input}"));
+        let open = teller.json("deal_create", &format!("deal create {QUICK} {input} {input}"));
+        let open = open["deal"].as_str().unwrap().to_owned();
+        teller.text("deal_show_open", &format!("deal show {open}"));
+        teller.text("expire_too_early", &format!("expire {open} 0 --key requester"));
+        teller.text("result_of_an_open_batch", &format!("result get {open} 0"));
+        teller.text("deal_watch_timeout", &format!("deal watch {open} --timeout 0s --quiet"));
+    });
+    town.city.stop().await;
+}
+
+/// A sponsor pays for what it has signed: with its key here, or with a file that goes from hand to hand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sponsor_pays_with_its_own_signature_only() {
+    let town = Town::found(On::Embedded, 1, None).await;
+    let sponsor = town.city.keys.owner.address();
+    let teller = Teller::of(&town);
+    let input = teller.desk.file("input.txt", "sponsored").display().to_string();
+    let deal = |made: &Value| made["deal"].as_str().unwrap().parse().unwrap();
+    let (by_key, by_file) = tokio::task::block_in_place(|| {
+        teller.text("payer_without_signature", &format!("deal create {QUICK} {input} --payer {sponsor}"));
+        let by_key = teller.json("payer_key", &format!("deal create {QUICK} {input} --payer-key owner"));
+        let file = town.dir().join("request.json").display().to_string();
+        let sign = format!("order sign request {QUICK} {input} --payer {sponsor} --out {file}");
+        teller.text("order_sign_request", &sign);
+        teller.text("match_without_countersignature", &format!("deal match {file} --key requester"));
+        teller.text("order_countersign_by_another", &format!("order countersign {file} --key author"));
+        teller.both("order_countersign", &format!("order countersign {file} --key owner"));
+        (by_key, teller.json("deal_match", &format!("deal match {file} --key author")))
+    });
+    for made in [&by_key, &by_file] {
+        let told = town.history(deal(made)).await;
+        assert_eq!((told.terms.payer, told.terms.requester), (sponsor, town.city.keys.requester.address()));
+    }
+    town.city.stop().await;
+}
+
+/// Orders that the Market would refuse are passed over, each with its reason.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_that_cannot_be_taken_are_passed_over_with_the_reason() {
+    let town = Town::found(On::Embedded, 1, None).await;
+    let teller = Teller::of(&town);
+    let input = teller.desk.file("input.txt", "hello").display().to_string();
+    let deal = format!("deal create {QUICK} {input}");
+    tokio::task::block_in_place(|| {
+        let sign = |name: &str, more: &str| {
+            let file = town.dir().join(format!("orders/{name}.json")).display().to_string();
+            let price = if more.contains("--price") { "" } else { "--price 0" };
+            let words = format!("order sign app --app 1 {price} --key author --out {file} {more}");
+            teller.desk.json(&words.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
+            file
+        };
+        // The city's own order is signed for another nonce from now on; all but one are cheaper than that which is good.
+        teller.desk.json(&["order", "cancel", "--all-of-asset", "1", "--key", "author"]);
+        let good = sign("good", "--price 1");
+        let cancelled = sign("cancelled", "");
+        teller.desk.json(&["order", "cancel", &cancelled, "--key", "author"]);
+        sign("empty", "--volume 0");
+        sign("for-another", "--requester 0x2222222222222222222222222222222222222222");
+        sign("for-a-dataset", "--dataset 7");
+        sign("for-a-pool", "--pool 7");
+        let forged = sign("forged", "");
+        let mut order = guildhall::orders::SignedOrder::read(forged.as_ref()).unwrap();
+        let Order::App(app) = &mut order.order else { panic!("an app order") };
+        app.volume = 7;
+        guildhall::orders::write(forged.as_ref(), &order).unwrap();
+        let made = teller.desk.json(&deal.split(' ').collect::<Vec<_>>());
+        let locked: u128 = made["locked"].as_str().unwrap().parse().unwrap();
+        assert!(locked >= 10_u128.pow(18), "the good order is taken, which costs a token: {made}");
+        teller.text("order_named_unusable", &format!("{deal} --app-order {forged}"));
+        // One that was signed on chain is as good as any other, and the cheapest.
+        let on_chain = sign("on-chain", "--on-chain");
+        let made = teller.desk.json(&format!("{deal} --app-price-max 0").split(' ').collect::<Vec<_>>());
+        assert!(made["deal"].is_string(), "{made}");
+        for file in [&on_chain, &good] {
+            teller.desk.json(&["order", "cancel", file, "--key", "author"]);
+        }
+        sign("over", "--expires 0s");
+    });
+    town.time_passes(town.city.chain.head().await.unwrap().time.0 + 1).await;
+    tokio::task::block_in_place(|| teller.text("order_none_found", &deal));
     town.city.stop().await;
 }

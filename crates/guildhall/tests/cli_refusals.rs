@@ -3,46 +3,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::Desk;
-
-const DEAL: &str = "0x1111111111111111111111111111111111111111111111111111111111111111";
-const ACCOUNT: &str = "0x2222222222222222222222222222222222222222";
-
-/// Every command that talks to the chain, with arguments that are fine.
-const ON_CHAIN: &[&[&str]] = &[
-    &["app", "register", "app.wasm"],
-    &["dataset", "register", "data"],
-    &["pool", "create", "p", "--coordinator", ACCOUNT],
-    &["pool", "join", "1", "--worker", "alice"],
-    &["pool", "show", "1"],
-    &["pool", "list"],
-    &["pool", "endpoint", "1", "http://pool.example"],
-    &["pool", "invite", "1", ACCOUNT],
-    &["pool", "collect", "1"],
-    &["worker"],
-    &["coordinator", "--pool", "1"],
-    &["order", "sign", "app", "--app", "1", "--price", "1"],
-    &["order", "sign", "dataset", "--dataset", "1", "--price", "1"],
-    &["order", "sign", "pool", "--pool", "1", "--fee", "1"],
-    &["order", "sign", "request", "--app", "1", "--pool", "1", "data"],
-    &["order", "cancel", "--all-requests"],
-    &["quote", "--app", "1", "--pool", "1"],
-    &["deal", "create", "--app", "1", "--pool", "1", "data"],
-    &["deal", "show", DEAL],
-    &["deal", "watch", DEAL],
-    &["result", "get", DEAL],
-    &["result", "verify", DEAL],
-    &["result", "replay", DEAL],
-    &["deliver", DEAL],
-    &["expire", DEAL],
-    &["release", DEAL],
-    &["stake", "show", ACCOUNT],
-    &["stake", "add", "1", "--worker", ACCOUNT],
-    &["stake", "remove", "1", "--worker", ACCOUNT],
-    &["stake", "deposit", "1"],
-    &["stake", "withdraw", "1"],
-    &["stake", "collect"],
-];
+use support::{
+    Desk,
+    commands::{self, ACCOUNT, CASES, Takes, WORKER, leaves},
+};
 
 /// Flags of all of them: a key that opens, and a port where nobody listens.
 const COMMON: &[&str] =
@@ -56,24 +20,40 @@ fn desk() -> Desk {
     desk.json(&["key", "new", "alice", "--password-file", "password"]);
     desk.file("data", "some bytes");
     desk.file("app.wasm", NOTHING);
+    let request = commands::request(1, ACCOUNT.parse().expect("an address"));
+    for file in ["request.json", "orders/request.json"] {
+        let file = desk.path().join(file);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        guildhall::orders::write(&file, &request).expect("written");
+    }
     desk
 }
 
 /// The error that a command told, as JSON.
 fn refused(desk: &Desk, command: &[&str]) -> Value {
-    let output = desk.run(&[command, COMMON].concat());
+    let command: Vec<_> = command.iter().map(|&word| if word == WORKER { ACCOUNT } else { word }).collect();
+    let output = desk.run(&[&command, COMMON].concat());
     assert_eq!(output.status.code(), Some(2), "{command:?}: {}", desk.show(&output));
     assert!(output.stdout.is_empty(), "{command:?} printed a result: {}", desk.show(&output));
-    let said: Value = serde_json::from_slice(&output.stderr)
+    let said: Value = serde_json::from_slice(output.stderr.trim_ascii())
         .unwrap_or_else(|error| panic!("{command:?}: {error}: {}", desk.show(&output)));
     assert!(said["error"]["hint"].is_string(), "{command:?} gives no hint: {said}");
     said["error"].clone()
 }
 
+fn taking(what: Takes) -> impl Iterator<Item = &'static [&'static str]> {
+    CASES.iter().filter(move |case| case.takes.contains(&what)).map(|case| case.args)
+}
+
+#[test]
+fn every_command_key_and_path_has_a_case() {
+    commands::the_lists_are_whole();
+}
+
 #[test]
 fn a_missing_deployment_file_is_told_by_every_command() {
     let desk = desk();
-    for command in ON_CHAIN {
+    for command in taking(Takes::Deployment) {
         assert_eq!(refused(&desk, command)["code"], "deploy.read", "{command:?}");
     }
 }
@@ -87,42 +67,84 @@ fn an_unreachable_node_is_told_by_every_command() {
     for contract in contracts {
         deployment[contract] = ACCOUNT.into();
     }
-    desk.file("deployment.json", deployment.to_string());
-    for command in ON_CHAIN {
+    for command in taking(Takes::Node) {
+        // A city deploys what is not there; everybody else finds it there.
+        let deployed = taking(Takes::Deployment).any(|other| other == command);
+        let file = desk.path().join("deployment.json");
+        if deployed {
+            std::fs::write(&file, deployment.to_string()).expect("written");
+        } else if file.exists() {
+            std::fs::remove_file(&file).expect("removed");
+        }
         assert_eq!(refused(&desk, command)["code"], "chain.node", "{command:?}");
     }
 }
 
+/// `doctor` tells of what is wrong as a finding, and goes on.
 #[test]
-fn a_missing_file_is_told_by_every_command_that_reads_one() {
+fn doctor_finds_what_is_wrong() {
     let desk = desk();
-    for command in [
-        &["app", "run", "none.wasm"] as &[&str],
-        &["app", "run", "app.wasm", "--input", "none"],
-        &["app", "run", "app.wasm", "--dataset", "none"],
-        &["app", "register", "none.wasm"],
-        &["dataset", "register", "none"],
-        &["deal", "create", "--app", "1", "--pool", "1", "none"],
-        &["deal", "match", "none.json"],
-        &["order", "countersign", "none.json"],
-        &["order", "cancel", "none.json"],
-        &["result", "verify", DEAL, "--bundle", "none"],
-        &["key", "show", "alice", "--password-file", "none"],
+    let output = desk.run(&[&["doctor"], COMMON].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", desk.show(&output));
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let node =
+        said["findings"].as_array().expect("findings").iter().find(|finding| finding["what"] == "node");
+    let node = node.expect("a finding of the node");
+    assert_eq!(node["state"], "fail", "{said}");
+    assert!(node["hint"].is_string(), "{said}");
+}
+
+/// What the command line itself refuses is told as everything else is.
+#[test]
+fn usage_errors_are_json_where_json_was_asked_for() {
+    let desk = Desk::new();
+    for wrong in [
+        &["deal", "create", "data"] as &[&str],
+        &["stake", "deposit", "1,5"],
+        &["nonsense"],
+        &["pool"],
+        &["deal", "create", "--app", "1", "--pool", "1", "--callback", ACCOUNT],
+        &["deal", "create", "--app", "1", "--pool", "1", "--callback", ACCOUNT, "--callback-gas", "0"],
+        &["deal", "create", "--app", "1", "--pool", "1", "--callback-gas", "5"],
+        &["deal", "create", "--app", "1", "--pool", "1", "--payer", ACCOUNT, "--payer-key", "alice"],
+        &["app", "run", "app.wasm", "--seed", "1"],
     ] {
-        let command: Vec<&str> = command.to_vec();
-        let with_password = command.contains(&"--password-file");
-        let output = if with_password {
-            desk.run(&[&command, &["--json"] as &[&str]].concat())
-        } else {
-            desk.run(&[&command, COMMON].concat())
-        };
-        let said: Value = serde_json::from_slice(&output.stderr).expect("JSON");
-        assert_eq!(
-            (output.status.code(), &said["error"]["code"]),
-            (Some(2), &"file.missing".into()),
-            "{command:?}"
-        );
+        let error = refused(&desk, wrong);
+        assert_eq!(error["code"], "cli.usage", "{wrong:?}");
+        let message = error["message"].as_str().expect("a message");
+        assert!(!message.is_empty() && !message.starts_with("error"), "{wrong:?}: {message}");
     }
+    // Words after `--` are nobody's flags, and help is no error.
+    let output = desk.run(&["key", "nonsense", "--", "--json"]);
+    assert!(output.stderr.starts_with(b"error:"), "{}", desk.show(&output));
+    let output = desk.run(&["key", "--help", "--json"]);
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{}", desk.show(&output));
+}
+
+#[test]
+fn a_policy_that_contradicts_itself_is_refused_before_anything_is_asked() {
+    let desk = desk();
+    let policy = ["--app", "1", "--pool", "1", "--operators", "5", "--executions-max", "4"];
+    for command in [&["deal", "create", "data"] as &[&str], &["quote"]] {
+        let error = refused(&desk, &[command, &policy].concat());
+        assert_eq!(error["code"], "deal.policy", "{error}");
+    }
+}
+
+/// `guildhall completions bash | head`: the reader has what it wanted.
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let desk = Desk::new();
+    for command in [&["completions", "bash"] as &[&str], &["key", "list"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = desk.command(command).stdout(writer).output().expect("it runs");
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{}", desk.show(&output));
+    }
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let status = desk.command(&["key", "show", "nobody"]).stderr(writer).status().expect("it runs");
+    assert_eq!(status.code(), Some(2));
 }
 
 #[test]
@@ -164,12 +186,12 @@ fn a_trap_or_an_exhausted_limit_is_a_negative_answer_with_a_receipt() {
 fn help() {
     let desk = Desk::new();
     insta::assert_snapshot!("help", desk.told(&["--help"]));
-    for group in ["key", "app", "dataset", "pool", "order", "deal", "result", "stake"] {
-        insta::assert_snapshot!(format!("help_{group}"), desk.told(&[group, "--help"]));
+    for group in ["key", "app", "dataset", "pool", "order", "order sign", "deal", "result", "stake"] {
+        let words: Vec<_> = group.split(' ').chain(["--help"]).collect();
+        insta::assert_snapshot!(format!("help_{}", group.replace(' ', "_")), desk.told(&words));
     }
-    for command in ["up", "demo", "worker", "coordinator", "quote", "doctor"] {
-        insta::assert_snapshot!(format!("help_{command}"), desk.told(&[command, "--help"]));
+    for (words, _) in leaves() {
+        let said: Vec<_> = words.split(' ').chain(["--help"]).collect();
+        insta::assert_snapshot!(format!("help_{}", words.replace(' ', "_")), desk.told(&said));
     }
-    insta::assert_snapshot!("help_deal_create", desk.told(&["deal", "create", "--help"]));
-    insta::assert_snapshot!("help_result_verify", desk.told(&["result", "verify", "--help"]));
 }

@@ -68,12 +68,16 @@ pub(crate) fn quick_policy() -> Policy {
     Policy { confidence: 16, replicasMin: 3, replicasMax: 5, disputeWindow: 10, ..Policy::default() }
 }
 
-pub(crate) fn app(name: &str) -> Vec<u8> {
-    let dir = std::env::var_os("GUILDHALL_APPS").map_or_else(
+/// Where built apps are.
+pub(crate) fn apps_dir() -> PathBuf {
+    std::env::var_os("GUILDHALL_APPS").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../build/apps")),
         PathBuf::from,
-    );
-    let path = dir.join(format!("{name}.wasm"));
+    )
+}
+
+pub(crate) fn app(name: &str) -> Vec<u8> {
+    let path = apps_dir().join(format!("{name}.wasm"));
     std::fs::read(&path)
         .unwrap_or_else(|error| panic!("{}: {error}\nhint: `make assets` builds the apps", path.display()))
 }

@@ -3,47 +3,69 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod city;
+pub(crate) mod commands;
+pub(crate) mod redact;
+pub(crate) mod up;
 
 use std::{
+    ffi::OsString,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
-/// A data directory of its own, with a password file.
+/// A data directory, with a password file if it is its own.
 pub(crate) struct Desk {
-    dir: tempfile::TempDir,
+    path: PathBuf,
+    chain: Option<String>,
+    _own: Option<tempfile::TempDir>,
 }
 
 impl Desk {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::write(dir.path().join("password"), "correct horse\n").expect("written");
-        Self { dir }
+        Self { path: dir.path().to_owned(), chain: None, _own: Some(dir) }
+    }
+
+    /// Somebody who works in a city's own directory, with its keys, as the guides say.
+    pub(crate) fn in_city(town: &city::Town) -> Self {
+        Self { path: town.dir().to_owned(), chain: town.city.rpc_url(), _own: None }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
+        &self.path
     }
 
     pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.dir.path().join(name);
+        let path = self.path.join(name);
         fs::write(&path, bytes).expect("written");
         path
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall"));
-        command.env_clear();
-        // What coverage and the dynamic linker need, nothing of the person's settings.
-        for kept in ["PATH", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE", "HOME", "CARGO_HOME", "RUSTUP_HOME"] {
-            if let Some(value) = std::env::var_os(kept) {
-                command.env(kept, value);
-            }
-        }
-        command.args(args).env("GUILDHALL_DATA", self.path()).current_dir(self.path()).stdin(Stdio::null());
+        command.env_clear().envs(self.environment());
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
         command
+    }
+
+    /// What coverage, the dynamic linker and cargo need, where apps and assets lie, and nothing of the person's settings.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, OsString)> {
+        const KEPT: [&str; 7] = [
+            "PATH",
+            "LD_LIBRARY_PATH",
+            "LLVM_PROFILE_FILE",
+            "HOME",
+            "CARGO_HOME",
+            "RUSTUP_HOME",
+            "GUILDHALL_ASSETS",
+        ];
+        let kept = KEPT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        let chain = self.chain.iter().map(|chain| ("GUILDHALL_CHAIN", chain.into()));
+        let apps = ("GUILDHALL_APPS", city::apps_dir().into());
+        kept.chain(chain).chain([apps, ("GUILDHALL_DATA", self.path().into())]).collect()
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Output {
@@ -78,6 +100,11 @@ impl Desk {
                 text += &format!("--- {name}\n{}\n", said.trim_end());
             }
         }
+        self.hide(&text)
+    }
+
+    /// With what differs from run to run replaced.
+    pub(crate) fn hide(&self, text: &str) -> String {
         hide_hex(&text.replace(&self.path().display().to_string(), "[DATA]"))
     }
 
@@ -90,7 +117,7 @@ impl Desk {
 }
 
 /// Replaces addresses and digests: they differ from run to run.
-fn hide_hex(text: &str) -> String {
+pub(crate) fn hide_hex(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("0x") {
@@ -100,6 +127,7 @@ fn hide_hex(text: &str) -> String {
         shown += match digits {
             40 => "[ADDRESS]",
             64 => "[DIGEST]",
+            8 => "[SHORT]",
             _ => &from[..2 + digits],
         };
         rest = &from[2 + digits..];
