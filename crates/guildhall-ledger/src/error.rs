@@ -61,6 +61,16 @@ pub enum LedgerError {
         /// The oldest block whose state can be read.
         oldest: u64,
     },
+    /// Too much changed since that block for its trie to be rebuilt; its state can be read all the same.
+    #[error(
+        "block {block} cannot be proven any more: more than {limit} accounts and slots changed since, too many to rebuild its trie; ask for the proof of a newer block, or earlier"
+    )]
+    ProofTooOld {
+        /// The block asked for.
+        block: u64,
+        /// The most keys that may have changed since.
+        limit: usize,
+    },
     /// There is no such block.
     #[error("there is no block {block} yet; the newest is {head}")]
     UnknownBlock {
@@ -240,6 +250,7 @@ impl LedgerError {
             Self::Corrupt { .. } => "ledger.corrupt",
             Self::Storage { .. } => "ledger.storage",
             Self::StatePruned { .. } => "ledger.state_pruned",
+            Self::ProofTooOld { .. } => "ledger.proof_too_old",
             Self::UnknownBlock { .. } => "ledger.unknown_block",
             Self::Execution { .. } => "ledger.execution",
             Self::Rejected(reason) => reason.code(),

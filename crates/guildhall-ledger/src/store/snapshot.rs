@@ -25,6 +25,13 @@ type Table<K, V> = ReadOnlyTable<K, V>;
 /// The most keys that may have changed since an old block for a proof of its state to be made.
 const MAX_REBUILT_KEYS: usize = 50_000;
 
+/// What changed since a block, each key once.
+#[derive(Debug, Default)]
+struct Changes {
+    accounts: BTreeSet<Address>,
+    slots: BTreeSet<(Address, B256)>,
+}
+
 /// The whole database as of one block.
 pub(crate) struct Snapshot {
     head: u64,
@@ -200,15 +207,15 @@ impl Snapshot {
         self.head.saturating_sub(HISTORY_BLOCKS)
     }
 
-    /// The keys changed after block `at`, refused when they are too many to work through.
-    fn changed_since(&self, at: u64) -> Result<ChangedKeys, LedgerError> {
-        let mut all = ChangedKeys::default();
+    /// The accounts and slots changed after block `at`, refused when they are too many to work through.
+    fn changed_since(&self, at: u64) -> Result<Changes, LedgerError> {
+        let mut all = Changes::default();
         for entry in self.changed_keys.range(at + 1..=self.head)? {
             let keys = ChangedKeys::from_bytes(entry?.1.value())?;
             all.accounts.extend(keys.accounts);
-            all.slots.extend(keys.slots);
+            all.slots.extend(keys.slots.into_iter().map(|key| (key.address, key.slot)));
             if all.accounts.len() + all.slots.len() > MAX_REBUILT_KEYS {
-                return Err(LedgerError::StatePruned { block: at, oldest: self.head });
+                return Err(LedgerError::ProofTooOld { block: at, limit: MAX_REBUILT_KEYS });
             }
         }
         Ok(all)
@@ -314,8 +321,8 @@ impl<'a> StateView<'a> {
             }
             accounts.apply(&old.into_iter().collect::<Vec<Change>>())?;
             let mut old = BTreeMap::new();
-            for changed in keys.slots.iter().filter(|changed| changed.address == address) {
-                old.insert(hashed(changed.slot), slot_leaf(self.slot(address, changed.slot)?));
+            for (_, slot) in keys.slots.range((address, B256::ZERO)..=(address, B256::repeat_byte(0xff))) {
+                old.insert(hashed(slot), slot_leaf(self.slot(address, *slot)?));
             }
             storage.apply(&old.into_iter().collect::<Vec<Change>>())?;
         }
@@ -357,5 +364,46 @@ impl DatabaseRef for StateView<'_> {
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, LedgerError> {
         if number > self.at { Ok(B256::ZERO) } else { self.snapshot.block_hash(number) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{BlockWrite, Changed, StateChanges, Store};
+    use alloy::consensus::Header;
+
+    /// A block that changes the slots `from` to `to` of one account.
+    fn changing(store: &Store, number: u64, slots: std::ops::Range<usize>) {
+        let header = Header { number, ..Header::default() };
+        let block =
+            SealedBlock { hash: header.hash_slow(), header, transactions: Vec::new(), receipts: Vec::new() };
+        let change = Changed { before: U256::ZERO, after: U256::from(1) };
+        let key = |slot| (Address::ZERO, B256::from(U256::from(slot)));
+        let storage = slots.map(|slot| (key(slot), change)).collect();
+        let changes = StateChanges { storage, ..StateChanges::default() };
+        let write = BlockWrite { block: Some((&block, &changes)), ..BlockWrite::default() };
+        store.write(&write).unwrap();
+    }
+
+    #[test]
+    fn a_block_since_which_too_much_changed_is_not_proven_and_says_why() {
+        let store = Store::empty().unwrap();
+        changing(&store, 1, 0..MAX_REBUILT_KEYS);
+        // The same keys again are no more to rebuild.
+        changing(&store, 2, 0..MAX_REBUILT_KEYS);
+        assert_eq!(store.snapshot().unwrap().changed_since(0).unwrap().slots.len(), MAX_REBUILT_KEYS);
+        changing(&store, 3, MAX_REBUILT_KEYS..MAX_REBUILT_KEYS + 1);
+        let snapshot = store.snapshot().unwrap();
+        let view = StateView::new(&snapshot, 0).unwrap();
+        let error = view.prove(Address::ZERO, &[], B256::ZERO).err().unwrap();
+        assert_eq!(error.code(), "ledger.proof_too_old");
+        assert_eq!(
+            error.to_string(),
+            "block 0 cannot be proven any more: more than 50000 accounts and slots changed since, too many to \
+             rebuild its trie; ask for the proof of a newer block, or earlier"
+        );
+        assert_eq!(view.slot(Address::ZERO, B256::ZERO).unwrap(), U256::ZERO, "but it can be read");
+        assert_eq!(snapshot.changed_since(2).unwrap().slots.len(), 1, "and newer ones can be proven");
     }
 }
