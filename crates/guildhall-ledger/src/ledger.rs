@@ -43,8 +43,17 @@ impl Ledger {
     /// `ledger.locked`, `ledger.foreign`, `ledger.newer_format`, `ledger.genesis_mismatch`,
     /// `ledger.corrupt` or `ledger.storage`, each naming what was found.
     pub fn open(config: LedgerConfig) -> Result<Self, LedgerError> {
+        let (store, released) = Store::open(config.path.as_deref())?;
+        Self::open_on(config, store, released)
+    }
+
+    /// Opens the chain in `store`, or starts it there.
+    pub(crate) fn open_on(
+        config: LedgerConfig,
+        store: Arc<Store>,
+        released: oneshot::Receiver<()>,
+    ) -> Result<Self, LedgerError> {
         let path = config.path.as_deref();
-        let (store, released) = Store::open(path)?;
         match store.genesis(path)? {
             Some(stored) => stored.ensure_same(&config.genesis)?,
             None => start(&store, &config.genesis)?,
@@ -171,7 +180,7 @@ impl Ledger {
 }
 
 /// Writes block 0.
-fn start(store: &Store, genesis: &Genesis) -> Result<(), LedgerError> {
+pub(crate) fn start(store: &Store, genesis: &Genesis) -> Result<(), LedgerError> {
     let (changes, state_root) = roots::apply_genesis(&Store::empty()?.snapshot()?, genesis)?;
     let header = genesis.header(state_root);
     let block =

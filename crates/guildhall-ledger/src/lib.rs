@@ -35,6 +35,8 @@ mod execute;
 mod genesis;
 mod ledger;
 mod pool;
+#[cfg(test)]
+mod power_loss;
 mod roots;
 mod rpc;
 mod sealer;

@@ -12,7 +12,10 @@ pub(crate) use snapshot::{LogQuery, Snapshot, StateView, hashed};
 pub(crate) use state::{Changed, StateChanges, StoredAccount, slot_leaf};
 
 use crate::{block::Head, error::LedgerError, genesis::Genesis};
-use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableError, backends::InMemoryBackend};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError,
+    backends::InMemoryBackend,
+};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -41,16 +44,24 @@ impl Store {
     /// Opens the file at `path`, or makes it; without a path a store in memory. The receiver ends when
     /// the database is closed. A new database is empty until the first block is written.
     pub(crate) fn open(path: Option<&Path>) -> Result<(Arc<Self>, oneshot::Receiver<()>), LedgerError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let db = match path {
-            None => builder
-                .create_with_backend(InMemoryBackend::new())
-                .map_err(|e| LedgerError::Storage { reason: e.to_string() })?,
-            Some(path) => open_file(&mut builder, path)?,
-        };
+        match path {
+            None => Self::on(InMemoryBackend::new(), false),
+            Some(path) => Ok(Self::with(open_file(&mut builder(), path)?, true)),
+        }
+    }
+
+    /// A store on any storage, `on_disk` where it is worth making small at the end.
+    pub(crate) fn on(
+        backend: impl StorageBackend,
+        on_disk: bool,
+    ) -> Result<(Arc<Self>, oneshot::Receiver<()>), LedgerError> {
+        let db = builder().create_with_backend(backend);
+        Ok(Self::with(db.map_err(|e| LedgerError::Storage { reason: e.to_string() })?, on_disk))
+    }
+
+    fn with(db: Database, on_disk: bool) -> (Arc<Self>, oneshot::Receiver<()>) {
         let (sender, receiver) = oneshot::channel();
-        Ok((Arc::new(Self { db, on_disk: path.is_some(), _closed: sender }), receiver))
+        (Arc::new(Self { db, on_disk, _closed: sender }), receiver)
     }
 
     /// The genesis that the database was started with; `None` for a new one.
@@ -133,6 +144,12 @@ impl Drop for Store {
 
 /// How many blocks are read back when the ledger opens.
 const VERIFIED_BLOCKS: usize = 64;
+
+fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
 
 fn decode_u64(bytes: &[u8]) -> Result<u64, LedgerError> {
     let bytes = bytes.try_into().map_err(|_| LedgerError::corrupt("a number has the wrong length"))?;
