@@ -140,12 +140,16 @@ impl Sealer {
 
     /// How long until the timer wants a block; `None` without a timer.
     fn wait(&self) -> Option<Duration> {
-        let period = match self.seal {
-            SealMode::Instant { idle } => idle?.max(Duration::from_secs(1)),
-            SealMode::Interval { period } => period.max(MIN_PERIOD),
-            SealMode::Manual => return None,
-        };
-        Some(period.saturating_sub(self.last_seal.elapsed()))
+        Some(self.period()?.saturating_sub(self.last_seal.elapsed()))
+    }
+
+    /// The time after which the timer wants a block.
+    fn period(&self) -> Option<Duration> {
+        match self.seal {
+            SealMode::Instant { idle } => Some(idle?.max(Duration::from_secs(1))),
+            SealMode::Interval { period } => Some(period.max(MIN_PERIOD)),
+            SealMode::Manual => None,
+        }
     }
 
     fn tick(&mut self) {
@@ -381,5 +385,83 @@ impl Sealer {
         for hash in hashes {
             self.forget(&hash, || LedgerError::Storage { reason: error.to_string() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clock, Genesis};
+    use alloy::{
+        consensus::{SignableTransaction, TxEip1559},
+        eips::eip2718::Encodable2718,
+        primitives::{TxKind, U256},
+        signers::{SignerSync, local::PrivateKeySigner},
+    };
+    use tokio::sync::Semaphore;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn signer() -> PrivateKeySigner {
+        PrivateKeySigner::from_bytes(&B256::repeat_byte(1)).unwrap()
+    }
+
+    /// A sealer without its thread, on a clock that stands still.
+    fn sealer(seal: SealMode) -> Sealer {
+        let genesis = Genesis::new(7, 1_000).fund(signer().address(), U256::from(u128::MAX));
+        let config = LedgerConfig::new(genesis).clock(Clock::Manual).sealing(seal);
+        let (store, _) = Store::open(None).unwrap();
+        crate::ledger::start(&store, &config.genesis).unwrap();
+        let head = Arc::new(store.snapshot().unwrap().block(0).unwrap());
+        let shared = Arc::new(Shared::new(7, store.clone(), head.clone(), config.clock));
+        Sealer::new(shared, store, &head, &config).unwrap()
+    }
+
+    fn submit(sealer: &mut Sealer, nonce: u64) -> oneshot::Receiver<Result<B256, LedgerError>> {
+        let to = TxKind::Call(Address::repeat_byte(9));
+        let (gas_limit, max_fee_per_gas) = (21_000, 2_000_000_000);
+        let tx = TxEip1559 { chain_id: 7, nonce, gas_limit, max_fee_per_gas, to, ..TxEip1559::default() };
+        let signature = signer().sign_hash_sync(&tx.signature_hash()).unwrap();
+        let tx = TxEnvelope::from(tx.into_signed(signature)).encoded_2718();
+        let (reply, answer) = oneshot::channel();
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let tx = Box::new(pool::decode(&tx).unwrap());
+        let closed = sealer.take(Command::Submit { tx, reply, permit }, &std::sync::mpsc::channel().1);
+        assert!(!closed);
+        answer
+    }
+
+    #[test]
+    fn an_interval_seals_when_its_time_has_come_and_not_before() {
+        let mut sealer = sealer(SealMode::Interval { period: HOUR });
+        let waiting = |sealer: &Sealer| sealer.store.snapshot().unwrap().waiting().unwrap().len();
+        for nonce in 0..2 {
+            let hash = submit(&mut sealer, nonce).try_recv().unwrap().unwrap();
+            assert!(sealer.stored.contains(&hash), "acknowledged: it waits durably");
+        }
+        assert_eq!((sealer.head.number, waiting(&sealer)), (0, 2), "no block before its time");
+        assert!(sealer.wait().unwrap() > HOUR / 2, "the timer goes on through what comes in between");
+        // An hour later.
+        sealer.last_seal = Instant::now().checked_sub(HOUR).unwrap();
+        assert_eq!(sealer.wait(), Some(Duration::ZERO));
+        sealer.tick();
+        let block = sealer.shared.block(1).unwrap();
+        assert_eq!((block.transactions.len(), block.header.timestamp, waiting(&sealer)), (2, 1_000, 0));
+        assert!(sealer.wait().unwrap() > HOUR / 2, "and the next one is an hour away");
+        // Whatever waits, also nothing; time is the clock's.
+        sealer.shared.clock().advance(3_600);
+        sealer.tick();
+        let block = sealer.shared.block(2).unwrap();
+        assert_eq!((block.transactions.len(), block.header.timestamp), (0, 4_600));
+    }
+
+    #[test]
+    fn only_a_mode_with_a_timer_has_a_period_and_none_is_too_short() {
+        let period = |seal| sealer(seal).period();
+        assert_eq!(period(SealMode::Manual), None);
+        assert_eq!(period(SealMode::Instant { idle: None }), None);
+        assert_eq!(period(SealMode::Instant { idle: Some(Duration::ZERO) }), Some(Duration::from_secs(1)));
+        assert_eq!(period(SealMode::Interval { period: Duration::ZERO }), Some(MIN_PERIOD));
+        assert_eq!(period(SealMode::Interval { period: HOUR }), Some(HOUR));
     }
 }

@@ -326,6 +326,23 @@ async fn an_idle_chain_lets_time_pass_with_empty_blocks() {
 }
 
 #[tokio::test]
+async fn an_interval_chain_acknowledges_at_once_and_seals_on_its_timer() {
+    let interval = SealMode::Interval { period: Duration::from_millis(100) };
+    let ledger = Ledger::open(config().sealing(interval)).unwrap();
+    let mut heads = ledger.subscribe_heads();
+    let hash = ledger.submit(&send(&key(0), 0, Address::repeat_byte(1), 5)).await.unwrap();
+    let within = Duration::from_secs(20);
+    tokio::time::timeout(within, heads.wait_for(|head| head.number >= 3)).await.unwrap().unwrap();
+    let receipt = ledger.provider().get_transaction_receipt(hash).await.unwrap().unwrap();
+    assert!(receipt.block_number.unwrap() <= 2, "in the block after it came: {receipt:?}");
+    assert_eq!(ledger.block(3).unwrap().header.timestamp, GENESIS_TIME);
+    ledger.advance_time(60).await.unwrap();
+    let moved = heads.wait_for(|head| head.timestamp == GENESIS_TIME + 60);
+    tokio::time::timeout(within, moved).await.unwrap().unwrap();
+    ledger.close().await;
+}
+
+#[tokio::test]
 async fn time_moves_as_it_is_told_and_never_back() {
     let ledger = Ledger::open(manual()).unwrap();
     assert_eq!(ledger.seal().await.unwrap().header.timestamp, GENESIS_TIME);
