@@ -355,6 +355,102 @@ async fn too_much_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
+async fn a_log_search_that_finds_too_much_says_what_to_do() {
+    let ledger = open();
+    let client = ledger.client();
+    let filter = ask(&client, "eth_newFilter", json!([{}])).await.unwrap();
+    // Init code that logs 10,001 times and leaves no contract.
+    let code = hex!("6127115b5f5fa060019003806003570000").to_vec();
+    let tx = alloy::consensus::TxEip1559 {
+        to: alloy::primitives::TxKind::Create,
+        input: code.into(),
+        gas_limit: 6_000_000,
+        ..base(0)
+    };
+    ledger.submit(&sign(&key(0), tx)).await.unwrap();
+    let all = json!([{ "fromBlock": "0x0" }]);
+    let (code, message, _) = ask(&client, "eth_getLogs", all).await.unwrap_err();
+    let want = "query returned more than 10000 results: ask for a smaller range";
+    assert_eq!((code, message.as_str()), (-32005, want));
+    let at = json!([{ "blockHash": ledger.head().hash }]);
+    assert_eq!(ask(&client, "eth_getLogs", at).await.unwrap_err().1, want);
+    let (code, message, _) = ask(&client, "eth_getFilterChanges", json!([filter])).await.unwrap_err();
+    let want =
+        format!("since the filter was last asked: {want}, by `eth_getLogs`, and install the filter again");
+    assert_eq!((code, message), (-32005, want));
+    let beyond = json!([{ "fromBlock": "0x9", "toBlock": "0xa" }]);
+    let (code, message, data) = ask(&client, "eth_getLogs", beyond).await.unwrap_err();
+    assert_eq!((code, message.as_str()), (-32000, "there is no block 9 yet; the newest is 1"));
+    assert_eq!(data, json!({ "code": "ledger.unknown_block" }));
+    let unknown = json!([{ "blockHash": B256::ZERO }]);
+    assert!(ask(&client, "eth_getLogs", unknown).await.unwrap_err().1.starts_with("unknown block 0x00"));
+}
+
+/// Every method that reads state, at a block named by `at`.
+fn state_readers(at: &Value) -> Vec<(&'static str, Value)> {
+    let (who, call) = (key(0).address(), json!({ "to": key(0).address() }));
+    let tracer = json!({ "tracer": "callTracer" });
+    let payload = json!({ "blockStateCalls": [{ "calls": [call] }] });
+    vec![
+        ("eth_getBalance", json!([who, at])),
+        ("eth_getCode", json!([who, at])),
+        ("eth_getStorageAt", json!([who, "0x0", at])),
+        ("eth_getTransactionCount", json!([who, at])),
+        ("eth_getProof", json!([who, [], at])),
+        ("eth_getAccount", json!([who, at])),
+        ("eth_getAccountInfo", json!([who, at])),
+        ("eth_getStorageValues", json!([{ who.to_string(): [slot(0)] }, at])),
+        ("eth_call", json!([call, at])),
+        ("eth_estimateGas", json!([call, at])),
+        ("eth_createAccessList", json!([call, at])),
+        ("eth_callMany", json!([[{ "transactions": [call] }], { "blockNumber": at }])),
+        ("eth_simulateV1", json!([payload, at])),
+        ("debug_traceCall", json!([call, at, tracer])),
+    ]
+}
+
+#[tokio::test]
+async fn every_method_that_reads_state_refuses_what_is_not_kept() {
+    let ledger = Ledger::open(manual()).unwrap();
+    let client = ledger.client();
+    let hash = ledger.submit(&send(&key(0), 0, Address::ZERO, 1)).await.unwrap();
+    for _ in 0..guildhall_ledger::HISTORY_BLOCKS + 3 {
+        ledger.seal().await.unwrap();
+    }
+    assert_eq!(ledger.head().number, 259);
+    let by_hash = |number| json!({ "blockHash": ledger.block(number).unwrap().hash });
+    for at in [json!("0x2"), json!("earliest"), by_hash(1), json!({ "blockNumber": "0x2" })] {
+        for (method, params) in state_readers(&at) {
+            let (code, message, data) = ask(&client, method, params).await.expect_err(method);
+            assert_eq!((code, data), (-32000, json!({ "code": "ledger.state_pruned" })), "{method}");
+            assert!(
+                message.ends_with("is not kept any more; the oldest is that of block 3"),
+                "{method}: {message}"
+            );
+        }
+    }
+    let tracer = json!({ "tracer": "callTracer" });
+    let block = ledger.block(1).unwrap().hash;
+    for (method, params) in [
+        ("debug_traceTransaction", json!([hash, tracer])),
+        ("debug_traceBlockByNumber", json!(["0x1", tracer])),
+        ("debug_traceBlockByHash", json!([block, tracer])),
+        ("trace_transaction", json!([hash])),
+        ("trace_rawTransaction", json!([Bytes::from(send(&key(0), 1, Address::ZERO, 1)), ["trace"], "0x2"])),
+        ("eth_callMany", json!([[], { "blockNumber": "0x1", "transactionIndex": 0 }])),
+    ] {
+        let (_, _, data) = ask(&client, method, params).await.expect_err(method);
+        assert_eq!(data, json!({ "code": "ledger.state_pruned" }), "{method}");
+    }
+    // The oldest that is kept is answered by all of them.
+    for at in [json!("0x3"), by_hash(3)] {
+        for (method, params) in state_readers(&at) {
+            ask(&client, method, params).await.unwrap_or_else(|e| panic!("{method}: {e:?}"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn moving_time_over_rpc_needs_the_flag() {
     let (server, client) = served(&open()).await;
     for method in ["evm_mine", "evm_increaseTime", "evm_setNextBlockTimestamp"] {

@@ -79,22 +79,12 @@ fn search(api: &Api, filter: &Filter) -> RpcResult<Vec<Log>> {
 
 /// The logs between two blocks.
 pub(super) fn range(api: &Api, filter: &Filter, query: &LogQuery, from: u64, to: u64) -> RpcResult<Vec<Log>> {
-    if to - from >= MAX_LOG_BLOCKS {
-        return Err(RpcError::Limit(format!(
-            "query spans {} blocks; at most {MAX_LOG_BLOCKS}: ask for a smaller range",
-            to - from + 1
-        )));
-    }
+    check_span(to - from + 1)?;
     let blocks = match api.snapshot()?.log_blocks(query, from, to)? {
         Some(blocks) => blocks.into_iter().collect::<Vec<_>>(),
         None => (from..=to).collect(),
     };
-    if blocks.len() > MAX_LOG_BLOCKS_READ {
-        return Err(RpcError::Limit(format!(
-            "query touches {} blocks; at most {MAX_LOG_BLOCKS_READ}: name an address or topic, or a smaller range",
-            blocks.len()
-        )));
-    }
+    check_read(blocks.len())?;
     let mut found = Vec::new();
     for number in blocks {
         found.extend(convert::logs(&*api.ledger.block(number)?, filter));
@@ -103,6 +93,24 @@ pub(super) fn range(api: &Api, filter: &Filter, query: &LogQuery, from: u64, to:
         }
     }
     Ok(found)
+}
+
+fn check_span(blocks: u64) -> RpcResult<()> {
+    if blocks > MAX_LOG_BLOCKS {
+        return Err(RpcError::Limit(format!(
+            "query spans {blocks} blocks; at most {MAX_LOG_BLOCKS}: ask for a smaller range"
+        )));
+    }
+    Ok(())
+}
+
+fn check_read(blocks: usize) -> RpcResult<()> {
+    if blocks > MAX_LOG_BLOCKS_READ {
+        return Err(RpcError::Limit(format!(
+            "query touches {blocks} blocks; at most {MAX_LOG_BLOCKS_READ}: name an address or topic, or a smaller range"
+        )));
+    }
+    Ok(())
 }
 
 fn bounded(found: Vec<Log>) -> RpcResult<Vec<Log>> {
@@ -136,11 +144,24 @@ fn changes(api: &Api, params: Params<'_>) -> RpcResult<FilterChanges> {
             let hashes = (from..=head).map(|number| snapshot.block_hash(number));
             (FilterChanges::Hashes(hashes.collect::<Result<_, _>>()?), head + 1)
         }
-        FilterKind::Logs(filter) => (FilterChanges::Logs(filtered(api, &filter, from, head)?), head + 1),
+        FilterKind::Logs(filter) => {
+            let found = filtered(api, &filter, from, head).map_err(too_late)?;
+            (FilterChanges::Logs(found), head + 1)
+        }
     };
     // Only what was answered counts as seen.
     api.filters().seen(id, next);
     Ok(changes)
+}
+
+/// A filter has no smaller range to ask for: whoever let too much gather has to start again.
+fn too_late(error: RpcError) -> RpcError {
+    match error {
+        RpcError::Limit(reason) => RpcError::Limit(format!(
+            "since the filter was last asked: {reason}, by `eth_getLogs`, and install the filter again"
+        )),
+        other => other,
+    }
 }
 
 /// The logs of a filter between `from` and `head` that also lie in the filter's own range.
@@ -161,5 +182,24 @@ fn filter_logs(api: &Api, params: Params<'_>) -> RpcResult<Vec<Log>> {
     match api.filters().get(params.one()?)?.0 {
         FilterKind::Logs(filter) => search(api, &filter),
         _ => Err(RpcError::Params("not a filter of logs".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_is_too_wide_is_refused_with_the_limit_and_the_remedy() {
+        check_span(MAX_LOG_BLOCKS).unwrap();
+        check_read(MAX_LOG_BLOCKS_READ).unwrap();
+        assert_eq!(
+            check_span(MAX_LOG_BLOCKS + 1).unwrap_err().to_string(),
+            "query spans 100001 blocks; at most 100000: ask for a smaller range"
+        );
+        assert_eq!(
+            check_read(MAX_LOG_BLOCKS_READ + 1).unwrap_err().to_string(),
+            "query touches 10001 blocks; at most 10000: name an address or topic, or a smaller range"
+        );
     }
 }
