@@ -7,6 +7,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alloy::primitives::B256;
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use guildhall_api::{
@@ -15,7 +16,7 @@ use guildhall_api::{
 };
 use guildhall_blobs::FsStore;
 use guildhall_coordinator::{Config, CoordinatorError, Deps, run};
-use guildhall_protocol::messages::certifier_domain;
+use guildhall_protocol::messages::{Reservation, certifier_domain};
 use guildhall_protocol::{ContentId, RoundId};
 use guildhall_service::CancellationToken;
 use support::{CHAIN, FakeChain, OPENED_AT, POOL, Worker, certifier, lie, receipts, round, terms, truth};
@@ -32,6 +33,7 @@ struct City {
     key: PrivateKeySigner,
     workers: Vec<Worker>,
     at: RoundRef,
+    url: String,
     client: CoordinatorClient,
     stop: CancellationToken,
     role: JoinHandle<Result<(), CoordinatorError>>,
@@ -44,15 +46,17 @@ impl City {
         let workers: Vec<_> = (1..=workers).map(Worker::new).collect();
         let chain = FakeChain::new(key.address(), &workers, deal);
         let directory = tempfile::tempdir().expect("temporary directory");
-        let (client, stop, role) = start(&directory, &chain, &key).await;
-        Self { directory, chain, key, workers, at: round(&deal).at, client, stop, role }
+        let (url, stop, role) = start(&directory, &chain, &key).await;
+        let client = CoordinatorClient::new(&url).expect("an address");
+        Self { directory, chain, key, workers, at: round(&deal).at, url, client, stop, role }
     }
 
     /// Stops the coordinator and starts it again on what it made durable.
     async fn restart(&mut self) {
         self.stop.cancel();
         (&mut self.role).await.expect("no panic").expect("stops well");
-        (self.client, self.stop, self.role) = start(&self.directory, &self.chain, &self.key).await;
+        (self.url, self.stop, self.role) = start(&self.directory, &self.chain, &self.key).await;
+        self.client = CoordinatorClient::new(&self.url).expect("an address");
     }
 
     fn credential(&self, signer: &PrivateKeySigner, purpose: Purpose) -> Credential {
@@ -61,6 +65,15 @@ impl City {
             signer.sign_hash_sync(digest).map(Into::into)
         })
         .expect("local key")
+    }
+
+    /// Posts bytes; the status, and the code of the problem that they are.
+    async fn post(&self, path: &str, body: Vec<u8>) -> (u16, String) {
+        let answer = reqwest::Client::new().post(format!("{}/v1/{path}", self.url)).body(body).send().await;
+        let answer = answer.expect("an answer");
+        let status = answer.status().as_u16();
+        let problem: serde_json::Value = answer.json().await.unwrap_or_default();
+        (status, problem["code"].as_str().unwrap_or_default().to_owned())
     }
 
     async fn listen(&self, worker: &Worker) -> MemberStream {
@@ -84,7 +97,7 @@ async fn start(
     directory: &TempDir,
     chain: &Arc<FakeChain>,
     key: &PrivateKeySigner,
-) -> (CoordinatorClient, CancellationToken, JoinHandle<Result<(), CoordinatorError>>) {
+) -> (String, CancellationToken, JoinHandle<Result<(), CoordinatorError>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let blobs = FsStore::open(directory.path().join("blobs"), 1 << 30).await.expect("a store");
@@ -98,7 +111,7 @@ async fn start(
     let stop = CancellationToken::new();
     let config = Config { pool: POOL, data_dir: directory.path().to_owned() };
     let role = tokio::spawn(run(config, deps, stop.clone()));
-    (CoordinatorClient::new(&url).expect("an address"), stop, role)
+    (url, stop, role)
 }
 
 async fn until<T>(stream: &mut MemberStream, mut wanted: impl FnMut(MemberEvent) -> Option<T>) -> T {
@@ -245,6 +258,51 @@ async fn messages_that_prove_nothing_are_refused_by_name() {
 
     let unknown = city.client.round(RoundId::default()).await.expect_err("never seen");
     assert_eq!(refusal(unknown), "coordinator.unknown_round");
+}
+
+#[tokio::test]
+async fn a_message_for_another_chain_or_another_round_is_refused() {
+    let city = City::new(3).await;
+    let first = &city.workers[0];
+    let message = Reservation { roundId: city.at.id.0, wave: 0, expiry: OPENED_AT + 30 };
+    let elsewhere = first.envelope_on(CHAIN + 1, city.at, message.clone());
+    let refused = city.client.reserve(&elsewhere).await.expect_err("signed for another chain");
+    assert_eq!(refusal(refused), "signature.signer");
+
+    let mut moved = first.reservation(city.at, 0, OPENED_AT + 30);
+    moved.round.id = RoundId(B256::repeat_byte(3));
+    let refused = city.client.reserve(&moved).await.expect_err("signed for the first round");
+    assert_eq!(refusal(refused), "message.other_round");
+
+    let body = serde_json::to_vec(&first.reservation(city.at, 0, OPENED_AT + 30)).expect("JSON");
+    let other = RoundId(B256::repeat_byte(4));
+    let (status, code) = city.post(&format!("rounds/{other}/reservations"), body).await;
+    assert_eq!((status, code.as_str()), (400, "coordinator.other_round"));
+    assert!(city.client.round(city.at.id).await.is_err(), "nothing came of any of them");
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_message_is_a_problem_document() {
+    let city = City::new(3).await;
+    let path = |what: &str| format!("rounds/{}/{what}", city.at.id);
+    let deep = "[".repeat(10_000);
+    for (what, body) in [
+        ("reservations", ""),
+        ("commitments", "{"),
+        ("contributions", "null"),
+        ("unavailable", "{\"worker\":7}"),
+        ("commitments", deep.as_str()),
+        ("commitments", "\u{0}\u{1}"),
+    ] {
+        let (status, code) = city.post(&path(what), body.as_bytes().to_vec()).await;
+        assert_eq!((status, code.as_str()), (400, "coordinator.bad_json"), "{what}");
+    }
+    let good = serde_json::to_vec(&city.workers[0].reservation(city.at, 0, OPENED_AT + 30)).expect("JSON");
+    let (status, code) = city.post("rounds/0x12/reservations", good).await;
+    assert_eq!((status, code.as_str()), (400, "coordinator.bad_round_id"));
+    let (status, _) = city.post(&path("commitments"), vec![b' '; 4 << 20]).await;
+    assert_eq!(status, 413, "longer than any message");
+    city.client.about().await.expect("the coordinator goes on");
 }
 
 #[tokio::test]

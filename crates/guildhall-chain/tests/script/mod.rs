@@ -71,6 +71,7 @@ pub fn deployment() -> Deployment {
         certifier: at(6),
         seed: at(7),
         recourse: at(8),
+        seed_kind: guildhall_chain::SeedKind::default(),
         court: Address::ZERO,
         block: 0,
     }

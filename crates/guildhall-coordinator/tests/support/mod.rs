@@ -59,7 +59,12 @@ impl Worker {
     }
 
     fn envelope<M: SolStruct>(&self, at: RoundRef, message: M) -> Envelope<M> {
-        let digest = message.eip712_signing_hash(&certifier_domain(CHAIN, certifier()));
+        self.envelope_on(CHAIN, at, message)
+    }
+
+    /// A message that was signed for another chain.
+    pub(crate) fn envelope_on<M: SolStruct>(&self, chain: u64, at: RoundRef, message: M) -> Envelope<M> {
+        let digest = message.eip712_signing_hash(&certifier_domain(chain, certifier()));
         let signature = self.key.sign_hash_sync(&digest).expect("local key").into();
         Envelope { round: at, worker: self.address(), signed: Signed { message, signature } }
     }
