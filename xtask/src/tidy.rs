@@ -1,11 +1,12 @@
 //! Tidy: the rules of the house that a program can check by reading the tree.
 //!
 //! Length of files and functions, layers of crates, words that the glossary bans, recipes of the Makefile, links between
-//! documents. Knows nothing of formatting and lints: other tools do these.
+//! documents, trees of the contracts' unit tests. Knows nothing of formatting and lints: other tools do these.
 
 mod functions;
 mod layers;
 mod links;
+mod trees;
 mod words;
 
 use std::{
@@ -26,9 +27,9 @@ const RECIPES_MAX: usize = 15;
 const SKIPPED_FOLDERS: [&str; 8] =
     [".git", "target", "node_modules", "out", "cache", "dist", "build", "__pycache__"];
 /// What is read, by the end of the file's name. JSON and lock files are not: they are generated, or data.
-const READ: [&str; 16] = [
+const READ: [&str; 17] = [
     "rs", "sol", "md", "toml", "ts", "svelte", "js", "mjs", "css", "html", "sh", "py", "c", "h", "yml",
-    "Makefile",
+    "tree", "Makefile",
 ];
 /// Which of these are source files, whose length is bounded.
 const SOURCES: [&str; 11] = ["rs", "sol", "ts", "svelte", "js", "mjs", "css", "sh", "py", "c", "h"];
@@ -80,6 +81,7 @@ fn problems(root: &Path) -> Result<Vec<Problem>> {
     problems.extend(layers::problems(&files)?);
     problems.extend(words::problems(&files));
     problems.extend(links::problems(root, &files));
+    problems.extend(trees::problems(&files));
     problems.extend(files.iter().find(|file| file.path == "Makefile").and_then(too_many_recipes));
     Ok(problems)
 }
