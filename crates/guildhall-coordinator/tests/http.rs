@@ -265,7 +265,7 @@ async fn a_message_for_another_chain_or_another_round_is_refused() {
     let city = City::new(3).await;
     let first = &city.workers[0];
     let message = Reservation { roundId: city.at.id.0, wave: 0, expiry: OPENED_AT + 30 };
-    let elsewhere = first.envelope_on(CHAIN + 1, city.at, message.clone());
+    let elsewhere = first.envelope_on(CHAIN + 1, city.at, message);
     let refused = city.client.reserve(&elsewhere).await.expect_err("signed for another chain");
     assert_eq!(refusal(refused), "signature.signer");
 

@@ -158,10 +158,8 @@ impl Chain for OnChain {
         Ok(BatchNow { status, attempt, opened })
     }
 
-    async fn seed(&self, block: u64) -> Result<Seed, ChainFault> {
-        let missing =
-            || ChainFault(format!("the seed of block {block} is not there yet, or was not pinned in time"));
-        self.client.drawn_seed(block).await?.ok_or_else(missing)
+    async fn seed(&self, block: u64) -> Result<Option<Seed>, ChainFault> {
+        Ok(self.client.drawn_seed(block).await?)
     }
 
     async fn assets(&self, terms: &Terms) -> Result<(ContentId, Option<ContentId>), ChainFault> {

@@ -33,6 +33,16 @@ pub enum News {
     Vacant(RoundRef),
 }
 
+/// What looking up a deal, or a batch of it, found.
+enum Found {
+    /// Seats to draw for.
+    Open(Opening),
+    /// The block that decides the draw is not there yet.
+    Undrawn,
+    /// Nothing to do any more.
+    Over,
+}
+
 type Driven = (RoundRef, Result<(Left, Option<Promise>), WorkerError>);
 
 struct Taker {
@@ -273,16 +283,17 @@ impl Taker {
         Ok(())
     }
 
-    /// Looks up what opened; what cannot be looked up is tried again at the next reconcile.
+    /// Looks up what opened; what cannot be looked up, or is not drawn yet, is tried again with the next block.
     async fn read_openings(&mut self) {
         for (terms, batch) in std::mem::take(&mut self.unread) {
             match self.opening(terms.clone(), batch).await {
-                Ok(Some(opening)) => {
+                Ok(Found::Open(opening)) => {
                     if !self.agenda.open(opening) {
                         tracing::warn!("too many open deals: leaving the latest to others");
                     }
                 }
-                Ok(None) => {}
+                Ok(Found::Undrawn) => self.unread.push((terms, batch)),
+                Ok(Found::Over) => {}
                 Err(error) => {
                     tracing::warn!(deal = %terms.deal(), %error, "cannot look a deal up, trying again later");
                     self.unread.push((terms, batch));
@@ -291,20 +302,20 @@ impl Taker {
         }
     }
 
-    async fn opening(&self, terms: Arc<Terms>, batch: Option<u32>) -> Result<Option<Opening>, ChainFault> {
+    async fn opening(&self, terms: Arc<Terms>, batch: Option<u32>) -> Result<Found, ChainFault> {
         let chain = &self.bench.chain;
         let (opened, attempt, batches) = match batch {
             None => (terms.opened(), 0, 0..terms.batches()),
             Some(batch) => {
                 let now = chain.batch(&terms, batch).await?;
                 if !matches!(now.status, Status::Open | Status::Reopened) {
-                    return Ok(None);
+                    return Ok(Found::Over);
                 }
                 (now.opened, now.attempt, batch..batch + 1)
             }
         };
-        let seed = chain.seed(opened.block).await?;
-        Ok(Some(Opening { terms, batches, attempt, opened, seed }))
+        let Some(seed) = chain.seed(opened.block).await? else { return Ok(Found::Undrawn) };
+        Ok(Found::Open(Opening { terms, batches, attempt, opened, seed }))
     }
 
     fn terms(&self, deal: DealId) -> Option<Arc<Terms>> {
@@ -319,6 +330,10 @@ impl Taker {
             self.gone.push(terms.deal());
         }
         self.deals.retain(|terms| !over(terms));
+        self.unread.retain(|(terms, _)| !over(terms));
+        if !self.unread.is_empty() {
+            self.read_openings().await;
+        }
         if self.saving.as_ref().is_some_and(|saving| !saving.is_finished()) {
             return Ok(());
         }

@@ -15,6 +15,7 @@ use guildhall::{
     },
 };
 use guildhall_api::CoordinatorClient;
+use guildhall_chain::SeedKind;
 use guildhall_protocol::{AssetId, DealId, Fuel, Parameters, Policy, Secs};
 use guildhall_testkit::Anvil;
 
@@ -103,6 +104,7 @@ impl Town {
                 expire_grace_secs: Secs(1),
                 ..Parameters::default()
             },
+            seed_kind: if on == On::Anvil { SeedKind::Prevrandao } else { SeedKind::BlockHash },
             executable: Some(env!("CARGO_BIN_EXE_guildhall").into()),
             wrap,
             ..CityConfig::new(dir.path().to_owned())
