@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {BlockHeader} from "@openzeppelin/contracts/utils/BlockHeader.sol";
 import {ISeed} from "./interfaces/ISeed.sol";
+import {BlockHeader} from "@openzeppelin/contracts/utils/BlockHeader.sol";
 
 /// @title The beacon chain's randomness as seeds
 /// @notice For Ethereum: the seed of deals that opened in a block is the prevrandao of the block after it, which nobody knew
