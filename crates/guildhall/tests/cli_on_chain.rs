@@ -5,8 +5,9 @@
 mod support;
 
 use alloy::primitives::{aliases::U96, keccak256};
-use guildhall::orders::Order;
+use guildhall::{orders::Order, requester::store::reader};
 use guildhall_api::{Bundle, Produced};
+use guildhall_protocol::{ContentId, manifest::Manifest};
 use serde_json::Value;
 use support::{
     Desk,
@@ -241,11 +242,21 @@ async fn what_authors_are_told() {
         let path = teller.desk.file("app.wasm", app("hello"));
         let data = teller.desk.file("model", "weights");
         let (path, data) = (path.display(), data.display());
+        // Stored first: what nobody keeps gets no number.
+        let words = format!("app register {path} --name greeter --key author --store http://127.0.0.1:1");
+        let output = teller.desk.run(&words.split(' ').collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(2), "{}", teller.desk.show(&output));
         teller.text("app_register", &format!("app register {path} --name greeter --key author"));
         let words = format!("app register {path} --name greeter --key author --store {url}");
         assert_eq!(teller.json("app_register", &words)["stored"], format!("{url}/"));
         let words = format!("dataset register {data} --key author --store {url}");
         teller.both("dataset_register", &words);
+        // Somebody without a balance may store what is registered as theirs.
+        teller.desk.json(&["key", "new", "novice"]);
+        teller.desk.json(&["stake", "gas", "0.1", "--to", "novice", "--key", "deployer"]);
+        let words = format!("dataset register {data} --key novice --store {url} --json");
+        let output = teller.desk.run(&words.split(' ').collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(0), "{}", teller.desk.show(&output));
         teller.both("order_sign_app", "order sign app --app 2 --price 0.5 --key author");
         teller.both("order_sign_dataset", "order sign dataset --dataset 4 --price 0.05 --key author");
         let pool = town.dir().join("orders/pool-second.json").display().to_string();
@@ -297,6 +308,9 @@ async fn what_requesters_are_told() {
     // A member stores the bundle a moment after the certificate.
     let told = town.history(deal).await;
     town.fetch(&told, 0).await;
+    let store = reader(&town.dir().join("cache/blobs"), &town.city.coordinator_url()).await.unwrap();
+    let manifest = store.get(ContentId(told.terms.inputs), 1 << 20).await.unwrap();
+    assert_eq!(Manifest::parse(&manifest).unwrap().env(), [("LANG".to_owned(), "C".to_owned())]);
     tokio::task::block_in_place(|| {
         teller.both("deal_show", &format!("deal show {deal}"));
         teller.both("deal_watch", &format!("deal watch {deal} --quiet"));
@@ -306,7 +320,7 @@ async fn what_requesters_are_told() {
         let bundle = town.dir().join("bundle").display().to_string();
         teller.desk.json(&["result", "get", &deal.to_string(), "--bundle-to", &bundle]);
         // Without any coordinator: the chain and the bundle suffice.
-        teller.desk.json(&["pool", "endpoint", "1", "http://127.0.0.1:1", "--key", "owner"]);
+        teller.desk.json(&["pool", "endpoint", "1", "--key", "owner"]);
         let held = teller.desk.json(&["result", "verify", &deal.to_string(), "--bundle", &bundle]);
         assert!(held["verified"].is_object(), "{held}");
         teller.desk.json(&["pool", "endpoint", "1", &town.city.coordinator_url(), "--key", "owner"]);

@@ -67,8 +67,8 @@ pub(crate) enum PoolCommand {
     Endpoint {
         /// Number of the pool.
         pool: u32,
-        /// Its address.
-        url: Url,
+        /// Its address; without one, the pool says nothing any more.
+        url: Option<Url>,
     },
     /// Let an operator in.
     Invite {
@@ -157,7 +157,8 @@ pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitS
         PoolCommand::Show { pool } => context.out.result(&show(&chain, pool).await?)?,
         PoolCommand::List => context.out.result(&list(&chain).await?)?,
         PoolCommand::Endpoint { pool, url } => {
-            act(&chain, context, &Workforce::setEndpointCall { pool, url: url.to_string() }).await?;
+            let url = url.map(|url| url.to_string()).unwrap_or_default();
+            act(&chain, context, &Workforce::setEndpointCall { pool, url }).await?;
             context.out.result(&show(&chain, pool).await?)?;
         }
         PoolCommand::Invite { pool, operator, not } => {
