@@ -159,13 +159,16 @@ fn tasks_that_no_runtime_grants_are_refused_before_they_run() {
     assert_eq!(code(&Task::new(unknown)), "sandbox.module_unknown");
 }
 
-#[test]
-fn a_compilation_over_the_wall_clock_is_a_host_fault_and_costs_its_own_process_only() {
+fn slow_to_compile() -> Vec<u8> {
     // Some ten thousand operators that all depend on each other, in each of many functions: far more than a moment's work.
     let chain = "(local.set 0 (i64.mul (i64.add (local.get 0) (i64.const 3)) (local.get 0)))".repeat(3000);
     let functions = format!("(func (param i64) {chain})").repeat(40);
-    let slow =
-        wasm(&format!(r#"(module (memory (export "memory") 1) {functions} (func (export "_start")))"#));
+    wasm(&format!(r#"(module (memory (export "memory") 1) {functions} (func (export "_start")))"#))
+}
+
+#[test]
+fn a_compilation_over_the_wall_clock_is_a_host_fault_and_costs_its_own_process_only() {
+    let slow = slow_to_compile();
     let sandbox = pool(Duration::from_millis(1), 1);
     let error = sandbox.load(&slow).expect_err("stopped");
     assert!(matches!(error, SandboxError::Host(HostFault::WallClock(1))), "{error}");
@@ -230,4 +233,39 @@ fn memory_that_the_system_refuses_is_a_host_fault_and_no_receipt() {
     let greedy = Task { limits: Limits { memory_bytes: 3 << 30, ..Limits::default() }, ..Task::new(module) };
     let error = sandbox.run(&greedy).expect_err("no receipt");
     assert!(matches!(error, SandboxError::Host(HostFault::Memory { .. })), "{error}");
+}
+
+#[test]
+fn machine_code_on_disk_is_used_again_and_made_anew_when_it_is_damaged() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let with_cache = |wall_clock| {
+        let executable = Some(PathBuf::from(env!("CARGO_BIN_EXE_guildhall-sandbox-child")));
+        let cache_dir = Some(directory.path().to_owned());
+        Sandbox::new(Config { children: 1, wall_clock, executable, cache_dir, ..Config::default() })
+            .expect("children")
+    };
+    let slow = slow_to_compile();
+    let patient = with_cache(Duration::from_secs(60));
+    let module = patient.load(&slow).expect("compiled");
+    let expected = patient.run(&Task::new(module)).expect("a receipt");
+
+    // A sandbox that has not the time to compile it takes what lies there.
+    let hurried = with_cache(Duration::from_millis(1));
+    assert_eq!(hurried.load(&slow).expect("found"), module);
+
+    let code =
+        std::fs::read_dir(directory.path()).expect("a directory").map(|entry| entry.expect("a file").path());
+    let code = code
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|kind| kind == "aot"))
+        .expect("machine code");
+    let good = std::fs::read(&code).expect("readable");
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    std::fs::write(&code, bad).expect("written");
+    let error = with_cache(Duration::from_millis(1)).load(&slow).expect_err("it would have to compile");
+    assert_eq!(error.code(), "sandbox.host.wall_clock");
+    let patient = with_cache(Duration::from_secs(60));
+    patient.load(&slow).expect("compiled anew");
+    assert_eq!(patient.run(&Task::new(module)).expect("a receipt"), expected);
 }

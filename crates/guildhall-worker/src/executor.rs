@@ -14,13 +14,20 @@ use futures::{StreamExt, TryStreamExt, stream};
 use guildhall_api::{Bundle, Produced, RoundRef};
 use guildhall_blobs::{BlobError, BlobStore, LocalBlob};
 use guildhall_protocol::manifest::{MANIFEST_MAX_BYTES, Manifest, task_seed};
+use guildhall_protocol::matching::{FUEL_LIMIT_MAX, MEMORY_LIMIT_MAX_BYTES, MEMORY_LIMIT_MIN_BYTES};
 use guildhall_protocol::{ContentId, Receipt, Terms, own_trace_key};
+use guildhall_sandbox::limits::{TASK_FUEL_MAX, TASK_MEMORY_MAX_BYTES, WASM_PAGE_BYTES};
 use guildhall_sandbox::{Blob, Limits, ModuleId, Sandbox, SandboxError, Task};
 use tokio::sync::Semaphore;
 
 use crate::chain::Chain;
 use crate::limits::{FETCHES_AT_ONCE, INLINE_INPUT_BYTES, MAX_APP_BYTES};
 use crate::progress::{ProgressSender, ProgressStep};
+
+// What the Market lets into a deal, a sandbox can run.
+const _: () = assert!(MEMORY_LIMIT_MIN_BYTES >= WASM_PAGE_BYTES);
+const _: () = assert!(MEMORY_LIMIT_MAX_BYTES <= TASK_MEMORY_MAX_BYTES);
+const _: () = assert!(FUEL_LIMIT_MAX.0 <= TASK_FUEL_MAX);
 
 /// What is to be executed.
 #[derive(Debug, Clone)]
