@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::fs;
+use std::{fs, process::Command};
 
 use serde_json::Value;
 use support::{
@@ -25,7 +25,10 @@ fn a_city_is_worked_in_from_another_terminal_and_does_not_outlive_its_roles() {
     assert_eq!(output.status.code(), Some(0), "{}", desk.show(&output));
 
     fs::write(desk.path().join("workers/1/worker.redb"), "not a journal").unwrap();
-    let output = desk.run(&[UP, &["--workers", "1"]].concat());
+    // Bounded: a city that outlives its worker runs until somebody stops it.
+    let mut bounded = Command::new("timeout");
+    bounded.args(["60", env!("CARGO_BIN_EXE_guildhall")]).args(UP).args(["--workers", "1"]);
+    let output = bounded.env_clear().envs(desk.environment()).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", desk.show(&output));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let error: Value = said.lines().rev().find_map(|line| serde_json::from_str(line).ok()).unwrap();
