@@ -510,6 +510,43 @@ async fn a_transaction_is_traced_as_it_ran() {
     assert!(message.contains("unsupported tracer; use callTracer"), "{message}");
 }
 
+/// Gas bounds what a call computes but not what it shows to a tracer: this one passes on half a megabyte for 150 gas.
+#[tokio::test]
+async fn a_trace_that_would_fill_the_memory_is_refused() {
+    let ledger = Ledger::open(manual()).unwrap();
+    let client = ledger.client();
+    let to = key(0).address().create(0);
+    let init = hex!("6018600a5f3960185ff3600062080000525b5f5f620800005f5f60995af150600756");
+    ledger.submit(&create(&key(0), 0, init.to_vec())).await.unwrap();
+    ledger.seal().await.unwrap();
+    let tracer = |name| json!({ "tracer": name });
+    let call = json!({ "to": to, "gas": "0xffffff" });
+    let trace = async |name| ask(&client, "debug_traceCall", json!([call, "latest", tracer(name)])).await;
+    let (code, message, _) = trace("callTracer").await.unwrap_err();
+    let want = "the calls pass on more than 67108864 bytes; use the tracer prestateTracer or 4byteTracer";
+    assert_eq!((code, message.as_str()), (-32005, want));
+    trace("4byteTracer").await.unwrap();
+    trace("prestateTracer").await.unwrap();
+    // Each of these passes on some 47 MB: one can be answered, a block of two cannot.
+    let mut hashes = Vec::new();
+    for nonce in 1..3 {
+        let tx = alloy::consensus::TxEip1559 { to: to.into(), gas_limit: 610_000, ..base(nonce) };
+        hashes.push(ledger.submit(&sign(&key(0), tx)).await.unwrap());
+    }
+    assert_eq!(ledger.seal().await.unwrap().transactions.len(), 2);
+    for hash in hashes {
+        ask(&client, "debug_traceTransaction", json!([hash, tracer("callTracer")])).await.unwrap();
+        ask(&client, "trace_transaction", json!([hash])).await.unwrap();
+    }
+    let (_, message, _) =
+        ask(&client, "debug_traceBlockByNumber", json!(["0x2", tracer("callTracer")])).await.unwrap_err();
+    assert_eq!(message, want);
+    let raw = alloy::consensus::TxEip1559 { to: to.into(), gas_limit: 10_000_000, ..base(3) };
+    let raw = Bytes::from(sign(&key(0), raw));
+    let (_, message, _) = ask(&client, "trace_rawTransaction", json!([raw, ["trace"]])).await.unwrap_err();
+    assert_eq!(message, want);
+}
+
 /// A block is in the store a moment before it is announced. Whoever reads in that moment sees it, whole.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_block_can_always_be_read_while_blocks_are_sealed() {

@@ -1,5 +1,5 @@
-//! Blocks and transactions in their encodings; traces of transactions and calls, by the tracers whose memory the gas
-//! bounds.
+//! Blocks and transactions in their encodings; traces of transactions and calls, by the tracers whose memory can be
+//! bounded.
 
 use super::{
     Api, RpcResult, Table,
@@ -25,12 +25,26 @@ use alloy::{
 };
 use alloy_evm::{Evm, EvmEnv, EvmFactory, ToTxEnv, eth::EthEvmFactory};
 use jsonrpsee::types::Params;
-use revm::{DatabaseCommit, context::TxEnv, context_interface::result::ResultAndState};
+use revm::{
+    DatabaseCommit,
+    context::{TxEnv, result::EVMError},
+    context_interface::result::ResultAndState,
+};
 use revm_inspectors::tracing::{
-    DebugInspector, TracingInspector, TracingInspectorConfig, TransactionContext,
+    DebugInspector, TraceLimitBehavior, TraceLimits, TracingInspector, TracingInspectorConfig,
+    TransactionContext,
 };
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
+
+/// The most bytes of inputs that the traces of one answer copy. Gas does not bound them: a call may pass on the same
+/// memory over and over for next to nothing.
+const MAX_TRACED_BYTES: usize = 64 << 20;
+
+/// Ends the execution where its trace would hold more than `bytes`.
+fn at_most(bytes: usize) -> TraceLimits {
+    TraceLimits::default().set_max_recorded_bytes(Some(bytes)).set_behavior(TraceLimitBehavior::Halt)
+}
 
 pub(super) fn register(table: &mut Table) {
     table.heavy("debug_traceTransaction", trace_transaction);
@@ -75,24 +89,41 @@ fn check(options: &GethDebugTracingOptions) -> RpcResult<()> {
     }
 }
 
-/// Executes `tx` under a tracer; what it changes stays in `state`.
+/// Executes `tx` under a tracer that may still record `bytes_left`; what it changes stays in `state`.
 fn trace(
     state: &mut CallState<'_>,
     env: EvmEnv,
     tx: TxEnv,
     context: Option<TransactionContext>,
     options: GethDebugTracingOptions,
+    bytes_left: &mut usize,
 ) -> RpcResult<GethTrace> {
     let failed = |e: &dyn std::fmt::Display| RpcError::Failed(format!("the trace failed: {e}"));
     let mut inspector = DebugInspector::new(options).map_err(|e| failed(&e))?;
+    if let DebugInspector::CallTracer(calls, _) = &mut inspector {
+        *calls = std::mem::take(calls).with_limits(at_most(*bytes_left));
+    }
     let done = {
         let mut evm =
             EthEvmFactory::default().create_evm_with_inspector(&mut *state, env.clone(), &mut inspector);
-        evm.transact_raw(tx.clone()).map_err(call::evm_error)?
+        evm.transact_raw(tx.clone()).map_err(trace_error)?
     };
+    if let DebugInspector::CallTracer(calls, _) = &inspector {
+        *bytes_left = bytes_left.saturating_sub(calls.recorded_bytes());
+    }
     let trace = inspector.get_result(context, &tx, &env.block_env, &done, state).map_err(|e| failed(&e))?;
     state.commit(done.state);
     Ok(trace)
+}
+
+fn trace_error(error: call::CallError) -> RpcError {
+    match error {
+        // Nothing but the inspector's limit ends an execution so.
+        EVMError::Custom(_) => RpcError::Limit(format!(
+            "the calls pass on more than {MAX_TRACED_BYTES} bytes; use the tracer prestateTracer or 4byteTracer"
+        )),
+        other => call::evm_error(other),
+    }
 }
 
 fn trace_transaction(api: &Api, params: Params<'_>) -> RpcResult<GethTrace> {
@@ -103,7 +134,8 @@ fn trace_transaction(api: &Api, params: Params<'_>) -> RpcResult<GethTrace> {
     let (block, index) =
         api.place(hash)?.ok_or_else(|| RpcError::Failed("transaction not found".to_owned()))?;
     replay::within(api, &block, index, |mut state, env| {
-        trace(&mut state, env, block.transactions[index].to_tx_env(), Some(context(&block, index)), options)
+        let (tx, context) = (block.transactions[index].to_tx_env(), Some(context(&block, index)));
+        trace(&mut state, env, tx, context, options, &mut { MAX_TRACED_BYTES })
     })
 }
 
@@ -122,9 +154,11 @@ fn trace_block<I: DeserializeOwned + Into<BlockId>>(
     check(&options)?;
     let block = api.existing_block(id.into())?;
     replay::within(api, &block, 0, |mut state, env| {
+        let mut left = MAX_TRACED_BYTES;
         let traced = block.transactions.iter().enumerate().map(|(index, tx)| {
             let context = Some(context(&block, index));
-            let result = trace(&mut state, env.clone(), tx.to_tx_env(), context, options.clone())?;
+            let (env, tx_env) = (env.clone(), tx.to_tx_env());
+            let result = trace(&mut state, env, tx_env, context, options.clone(), &mut left)?;
             Ok(TraceResult::new_success(result, Some(*tx.tx_hash())))
         });
         traced.collect()
@@ -142,7 +176,7 @@ fn trace_call(api: &Api, params: Params<'_>) -> RpcResult<GethTrace> {
         CallOptions { block, state: options.state_overrides, header: options.block_overrides.map(Box::new) };
     call::prepared(api, call, |mut state, env| {
         let tx = call::tx_env(&mut state, &env, request, MAX_TX_GAS)?;
-        trace(&mut state, env, tx, None, options.tracing_options)
+        trace(&mut state, env, tx, None, options.tracing_options, &mut { MAX_TRACED_BYTES })
     })
 }
 
@@ -152,9 +186,10 @@ fn record(
     env: EvmEnv,
     tx: TxEnv,
 ) -> RpcResult<(TracingInspector, ResultAndState)> {
-    let mut inspector = TracingInspector::new(TracingInspectorConfig::default_parity());
+    let mut inspector = TracingInspector::new(TracingInspectorConfig::default_parity())
+        .with_limits(at_most(MAX_TRACED_BYTES));
     let mut evm = EthEvmFactory::default().create_evm_with_inspector(state, env, &mut inspector);
-    let done = evm.transact_raw(tx).map_err(call::evm_error)?;
+    let done = evm.transact_raw(tx).map_err(trace_error)?;
     drop(evm);
     Ok((inspector, done))
 }
