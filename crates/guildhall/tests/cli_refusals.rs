@@ -94,6 +94,18 @@ fn doctor_finds_what_is_wrong() {
     assert!(node["hint"].is_string(), "{said}");
 }
 
+#[test]
+fn a_place_for_copies_that_is_no_object_store_is_refused_before_anything_starts() {
+    let desk = desk();
+    let command = ["coordinator", "--pool", "1", "--copies", "ftp://example.net/copies"];
+    let error = refused(&desk, &command);
+    assert_eq!(error["code"], "blobs.source");
+    assert!(
+        error["message"].as_str().is_some_and(|text| text.contains("ftp://example.net/copies")),
+        "{error}"
+    );
+}
+
 /// What the command line itself refuses is told as everything else is.
 #[test]
 fn usage_errors_are_json_where_json_was_asked_for() {

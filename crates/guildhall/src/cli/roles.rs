@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use alloy::primitives::Address;
 use clap::Args;
 use guildhall_api::CoordinatorClient;
-use guildhall_blobs::FsStore;
+use guildhall_blobs::{BlobStore, FetchPolicy, FsStore, Layered, ObjectSource};
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
 use guildhall_service::{
@@ -54,6 +54,10 @@ pub(crate) struct CoordinatorArgs {
     /// Directory of its store; `coordinator` in the data directory if left out.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Object store that gets a copy of all bytes, and is asked for what is not here: `s3://BUCKET/PATH`, with the usual
+    /// `AWS_*` variables, or `file:///DIR`.
+    #[arg(long, value_name = "URL")]
+    copies: Option<Url>,
 }
 
 /// A token that SIGINT and SIGTERM cancel.
@@ -159,9 +163,17 @@ fn tell(context: &Context, progress: &ProgressSender) {
 }
 
 pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Result<ExitStatus> {
+    let copies = args.copies.as_ref().map(|url| ObjectSource::new(url, ObjectSource::options_from_env()));
+    let copies = copies
+        .transpose()
+        .map_err(|error| Failure::from(error).hint("write `s3://BUCKET/PATH` or `file:///DIR`"))?;
     let (chain, key) = (context.chain().await?, context.key().await?);
     let dir = DataDir::open(args.dir.unwrap_or_else(|| context.profile.data.join("coordinator")))?;
-    let blobs = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
+    let local = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
+    let blobs: Arc<dyn BlobStore> = match copies {
+        Some(copies) => Arc::new(Layered::with_copies(local, copies, Vec::new(), FetchPolicy::default())),
+        None => Arc::new(local),
+    };
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Failure::new("coordinator.listen", format!("could not listen at {}: {error}", args.listen))
             .hint("choose another address with `--listen`, or stop who uses it")
@@ -170,7 +182,7 @@ pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Res
         listener.local_addr().map_err(|error| Failure::new("coordinator.listen", error.to_string()))?;
     let deps = guildhall_coordinator::Deps {
         chain: Arc::new(guildhall_coordinator::OnChain::new(chain.clone(), sender(&chain, &key))),
-        blobs: Arc::new(blobs),
+        blobs,
         key: key.signer().clone(),
         listener,
         extra_routes: axum::Router::new(),
