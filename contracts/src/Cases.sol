@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ICertifier} from "./interfaces/ICertifier.sol";
+import {ICourt} from "./interfaces/ICourt.sol";
+import {IMarket} from "./interfaces/IMarket.sol";
+import {ISeed} from "./interfaces/ISeed.sol";
+import {IVault} from "./interfaces/IVault.sol";
+import {IWorkforce} from "./interfaces/IWorkforce.sol";
+import {CaseWords} from "./libraries/CaseWords.sol";
+import {Certificates} from "./libraries/Certificates.sol";
+import {Confidence} from "./libraries/Confidence.sol";
+import {Draws, Round} from "./libraries/Draws.sol";
+import {Lot} from "./libraries/Lot.sol";
+import {Claims, MemberWords} from "./libraries/MemberWords.sol";
+import {Payouts} from "./libraries/Payouts.sol";
+import {TermsHash} from "./libraries/TermsHash.sol";
+import {WorkerWords} from "./libraries/WorkerWords.sol";
+import {Case, CaseState, FactsWord} from "./types/Cases.sol";
+import {Certificate, CertifiedBatch, Status} from "./types/Certificates.sol";
+import {OpenedWord, PolicyWord, Terms} from "./types/Terms.sol";
+import {MemberWord, WorkerWord} from "./types/Workers.sol";
+
+/// @title Cases
+/// @notice The part of {ICourt} that opens cases: disputes, appeals, audits.
+/// @dev One slot a task: {ICourt-caseWord}. It holds the id's upper bits while the case is open, those of the hash of id and
+/// finding once there is a verdict.
+abstract contract Cases is ICourt {
+    using TermsHash for Terms;
+    using Draws for Round;
+    using CaseWords for Case;
+
+    /// @dev Upper 216 bits of a slot: a hash.
+    uint256 internal constant HASH_MASK = Certificates.HASH_MASK;
+    /// @dev Smallest bond of a dispute, in the token's smallest unit: a thousand bond units.
+    uint256 private constant BOND_MIN = 1000 * WorkerWords.BOND_UNIT;
+    /// @dev Seats of a jury at most.
+    uint256 private constant SEATS_MAX = 32;
+    /// @dev Length of a window: the round's patience within these bounds, so that six windows (the longest term) are a day at
+    /// most: {WorkerWords-RISK_PERIOD} reckons with that.
+    uint256 private constant WINDOW_MIN = 60;
+    uint256 private constant WINDOW_MAX = 4 hours;
+    /// @dev Blocks after the certificate's whose seed says whether it is audited. A block hash of kind 1 is known one block
+    /// later; the prevrandao of kind 2 is that of the block after, which the proposer of the block before can foresee.
+    /// So nobody who orders the certificate's own block knows it, of either kind.
+    uint256 private constant AUDIT_DELAY = 2;
+    /// @dev One certificate in 2^4 is audited.
+    uint256 private constant AUDIT_SHIFT = 252;
+    /// @dev Mark of a task that was audited, in its slot.
+    uint256 internal constant AUDITED = 1 << 16;
+
+    /// @notice The ledger.
+    IVault public immutable vault;
+    /// @notice Workers and bonds.
+    IWorkforce public immutable workforce;
+    /// @notice Deals.
+    IMarket public immutable market;
+    /// @notice Batches.
+    ICertifier public immutable certifier;
+    /// @notice Where seeds come from.
+    ISeed public immutable seeds;
+
+    mapping(bytes32 dealId => mapping(uint256 batch => mapping(uint256 index => uint256 word))) internal _cases;
+    /// @dev Cases of a batch beside the first that is not closed: most batches have none.
+    mapping(bytes32 dealId => mapping(uint256 batch => uint256 count)) internal _others;
+    mapping(bytes32 caseId => mapping(uint256 operator => bytes32 hash)) internal _jurors;
+    /// @inheritdoc ICourt
+    mapping(bytes32 caseId => bytes32 finding) public sealOpened;
+
+    constructor(address vault_, address workforce_, address market_, address certifier_, address seeds_) {
+        vault = IVault(vault_);
+        workforce = IWorkforce(workforce_);
+        market = IMarket(market_);
+        certifier = ICertifier(certifier_);
+        seeds = ISeed(seeds_);
+    }
+
+    /// @inheritdoc ICourt
+    function openDispute(Terms calldata terms, Certificate calldata certificate, uint256 index, bytes32 seal) external {
+        Case memory record;
+        uint256 bond = _draft(record, terms, certificate, index, CaseWords.BONDED, 1);
+        record.seal = seal;
+        _open(record, certificate, index);
+        vault.take(uint160(msg.sender), bond);
+    }
+
+    /// @inheritdoc ICourt
+    function openDisputeAsWorker(
+        Terms calldata terms,
+        CertifiedBatch calldata certified,
+        uint256 index,
+        bytes32 seal,
+        address worker
+    ) external {
+        Case memory record;
+        _draft(record, terms, certified.certificate, index, CaseWords.STAKED, 1);
+        record.seal = seal;
+        _answer(record, terms, certified, worker, 1);
+        _open(record, certified.certificate, index);
+    }
+
+    /// @inheritdoc ICourt
+    function openAudit(Terms calldata terms, CertifiedBatch calldata certified) external {
+        Certificate calldata certificate = certified.certificate;
+        _authenticate(certified);
+        (bytes32 seed,) = seeds.seedOf(uint40(certified.trail) + AUDIT_DELAY);
+        bytes32 draw =
+            keccak256(abi.encode(seed, certificate.dealId, uint256(certificate.batch), uint256(certificate.attempt)));
+        if (uint256(draw) >> AUDIT_SHIFT != 0) revert NotDrawn(draw);
+        uint256 index = uint128(uint256(draw)) % terms.tasksOf(certificate.batch);
+        uint256 word = _cases[certificate.dealId][certificate.batch][index];
+        if (word & AUDITED != 0) revert Audited(index);
+        Case memory record;
+        uint256 most = _draft(record, terms, certificate, index, CaseWords.AUDIT, 1);
+        _cases[certificate.dealId][certificate.batch][index] = word | AUDITED;
+        record.stakes = record.stakes.withBond(vault.drawFees(terms.pool, most));
+        _open(record, certificate, index);
+    }
+
+    /// @inheritdoc ICourt
+    function appeal(
+        Terms calldata terms,
+        CertifiedBatch calldata certified,
+        Case calldata before,
+        bytes32 finding,
+        bytes32 seal,
+        address worker
+    ) external {
+        Certificate calldata certificate = certified.certificate;
+        _authenticate(certified);
+        FactsWord facts = before.facts;
+        (bytes32 id, uint256 word) = _decided(before, finding);
+        uint256 index = facts.index();
+        if (before.dealId != certificate.dealId || facts.batch() != certificate.batch) revert WrongCase(id);
+        if (facts.level() != 1 || block.timestamp >= facts.appealEnd()) revert TooLate(facts.appealEnd());
+        Case memory record;
+        uint256 kind = worker == address(0) ? CaseWords.BONDED : CaseWords.STAKED;
+        uint256 bond = _draft(record, terms, certificate, index, kind, 2);
+        record.facts = record.facts.after_(uint8(word), uint8(word >> 8));
+        record.seal = seal;
+        record.before = id;
+        if (kind == CaseWords.STAKED) _answer(record, terms, certified, worker, 2);
+        // Who opened the first case sits on neither jury.
+        uint256 operator = before.worker == address(0)
+            ? workforce.operatorNumber(before.opener)
+            : workforce.workerOf(before.worker).operator();
+        if (operator != 0) _jurors[id][operator] = bytes32(uint256(1));
+        _store(record, word, index);
+        if (kind == CaseWords.BONDED) vault.take(uint160(msg.sender), bond);
+    }
+
+    /// @inheritdoc ICourt
+    function frozen(bytes32 dealId, uint256 batch, uint256 index) external view returns (bool) {
+        return _isLive(_cases[dealId][batch][index]);
+    }
+
+    /// @inheritdoc ICourt
+    function caseWord(bytes32 dealId, uint256 batch, uint256 index) external view returns (uint256) {
+        return _cases[dealId][batch][index];
+    }
+
+    /// @inheritdoc ICourt
+    function jurorOf(bytes32 caseId, uint256 operator) external view returns (bytes32) {
+        return _jurors[caseId][operator];
+    }
+
+    /// @dev Fills in what follows from terms and certificate; answers the bond.
+    function _draft(
+        Case memory record,
+        Terms calldata terms,
+        Certificate calldata certificate,
+        uint256 index,
+        uint256 kind,
+        uint256 level
+    ) private view returns (uint256 bond) {
+        _checkTerms(terms, certificate);
+        uint256 tasks = terms.tasksOf(certificate.batch);
+        if (index >= tasks) revert NoSuchTask(index, tasks);
+        uint256 fee = _feeOf(terms);
+        uint256 seats = _seatsOf(certificate, level);
+        OpenedWord opened = terms.opened;
+        uint256 runtime = opened.runtime();
+        record.dealId = certificate.dealId;
+        record.facts =
+            CaseWords.packFacts(certificate.batch, index, level, kind, seats, runtime, _windowOf(opened.patience()));
+        bond = seats * fee;
+        if (bond < BOND_MIN && kind != CaseWords.AUDIT) bond = BOND_MIN;
+        bond *= level;
+        record.stakes =
+            CaseWords.packStakes(bond, workforce.runtimeBond(runtime), Payouts.slashUnits(fee), terms.pool);
+        record.opener = msg.sender;
+    }
+
+    /// @dev Freezes the task of a certificate whose window is open, and writes the case down.
+    function _open(Case memory record, Certificate calldata certificate, uint256 index) private {
+        if (block.timestamp >= certificate.finalAt) revert TooLate(certificate.finalAt);
+        uint256 word = _cases[record.dealId][certificate.batch][index];
+        if (_isLive(word)) revert WrongState(CaseState(uint8(word)));
+        Status from = certifier.setStatus(certificate, Status.Disputed);
+        if (from == Status.Disputed) ++_others[record.dealId][certificate.batch];
+        _store(record, word, index);
+    }
+
+    /// @dev Writes a case into its task's slot. Nobody has committed yet.
+    function _store(Case memory record, uint256 word, uint256 index) private {
+        uint256 batch = record.facts.batch();
+        uint256 hash = uint256(record.id()) & HASH_MASK;
+        _cases[record.dealId][batch][index] = hash | (word & AUDITED) | uint256(CaseState.Open);
+        // Both fit 32 bits: they came out of such fields.
+        emit CaseOpened(record.dealId, uint32(batch), uint32(index), record);
+    }
+
+    /// @dev Lets a worker's stake answer for an opening, at level 2 with twice as much.
+    function _answer(
+        Case memory record,
+        Terms calldata terms,
+        CertifiedBatch calldata certified,
+        address worker,
+        uint256 level
+    ) private {
+        _authenticate(certified);
+        uint256 gross = uint256(certified.certificate.fuel) * terms.feePerMfuel / 1e6;
+        uint256 units = level * Payouts.slashUnits(gross);
+        WorkerWord word = _reserve(worker, units);
+        _checkEntitled(terms, certified, worker, word);
+        record.worker = worker;
+        record.stakes = record.stakes.withBond(units * WorkerWords.BOND_UNIT);
+    }
+
+    /// @dev Puts stake of a worker at risk, at its own or its operator's call; answers its word as it was.
+    function _reserve(address worker, uint256 units) internal returns (WorkerWord word) {
+        MemberWord[] memory members = new MemberWord[](1);
+        members[0] = MemberWords.pack(worker, Claims.BARE, 0, 0, units);
+        word = workforce.settle(members)[0];
+        if (word.room() < units) revert ExposureTooHigh(worker, units, word.room());
+        // The operator's number fits: a worker's word has 32 bits for it.
+        if (msg.sender != worker && workforce.operatorAddress(uint32(word.operator())) != msg.sender) {
+            revert NotAllowed(msg.sender);
+        }
+    }
+
+    /// @dev Reverts unless the worker had a seat that the certificate does without, or stands there with a claim that
+    /// another member makes too.
+    function _checkEntitled(
+        Terms calldata terms,
+        CertifiedBatch calldata certified,
+        address worker,
+        WorkerWord word
+    ) private view {
+        MemberWord[] calldata members = certified.members;
+        for (uint256 i; i < members.length; ++i) {
+            if (members[i].worker() != worker) continue;
+            uint256 claim = members[i].claim();
+            if (claim != Claims.LEADING && claim < Claims.IGNORED_BARE && _makers(members, claim) > 1) return;
+            revert NotEntitled(worker);
+        }
+        Round memory round;
+        round.attempt = certified.certificate.attempt;
+        round.opened = round.attempt == 0
+            ? terms.opened
+            : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, certified.certificate.batch));
+        (round.seed,) = seeds.seedOf(round.opened.blockNumber());
+        round.id = Lot.roundId(terms.dealId, certified.certificate.batch, round.attempt, round.seed);
+        round.aim(terms);
+        if (!round.hasSeat(terms.pool, worker, word, 0)) revert NotEntitled(worker);
+    }
+
+    /// @dev How many members make a claim; each has another operator, or it would have been left out.
+    function _makers(MemberWord[] calldata members, uint256 claim) private pure returns (uint256 count) {
+        for (uint256 i; i < members.length; ++i) {
+            if (members[i].claim() == claim) ++count;
+        }
+    }
+
+    /// @dev Seats of a jury: half as many more as fresh weights need to overturn the certificate.
+    function _seatsOf(Certificate calldata certificate, uint256 level) private pure returns (uint256) {
+        uint256 target = _targetOf(certificate, level) * (Confidence.ONE + certificate.odds) / Confidence.ONE;
+        uint256 fresh = Confidence.freshWeight(certificate.policy.faultyShareBps());
+        (uint256 needed,) = Confidence.seatsFor(target, fresh, 1, SEATS_MAX);
+        uint256 seats = Lot.want(needed);
+        return seats < SEATS_MAX ? seats : SEATS_MAX;
+    }
+
+    /// @dev Odds that a verdict must reach: the certificate's own, four times as much for a second jury.
+    function _targetOf(Certificate calldata certificate, uint256 level) internal pure returns (uint256) {
+        PolicyWord policy = certificate.policy;
+        return Confidence.target(policy.confidence(), certificate.attempt + level - 1);
+    }
+
+    /// @dev Fee of one execution of one task at the limit, rounded up: what a juror earns.
+    function _feeOf(Terms calldata terms) internal pure returns (uint256) {
+        return (uint256(terms.fuelLimit) * terms.feePerMfuel + 999_999) / 1e6;
+    }
+
+    /// @dev Length of a window.
+    function _windowOf(uint256 patience) private pure returns (uint256) {
+        if (patience < WINDOW_MIN) return WINDOW_MIN;
+        return patience < WINDOW_MAX ? patience : WINDOW_MAX;
+    }
+
+    /// @dev Whether a slot's case is not closed.
+    function _isLive(uint256 word) internal pure returns (bool) {
+        uint256 state = uint8(word);
+        return state != uint256(CaseState.None) && state != uint256(CaseState.Closed);
+    }
+
+    /// @dev A decided case: reverts unless record and finding are what the slot holds.
+    function _decided(Case calldata record, bytes32 finding) internal view returns (bytes32 id, uint256 word) {
+        id = record.idOf();
+        word = _cases[record.dealId][record.facts.batch()][record.facts.index()];
+        CaseState state = CaseState(uint8(word));
+        if (!_isLive(word) || state == CaseState.Open) revert WrongState(state);
+        if ((uint256(keccak256(abi.encode(id, finding))) ^ word) & HASH_MASK != 0) revert WrongCase(id);
+    }
+
+    /// @dev Reverts unless this is the batch as the slot holds it; answers its status.
+    function _authenticate(CertifiedBatch calldata certified) internal view returns (Status) {
+        uint256 word = certifier.batchWord(certified.certificate.dealId, certified.certificate.batch);
+        return Certificates.checkWhole(certified, word);
+    }
+
+    /// @dev Reverts unless these are the terms of the certificate's deal.
+    function _checkTerms(Terms calldata terms, Certificate calldata certificate) internal view {
+        bytes32 stored = market.termsHash(terms.dealId);
+        if (terms.dealId != certificate.dealId || stored != terms.hash()) revert WrongTerms(terms.dealId);
+    }
+}
