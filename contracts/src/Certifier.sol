@@ -144,25 +144,27 @@ contract Certifier is Deliveries {
             // A window of three days at most.
             certificate.finalAt = uint64(block.timestamp + terms.policy.disputeWindow());
         }
-        certificate.members = Certificates.membersHash(members, rivals);
+        uint256 trail = Certificates.trailOf(round.word);
+        certificate.members = Certificates.membersHash(members, rivals, trail);
         _batches[terms.dealId][round.batch] = Certificates.slotOf(certificate, uint8(Status.Provisional));
-        if (rivals.length != 0) emit Certified(terms.dealId, uint32(round.batch), certificate, members, rivals);
-        else _emitAgreed(certificate, members);
+        if (rivals.length != 0) emit Certified(terms.dealId, uint32(round.batch), certificate, trail, members, rivals);
+        else _emitAgreed(certificate, trail, members);
     }
 
-    /// @dev `Certified` of a round without rivals, without the encoder's loops: the certificate's 15 words, the offsets of
-    /// two arrays, the members, an empty array.
-    function _emitAgreed(Certificate memory certificate, MemberWord[] memory members) private {
+    /// @dev `Certified` of a round without rivals, without the encoder's loops: the certificate's 15 words, the trail, the
+    /// offsets of two arrays, the members, an empty array.
+    function _emitAgreed(Certificate memory certificate, uint256 trail, MemberWord[] memory members) private {
         bytes32 signature = Certified.selector;
         assembly ("memory-safe") {
             let free := mload(0x40)
             let size := mul(mload(members), 32)
             mcopy(free, certificate, 480)
-            mstore(add(free, 480), 544)
-            mstore(add(free, 512), add(size, 576))
-            mcopy(add(free, 544), members, add(size, 32))
-            mstore(add(free, add(size, 576)), 0)
-            log3(free, add(size, 608), signature, mload(certificate), mload(add(certificate, 32)))
+            mstore(add(free, 480), trail)
+            mstore(add(free, 512), 576)
+            mstore(add(free, 544), add(size, 608))
+            mcopy(add(free, 576), members, add(size, 32))
+            mstore(add(free, add(size, 608)), 0)
+            log3(free, add(size, 640), signature, mload(certificate), mload(add(certificate, 32)))
         }
     }
 

@@ -18,7 +18,7 @@ import {Payouts} from "./libraries/Payouts.sol";
 import {SignatureChecks} from "./libraries/SignatureChecks.sol";
 import {TermsHash} from "./libraries/TermsHash.sol";
 import {WorkerWords} from "./libraries/WorkerWords.sol";
-import {Certificate, Claim, LogItem, Status} from "./types/Certificates.sol";
+import {Certificate, CertifiedBatch, Claim, LogItem, Status} from "./types/Certificates.sol";
 import {OpenedWord, Terms} from "./types/Terms.sol";
 import {MemberWord, WorkerWord} from "./types/Workers.sol";
 
@@ -52,43 +52,38 @@ contract Recourse is IRecourse {
     }
 
     /// @inheritdoc IRecourse
-    function release(
-        Terms calldata terms,
-        Certificate calldata certificate,
-        MemberWord[] calldata members,
-        Claim[] calldata rivals
-    ) external {
-        uint256 word = _authenticate(certificate, members, rivals);
+    function release(Terms calldata terms, CertifiedBatch calldata certified) external {
+        Certificate calldata certificate = certified.certificate;
+        uint256 word = _authenticate(certified);
         if (uint8(word) != uint8(Status.Provisional)) revert WrongStatus(Status(uint8(word)));
         if (block.timestamp < certificate.finalAt) revert TooEarly(certificate.finalAt);
         _checkTerms(terms, certificate);
         uint256 final_ = word - uint8(Status.Provisional) + uint8(Status.Final);
         certifier.rewrite(terms.dealId, certificate.batch, final_);
-        _payEscrow(terms, certificate, members);
+        _payEscrow(terms, certificate, certified.members);
     }
 
     /// @inheritdoc IRecourse
     function show(
         Terms calldata terms,
-        Certificate calldata certificate,
-        MemberWord[] calldata members,
-        Claim[] calldata rivals,
+        CertifiedBatch calldata certified,
         uint256 index,
         bytes32 root,
         uint64 fuel,
         bytes32 ownTraceRoot
     ) external {
-        uint256 word = _authenticate(certificate, members, rivals);
+        Certificate calldata certificate = certified.certificate;
+        uint256 word = _authenticate(certified);
         if (uint8(word) != uint8(Status.Provisional)) revert WrongStatus(Status(uint8(word)));
         if (block.timestamp >= certificate.finalAt) revert TooLate(certificate.finalAt);
         _checkTerms(terms, certificate);
-        MemberWord member = members[index];
+        MemberWord member = certified.members[index];
         address worker = member.worker();
         bytes32 opening = Draws.commitmentOf(worker, _roundIdOf(terms, certificate), root, fuel, ownTraceRoot);
-        if (member.claim() != Claims.BARE || _bareCommitment(members, rivals, index) != opening) {
+        if (member.claim() != Claims.BARE || _bareCommitment(certified.members, certified.rivals, index) != opening) {
             revert WrongOpening(worker);
         }
-        MemberWord[] memory changed = members;
+        MemberWord[] memory changed = certified.members;
         if (root == certificate.root && fuel == certificate.fuel) {
             changed[index] = member.withClaim(Claims.SHOWN_AGREEING).withSlash(0);
             _payOne(_operatorOf(worker), member.slash() * WorkerWords.BOND_UNIT);
@@ -97,10 +92,10 @@ contract Recourse is IRecourse {
             emit Contradicted(certificate.dealId, certificate.batch, worker, root, fuel);
         }
         Certificate memory next = certificate;
-        next.members = Certificates.membersHash(changed, rivals);
+        next.members = Certificates.membersHash(changed, certified.rivals, certified.trail);
         uint256 slot = Certificates.slotOf(next, word & ~Certificates.HASH_MASK);
         certifier.rewrite(certificate.dealId, certificate.batch, slot);
-        emit Shown(certificate.dealId, certificate.batch, worker, root, fuel, changed, rivals);
+        emit Shown(certificate.dealId, certificate.batch, worker, root, fuel, changed, certified.rivals);
     }
 
     /// @inheritdoc IRecourse
@@ -140,8 +135,30 @@ contract Recourse is IRecourse {
         uint256 index,
         SignedCommitment calldata signed
     ) external {
-        uint256 slot = certifier.batchWord(dealId, batch);
-        bytes32 stands = bytes32(slot & Certificates.HASH_MASK);
+        _expelCommitter(certifier.batchWord(dealId, batch), roundId, log, index, signed);
+    }
+
+    /// @inheritdoc IRecourse
+    function proveCertifiedCommitmentFault(
+        CertifiedBatch calldata certified,
+        bytes32 roundId,
+        LogItem[] calldata log,
+        uint256 index,
+        SignedCommitment calldata signed
+    ) external {
+        _authenticate(certified);
+        _expelCommitter(certified.trail, roundId, log, index, signed);
+    }
+
+    /// @dev Expels who signed another commitment than item `index` of the log whose hash `word` holds.
+    function _expelCommitter(
+        uint256 word,
+        bytes32 roundId,
+        LogItem[] calldata log,
+        uint256 index,
+        SignedCommitment calldata signed
+    ) private {
+        bytes32 stands = bytes32(word & Certificates.HASH_MASK);
         bytes32 hash = Logs.hashOf(roundId, log);
         if (stands != hash) revert WrongLog(stands, hash);
         LogItem calldata item = log[index];
@@ -185,16 +202,17 @@ contract Recourse is IRecourse {
 
     /// @dev Reverts unless the worker had a seat in wave 0 and the certificate does without it; answers the opening block.
     function _checkMissed(address worker, WorkerWord word, MissedSeat calldata seat) private view returns (uint256) {
-        _authenticate(seat.certificate, seat.members, seat.rivals);
-        _checkTerms(seat.terms, seat.certificate);
-        for (uint256 i; i < seat.members.length; ++i) {
-            if (seat.members[i].worker() == worker) revert NoFault();
+        Certificate calldata certificate = seat.certified.certificate;
+        _authenticate(seat.certified);
+        _checkTerms(seat.terms, certificate);
+        for (uint256 i; i < seat.certified.members.length; ++i) {
+            if (seat.certified.members[i].worker() == worker) revert NoFault();
         }
         Round memory round;
-        round.attempt = seat.certificate.attempt;
-        round.opened = _openedOf(seat.terms, seat.certificate);
+        round.attempt = certificate.attempt;
+        round.opened = _openedOf(seat.terms, certificate);
         (round.seed,) = seeds.seedOf(round.opened.blockNumber());
-        round.id = Lot.roundId(seat.terms.dealId, seat.certificate.batch, round.attempt, round.seed);
+        round.id = Lot.roundId(seat.terms.dealId, certificate.batch, round.attempt, round.seed);
         round.aim(seat.terms);
         if (!round.hasSeat(seat.terms.pool, worker, word, 0)) revert NoSeat(worker);
         return round.opened.blockNumber();
@@ -287,17 +305,10 @@ contract Recourse is IRecourse {
         if (terms.dealId != certificate.dealId || stored != terms.hash()) revert WrongTerms(terms.dealId);
     }
 
-    /// @dev Reverts unless certificate, members and rivals are what the slot holds.
-    function _authenticate(Certificate calldata certificate, MemberWord[] calldata members, Claim[] calldata rivals)
-        private
-        view
-        returns (uint256 word)
-    {
-        word = certifier.batchWord(certificate.dealId, certificate.batch);
-        Certificates.check(certificate, word);
-        if (Certificates.membersHash(members, rivals) != certificate.members) {
-            revert Certificates.WrongCertificate(certificate.dealId, certificate.batch);
-        }
+    /// @dev Reverts unless this is what the slot holds; answers the slot.
+    function _authenticate(CertifiedBatch calldata certified) private view returns (uint256 word) {
+        word = certifier.batchWord(certified.certificate.dealId, certified.certificate.batch);
+        Certificates.checkWhole(certified, word);
     }
 
     /// @dev EIP-712 digest under the Certifier's domain.

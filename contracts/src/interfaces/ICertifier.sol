@@ -17,11 +17,17 @@ interface ICertifier {
     }
 
     /// @notice Emitted when a batch is certified. Everything later needs these as calldata.
+    /// @param trail Hash of what stood on chain for the round, and the block of the certificate: see {Certificates-trailOf}.
     /// @param members Every member of the round, see {MemberWord}: first the list, then what stood on chain only.
     /// @param rivals The claims 1.. of dissenting members, then for each bare or lost member, in order, its commitment (as
     /// a claim with fuel 0).
     event Certified(
-        bytes32 indexed dealId, uint32 indexed batch, Certificate certificate, MemberWord[] members, Claim[] rivals
+        bytes32 indexed dealId,
+        uint32 indexed batch,
+        Certificate certificate,
+        uint256 trail,
+        MemberWord[] members,
+        Claim[] rivals
     );
     /// @notice Emitted when stake is taken into escrow at {certify}; `units` of 1e15.
     event Slashed(bytes32 indexed dealId, uint32 indexed batch, address indexed worker, uint256 units);

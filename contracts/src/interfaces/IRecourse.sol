@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Certificate, Claim, LogItem, Status} from "../types/Certificates.sol";
+import {CertifiedBatch, Claim, LogItem, Status} from "../types/Certificates.sol";
 import {Terms} from "../types/Terms.sol";
 import {MemberWord} from "../types/Workers.sol";
 
@@ -30,9 +30,7 @@ interface IRecourse {
     /// @notice A seat that a worker missed: the round's terms and certificate, which does not name it.
     struct MissedSeat {
         Terms terms;
-        Certificate certificate;
-        MemberWord[] members;
-        Claim[] rivals;
+        CertifiedBatch certified;
     }
 
     /// @notice Emitted when escrow is paid out after the window.
@@ -73,21 +71,14 @@ interface IRecourse {
     error NoFault();
 
     /// @notice Pays escrow out after the dispute window: a fifth burnt, then extra executions, then the right ones.
-    function release(
-        Terms calldata terms,
-        Certificate calldata certificate,
-        MemberWord[] calldata members,
-        Claim[] calldata rivals
-    ) external;
+    function release(Terms calldata terms, CertifiedBatch calldata certified) external;
 
     /// @notice Shows the contribution of a member that was certified as bare, before the window ends: an agreeing one
     /// gets its slash back, a contradicting one is recorded for the Court. Anybody may: only its maker knows the opening.
     /// @param index Which member it is.
     function show(
         Terms calldata terms,
-        Certificate calldata certificate,
-        MemberWord[] calldata members,
-        Claim[] calldata rivals,
+        CertifiedBatch calldata certified,
         uint256 index,
         bytes32 root,
         uint64 fuel,
@@ -109,11 +100,20 @@ interface IRecourse {
     ) external;
 
     /// @notice Proves that a worker signed another commitment than the one that stands on chain for it: full slash. While the
-    /// batch is open, or after it expired: a certificate takes the log's place.
+    /// batch is open, or after it expired; see {proveCertifiedCommitmentFault} for later.
     /// @param index Which item of the log is the worker's commitment.
     function proveCommitmentFault(
         bytes32 dealId,
         uint256 batch,
+        bytes32 roundId,
+        LogItem[] calldata log,
+        uint256 index,
+        SignedCommitment calldata signed
+    ) external;
+
+    /// @notice {proveCommitmentFault} once the batch is certified: the certificate's trail holds the log's hash.
+    function proveCertifiedCommitmentFault(
+        CertifiedBatch calldata certified,
         bytes32 roundId,
         LogItem[] calldata log,
         uint256 index,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Certificate, Claim, Status} from "../types/Certificates.sol";
+import {Certificate, CertifiedBatch, Claim, Status} from "../types/Certificates.sol";
 import {MemberWord} from "../types/Workers.sol";
 
 /// @title Certificates and the slots that hold them
@@ -30,8 +30,19 @@ library Certificates {
         }
     }
 
-    /// @notice keccak256 of the member words, then root and fuel of each rival.
-    function membersHash(MemberWord[] memory members, Claim[] memory rivals) internal pure returns (bytes32 result) {
+    /// @notice What came before a certificate: hash of the round's log 216, in the place where slots hold it | block in which
+    /// the batch was certified 40 (low).
+    /// @param word The slot of the open batch.
+    function trailOf(uint256 word) internal view returns (uint256) {
+        return (word & HASH_MASK) | block.number;
+    }
+
+    /// @notice keccak256 of the member words, then root and fuel of each rival, then the trail ({trailOf}).
+    function membersHash(MemberWord[] memory members, Claim[] memory rivals, uint256 trail)
+        internal
+        pure
+        returns (bytes32 result)
+    {
         assembly ("memory-safe") {
             let free := mload(0x40)
             let size := mul(mload(members), 32)
@@ -41,7 +52,8 @@ library Certificates {
                 mcopy(add(free, size), mload(add(add(rivals, 32), mul(i, 32))), 64)
                 size := add(size, 64)
             }
-            result := keccak256(free, size)
+            mstore(add(free, size), trail)
+            result := keccak256(free, add(size, 32))
         }
     }
 
@@ -49,6 +61,15 @@ library Certificates {
     function check(Certificate calldata certificate, uint256 word) internal pure returns (Status status) {
         status = Status(uint8(word));
         if (!stands(word) || (uint256(hashOfCalldata(certificate)) ^ word) & HASH_MASK != 0) {
+            revert WrongCertificate(certificate.dealId, certificate.batch);
+        }
+    }
+
+    /// @notice {check}, and that members, rivals and trail are the certificate's.
+    function checkWhole(CertifiedBatch calldata certified, uint256 word) internal pure returns (Status status) {
+        Certificate calldata certificate = certified.certificate;
+        status = check(certificate, word);
+        if (membersHash(certified.members, certified.rivals, certified.trail) != certificate.members) {
             revert WrongCertificate(certificate.dealId, certificate.batch);
         }
     }

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {PolicyWord} from "./Terms.sol";
+import {MemberWord} from "./Workers.sol";
 
 /// @notice Life of one batch (PROTOCOL section 11.6).
 enum Status {
@@ -24,8 +25,8 @@ enum Status {
 /// @param evidence Evidence kinds that every agreeing worker had (bitmap).
 /// @param seedKind Where the seed of the lot came from, see {ISeed}.
 /// @param delivery keccak256 of the words of the terms that a delivery needs, the pool among them, see {Parcel}.
-/// @param members keccak256 of the packed member words, in the order of the event, then root and fuel of each rival,
-/// see {ICertifier-Certified}.
+/// @param members keccak256 of the packed member words, in the order of the event, then root and fuel of each rival, then the
+/// trail, see {ICertifier-Certified}.
 struct Certificate {
     bytes32 dealId;
     uint32 batch;
@@ -48,6 +49,15 @@ struct Certificate {
 struct Claim {
     bytes32 root;
     uint64 fuel;
+}
+
+/// @notice A certificate with all that its `members` hash covers: what comes after a certificate needs it whole.
+/// @param trail See {ICertifier-Certified}.
+struct CertifiedBatch {
+    Certificate certificate;
+    uint256 trail;
+    MemberWord[] members;
+    Claim[] rivals;
 }
 
 /// @notice One line of the list of a round.

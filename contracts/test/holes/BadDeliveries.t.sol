@@ -6,7 +6,7 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
-import {Claim} from "../../src/types/Certificates.sol";
+import {CertifiedBatch, Claim} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {TrickCallback, TrickToken} from "../support/Doubles.sol";
 import {Plays} from "../support/Plays.sol";
@@ -28,7 +28,7 @@ contract BadDeliveriesTest is Plays {
     }
 
     /// @dev Certifies a batch of `tasks` tasks and waits until it is final.
-    function _certified(uint32 tasks) private returns (Certified memory done) {
+    function _certified(uint32 tasks) private returns (CertifiedBatch memory done) {
         Offer memory offer = _offerOf(tasks, tasks);
         offer.request.callback = address(_callback);
         offer.request.callbackGas = CALLBACK_GAS;
@@ -37,13 +37,13 @@ contract BadDeliveriesTest is Plays {
         vm.warp(done.certificate.finalAt);
     }
 
-    function _certifyRoot(bytes32 root, uint64 fuel) private returns (Certified memory) {
+    function _certifyRoot(bytes32 root, uint64 fuel) private returns (CertifiedBatch memory) {
         Claim[] memory claims = new Claim[](1);
         claims[0] = Claim(root, fuel);
         return _certify(_draftOf(_terms, 0, claims, _all(0, 3, 0)));
     }
 
-    function _deliver(Certified memory done, uint32 tasks, uint256 index) private {
+    function _deliver(CertifiedBatch memory done, uint32 tasks, uint256 index) private {
         Receipt[] memory receipts = Receipts.make(tasks, 1000);
         bytes32[] memory proof = Receipts.proofOf(receipts, index);
         bytes memory output = Receipts.outputOf(index);
@@ -52,7 +52,7 @@ contract BadDeliveriesTest is Plays {
 
     /// @dev Delivers to a callback that fails; answers the gas that this took.
     function _refused(TrickCallback.Trick trick) private returns (uint256 used) {
-        Certified memory done = _certified(1);
+        CertifiedBatch memory done = _certified(1);
         _callback.set(trick);
         bytes memory reason;
         (used, reason) = _measured(done);
@@ -68,7 +68,7 @@ contract BadDeliveriesTest is Plays {
     }
 
     /// @dev Gas of one delivery, whatever it comes to, and what it reverted with. Nothing is copied but its first words.
-    function _measured(Certified memory done) private returns (uint256 used, bytes memory reason) {
+    function _measured(CertifiedBatch memory done) private returns (uint256 used, bytes memory reason) {
         Receipt[] memory receipts = Receipts.make(1, 1000);
         bytes memory data = abi.encodeCall(
             ICertifier.deliver, (_parcel(_terms, done, receipts[0]), new bytes32[](0), Receipts.outputOf(0))
@@ -100,7 +100,7 @@ contract BadDeliveriesTest is Plays {
     }
 
     function test_badInput_callbackThatReturnsABomb() public {
-        Certified memory done = _certified(1);
+        CertifiedBatch memory done = _certified(1);
         _callback.set(TrickCallback.Trick.ReturnBomb);
         (uint256 used, bytes memory reason) = _measured(done);
         vm.assertEq(reason.length, 0);
@@ -110,7 +110,7 @@ contract BadDeliveriesTest is Plays {
     }
 
     function test_badInput_callbackThatReEnters() public {
-        Certified memory done = _certified(1);
+        CertifiedBatch memory done = _certified(1);
         Receipt[] memory receipts = Receipts.make(1, 1000);
         bytes memory again = abi.encodeCall(
             ICertifier.deliver, (_parcel(_terms, done, receipts[0]), new bytes32[](0), Receipts.outputOf(0))
@@ -129,7 +129,7 @@ contract BadDeliveriesTest is Plays {
         offer.request.callbackGas = CALLBACK_GAS;
         _terms = _open(offer);
         Receipt[] memory two = Receipts.make(2, 1000);
-        Certified memory done = _certifyRoot(Receipts.rootOf(two), 3000);
+        CertifiedBatch memory done = _certifyRoot(Receipts.rootOf(two), 3000);
         vm.warp(done.certificate.finalAt);
         Receipt[] memory three = Receipts.make(3, 1000);
         bytes32[] memory shallow = Receipts.proofOf(two, 0);
@@ -150,7 +150,7 @@ contract BadDeliveriesTest is Plays {
         _terms = _open(offer);
         Receipt[] memory receipts = Receipts.make(2, 1000);
         receipts[1] = receipts[0];
-        Certified memory done = _certifyRoot(Receipts.rootOf(receipts), 2000);
+        CertifiedBatch memory done = _certifyRoot(Receipts.rootOf(receipts), 2000);
         vm.warp(done.certificate.finalAt);
         bytes32[] memory proof = Receipts.proofOf(receipts, 1);
         bytes memory output = Receipts.outputOf(0);
@@ -312,7 +312,7 @@ contract BadTokensTest is Plays {
         vm.prank(_operator(3));
         workforce.addBond(_worker(3), BOND);
         _mine(1, 12);
-        Certified memory done = _certifyBy(_open(_offer()), 0, 3);
+        CertifiedBatch memory done = _certifyBy(_open(_offer()), 0, 3);
         vm.assertEq(done.certificate.seats, 3);
         vm.prank(_operator(3));
         workforce.leavePool(_worker(3));

@@ -6,8 +6,9 @@ import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {IWorkforce} from "../../src/interfaces/IWorkforce.sol";
+import {Certificates} from "../../src/libraries/Certificates.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
-import {Claim, Entry, LogItem} from "../../src/types/Certificates.sol";
+import {CertifiedBatch, Claim, Entry, LogItem} from "../../src/types/Certificates.sol";
 import {Parameters} from "../../src/types/Parameters.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {Plays} from "../support/Plays.sol";
@@ -58,7 +59,8 @@ contract CertificateHolesTest is Plays {
     function test_hole_03_silenceIsSlashedLikeDissent() public {
         Terms memory terms = _openForAll();
         uint256 before = _word(7).bond();
-        Certified memory done = _certify(_draft(terms, 0, _both(_both(_all(0, 6, 0), _all(6, 1, 1)), _all(7, 1, BARE))));
+        CertifiedBatch memory done =
+            _certify(_draft(terms, 0, _both(_both(_all(0, 6, 0), _all(6, 1, 1)), _all(7, 1, BARE))));
         vm.assertEq(_word(7).bond(), before - 80);
         vm.assertEq(_word(6).bond(), before - 80);
         vm.assertEq(done.members.length, 8);
@@ -66,7 +68,7 @@ contract CertificateHolesTest is Plays {
 
     function test_hole_03_whoWasNotSilentShowsIt() public {
         Terms memory terms = _openForAll();
-        Certified memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), _all(7, 1, BARE))));
+        CertifiedBatch memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), _all(7, 1, BARE))));
         uint256 index = _indexOf(done, 7);
         _show(terms, done, index, 7, _claims()[0]);
         vm.assertEq(_fees(7), 80 * UNIT);
@@ -76,7 +78,7 @@ contract CertificateHolesTest is Plays {
         Terms memory terms = _openForAll();
         Play[] memory silent = _all(7, 1, BARE);
         silent[0].hidden = 1;
-        Certified memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), silent)));
+        CertifiedBatch memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), silent)));
         uint256 index = _indexOf(done, 7);
         vm.expectEmit(address(recourse));
         emit IRecourse.Contradicted(terms.dealId, 0, _worker(7), WRONG, FUEL);
@@ -84,13 +86,15 @@ contract CertificateHolesTest is Plays {
     }
 
     /// @dev For expectations about the next call.
-    function show(Terms memory terms, Certified memory done, uint256 index, uint256 who, Claim memory claim) external {
+    function show(Terms memory terms, CertifiedBatch memory done, uint256 index, uint256 who, Claim memory claim)
+        external
+    {
         _show(terms, done, index, who, claim);
     }
 
     function test_hole_07_slashesStayInEscrowUntilFinal() public {
         Terms memory terms = _openForAll();
-        Certified memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), _all(6, 1, 1))));
+        CertifiedBatch memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), _all(6, 1, 1))));
         uint256 fees = _fees(0);
         vm.expectRevert(abi.encodeWithSelector(IRecourse.TooEarly.selector, done.certificate.finalAt));
         this.release(terms, done);
@@ -104,7 +108,7 @@ contract CertificateHolesTest is Plays {
         this.release(terms, done);
     }
 
-    function release(Terms memory terms, Certified memory done) external {
+    function release(Terms memory terms, CertifiedBatch memory done) external {
         _release(terms, done);
     }
 
@@ -121,7 +125,7 @@ contract CertificateHolesTest is Plays {
         uint256 lost = _word(6).bond();
         uint256 payer = _balance(requester);
         uint256 earned;
-        Certified memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), _all(6, 1, 1))));
+        CertifiedBatch memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), _all(6, 1, 1))));
         payer = _balance(requester);
         for (uint256 i; i < 6; ++i) {
             earned += _fees(i);
@@ -146,7 +150,7 @@ contract CertificateHolesTest is Plays {
 
     function test_hole_12_agreeingEarnsNoReputation() public {
         Terms memory terms = _openForAll();
-        Certified memory done = _certifyBy(terms, 0, 6);
+        CertifiedBatch memory done = _certifyBy(terms, 0, 6);
         vm.warp(done.certificate.finalAt);
         _release(terms, done);
         vm.assertEq(_word(0).reputation(), 0);
@@ -213,7 +217,7 @@ contract CertificateHolesTest is Plays {
 
     function test_hole_13_certificateNamesPoolPolicyAndSeed() public {
         Terms memory terms = _openForAll();
-        Certified memory done = _certifyBy(terms, 0, 6);
+        CertifiedBatch memory done = _certifyBy(terms, 0, 6);
         // The pool is among what a delivery tells a consumer of the terms.
         vm.assertEq(done.certificate.delivery, _deliveryHash(terms));
         vm.assertEq(done.certificate.seats, 6);
@@ -252,7 +256,7 @@ contract CertificateHolesTest is Plays {
         offer.request.fuelLimit = 1_000_000_000;
         offer.request.salt = "second";
         (terms,) = _openUntilSeated(offer, 6);
-        Certified memory done = _certifyWith(terms, 6, 1, 900_000_000);
+        CertifiedBatch memory done = _certifyWith(terms, 6, 1, 900_000_000);
         // Twice the fee is 18 tokens: more than the whole bond.
         vm.assertEq(_word(6).bond(), atRisk);
         vm.assertEq(done.members[_indexOf(done, 6)].slash(), 10_000 - atRisk);
@@ -286,7 +290,7 @@ contract CertificateHolesTest is Plays {
     /// @dev Everybody beside `who` agrees; `who` makes `claim`.
     function _certifyWith(Terms memory terms, uint256 who, uint8 claim, uint64 fuel)
         private
-        returns (Certified memory)
+        returns (CertifiedBatch memory)
     {
         Claim[] memory claims = _claims();
         (claims[0].fuel, claims[1].fuel) = (fuel, fuel);
@@ -312,7 +316,7 @@ contract CertificateHolesTest is Plays {
     function test_hole_17_unavailableOpposesACertificateAndIsNotSlashed() public {
         Terms memory terms = _openForAll();
         uint256 bond = _word(7).bond();
-        Certified memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), _all(7, 1, UNAVAILABLE))));
+        CertifiedBatch memory done = _certify(_draft(terms, 0, _both(_all(0, 6, 0), _all(7, 1, UNAVAILABLE))));
         vm.assertEq(done.certificate.odds, 819_200_000);
         vm.assertEq(_word(7).bond(), bond);
         vm.assertEq(_fees(7), 0);
@@ -341,7 +345,7 @@ contract CertificateHolesTest is Plays {
     function test_hole_20_extraExecutionsArePaidBackFirst() public {
         // Three would do; a dissenter made it five.
         (Terms memory terms, uint256[] memory seated) = _openWithSeats(_offer(), 10, 6);
-        Certified memory done = _certify(_draft(terms, 0, _both(_some(seated, 0, 5, 0), _some(seated, 5, 1, 1))));
+        CertifiedBatch memory done = _certify(_draft(terms, 0, _both(_some(seated, 0, 5, 0), _some(seated, 5, 1, 1))));
         uint256 payer = _balance(requester);
         vm.warp(done.certificate.finalAt);
         _release(terms, done);
@@ -385,7 +389,7 @@ contract CertificateHolesTest is Plays {
         Draft memory draft = _draft(terms, 0, _all(0, 6, 0));
         draft.claims = _claims();
         draft.log = log;
-        Certified memory done = _certify(draft);
+        CertifiedBatch memory done = _certify(draft);
         vm.assertEq(done.certificate.seats, 6);
         vm.assertEq(done.certificate.odds, 4_096_000_000);
         vm.assertEq(_fees(20), 0);
@@ -396,7 +400,7 @@ contract CertificateHolesTest is Plays {
         (Terms memory terms, LogItem[] memory log) = _secondWorkerOnChain(_claims()[0], 60e18);
         Draft memory draft = _draft(terms, 0, _all(0, 6, 0));
         draft.log = log;
-        Certified memory done = _certify(draft);
+        CertifiedBatch memory done = _certify(draft);
         vm.assertEq(done.certificate.seats, 6);
         vm.assertGe(done.certificate.stake, 60e18);
     }
@@ -577,6 +581,30 @@ contract EquivocationHolesTest is Plays {
         vm.warp(terms.deadline + 601);
         certifier.expire(terms, 0, roundId, log);
         recourse.proveCommitmentFault(terms.dealId, 0, roundId, log, 0, _signedCommitment(0, roundId, "another"));
+        vm.assertEq(_word(0).activeFrom(), WorkerWords.EXPELLED);
+    }
+
+    /// @dev The certificate takes the log's place in the slot, and keeps its hash.
+    function test_hole_21_aCommitmentOnChainIsProvableAfterACertificate() public {
+        Terms memory terms = _open(_offer());
+        bytes32 roundId = _roundId(terms, 0);
+        LogItem[] memory log;
+        log = _commitOnChain(terms, 0, log, 0, _claims()[1]);
+        Draft memory draft = _draft(terms, 0, _all(0, 3, 0));
+        draft.log = log;
+        CertifiedBatch memory done = _certify(draft);
+        vm.assertEq(done.trail & type(uint40).max, block.number);
+        IRecourse.SignedCommitment memory signed = _signedCommitment(0, roundId, _commitment(0, roundId, _claims()[0]));
+        vm.expectPartialRevert(IRecourse.WrongLog.selector);
+        recourse.proveCommitmentFault(terms.dealId, 0, roundId, log, 0, signed);
+        vm.expectPartialRevert(IRecourse.WrongLog.selector);
+        recourse.proveCertifiedCommitmentFault(done, roundId, _with(log, log[0]), 0, signed);
+        CertifiedBatch memory forged = done;
+        forged.trail += 1 << 40;
+        vm.expectPartialRevert(Certificates.WrongCertificate.selector);
+        recourse.proveCertifiedCommitmentFault(forged, roundId, log, 0, signed);
+        forged.trail -= 1 << 40;
+        recourse.proveCertifiedCommitmentFault(done, roundId, log, 0, signed);
         vm.assertEq(_word(0).activeFrom(), WorkerWords.EXPELLED);
     }
 

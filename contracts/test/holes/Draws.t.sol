@@ -5,7 +5,7 @@ import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {ISeed} from "../../src/interfaces/ISeed.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
-import {Claim, Entry, LogItem} from "../../src/types/Certificates.sol";
+import {CertifiedBatch, Claim, Entry, LogItem} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {Plays} from "../support/Plays.sol";
 import {vm} from "../support/Vm.sol";
@@ -172,7 +172,7 @@ contract DrawHolesTest is Plays {
     }
 
     function test_hole_05_certificateNamesItsSeed() public {
-        Certified memory done = _certifyBy(_terms, 0, 3);
+        CertifiedBatch memory done = _certifyBy(_terms, 0, 3);
         vm.assertEq(done.certificate.seedKind, 1);
     }
 
@@ -212,7 +212,7 @@ contract DrawHolesTest is Plays {
         Draft memory draft = _draft(_terms, 0, _all(0, 3, 0));
         vm.expectRevert(abi.encodeWithSelector(ICertifier.OddsTooLow.selector, 64_000_000, 200_000_000));
         _post(draft);
-        Certified memory done = _certifyBy(_terms, 0, 4);
+        CertifiedBatch memory done = _certifyBy(_terms, 0, 4);
         vm.assertEq(done.certificate.attempt, 1);
     }
 
@@ -254,7 +254,7 @@ contract DrawHolesTest is Plays {
         Draft memory draft = _draft(_terms, 0, _all(0, 4, 0));
         draft.log = log;
         uint256 before = _word(4).bond();
-        Certified memory done = _certify(draft);
+        CertifiedBatch memory done = _certify(draft);
         vm.assertEq(done.certificate.seats, 4);
         vm.assertEq(_word(4).bond(), before - 80);
         vm.assertEq(_fees(4), 0);
@@ -335,8 +335,8 @@ contract DrawHolesTest is Plays {
         IRecourse.MissedSeat[] memory missed = new IRecourse.MissedSeat[](8);
         for (uint256 i; i < 8; ++i) {
             Terms memory terms = _open(_offer());
-            Certified memory done = _certifyBy(terms, 0, 3);
-            missed[i] = IRecourse.MissedSeat(terms, done.certificate, done.members, done.rivals);
+            CertifiedBatch memory done = _certifyBy(terms, 0, 3);
+            missed[i] = IRecourse.MissedSeat(terms, done);
         }
         uint256 before = workforce.poolOf(pool).bond();
         recourse.reportDormant(_worker(4), missed);
@@ -353,8 +353,8 @@ contract DrawHolesTest is Plays {
         IRecourse.MissedSeat[] memory missed = new IRecourse.MissedSeat[](8);
         for (uint256 i; i < 8; ++i) {
             Terms memory terms = _open(_offer());
-            Certified memory done = _certifyBy(terms, 0, 3);
-            missed[i] = IRecourse.MissedSeat(terms, done.certificate, done.members, done.rivals);
+            CertifiedBatch memory done = _certifyBy(terms, 0, 3);
+            missed[i] = IRecourse.MissedSeat(terms, done);
         }
         vm.expectRevert(IRecourse.NoFault.selector);
         recourse.reportDormant(_worker(1), missed);

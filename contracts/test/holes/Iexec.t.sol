@@ -5,7 +5,7 @@ import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IWorkforce} from "../../src/interfaces/IWorkforce.sol";
 import {Draws} from "../../src/libraries/Draws.sol";
-import {Claim, LogItem} from "../../src/types/Certificates.sol";
+import {CertifiedBatch, Claim, LogItem} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {TrickCallback} from "../support/Doubles.sol";
 import {Plays} from "../support/Plays.sol";
@@ -31,7 +31,7 @@ contract IexecWeaknessesTest is Plays {
         Receipt[] memory receipts = Receipts.make(1, 1000);
         Claim[] memory claims = new Claim[](1);
         claims[0] = Claim(Receipts.rootOf(receipts), 1000);
-        Certified memory done = _certify(_draftOf(terms, 0, claims, _all(0, 3, 0)));
+        CertifiedBatch memory done = _certify(_draftOf(terms, 0, claims, _all(0, 3, 0)));
         vm.warp(done.certificate.finalAt);
         bytes memory fake = "/ipfs/QmFAKE";
         // The digest of what is delivered is part of the leaf: other bytes are another leaf.
@@ -109,7 +109,7 @@ contract IexecWeaknessesTest is Plays {
             offer.app.price = 0;
             offer.pool.feePerMfuel = 0;
             Terms memory terms = _open(offer);
-            Certified memory done = _certifyBy(terms, 0, 3);
+            CertifiedBatch memory done = _certifyBy(terms, 0, 3);
             vm.warp(done.certificate.finalAt);
             _release(terms, done);
         }
@@ -175,7 +175,7 @@ contract IexecWeaknessesTest is Plays {
         offer.request.payer = sponsor;
         Terms memory terms = _open(offer);
         vm.assertEq(_balance(sponsor), theirs - 3 * _lockOf(terms, 1));
-        Certified memory done = _certify(_draft(terms, 0, _both(_all(0, 4, 0), _all(4, 1, 1))));
+        CertifiedBatch memory done = _certify(_draft(terms, 0, _both(_all(0, 4, 0), _all(4, 1, 1))));
         _postVoid(_draft(terms, 1, _all(0, 3, UNAVAILABLE)));
         vm.warp(terms.deadline + 601);
         certifier.expire(terms, 2, 0, _none);

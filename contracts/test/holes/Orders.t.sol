@@ -5,7 +5,7 @@ import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {IWorkforce} from "../../src/interfaces/IWorkforce.sol";
-import {Claim, LogItem, Status} from "../../src/types/Certificates.sol";
+import {CertifiedBatch, Claim, LogItem, Status} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {Group, TrickCallback, Wallet} from "../support/Doubles.sol";
 import {Plays} from "../support/Plays.sol";
@@ -82,7 +82,7 @@ contract OrderHolesTest is Plays {
 
     function test_hole_14_aDisputedBatchDoesNotExpire() public {
         Terms memory terms = _open(_offer());
-        Certified memory done = _certifyBy(terms, 0, 3);
+        CertifiedBatch memory done = _certifyBy(terms, 0, 3);
         vm.prank(address(court));
         certifier.setStatus(done.certificate, Status.Disputed);
         vm.warp(terms.deadline + 601);
@@ -296,7 +296,7 @@ contract DeliveryHolesTest is Plays {
         _callback = new TrickCallback();
     }
 
-    function _deal(uint32 tasks, bool finalOnly) private returns (Terms memory terms, Certified memory done) {
+    function _deal(uint32 tasks, bool finalOnly) private returns (Terms memory terms, CertifiedBatch memory done) {
         Offer memory offer = _offerOf(tasks, tasks);
         offer.request.callback = address(_callback);
         offer.request.callbackGas = 300_000;
@@ -308,7 +308,7 @@ contract DeliveryHolesTest is Plays {
     }
 
     /// @dev Delivers; external, so that the next call is the delivery.
-    function deliver(Terms memory terms, Certified memory done, uint256 index) public {
+    function deliver(Terms memory terms, CertifiedBatch memory done, uint256 index) public {
         Receipt[] memory receipts = Receipts.make(terms.taskCount, 1000);
         certifier.deliver(
             Receipts.parcelOf(terms, done.certificate, receipts[index]),
@@ -318,7 +318,7 @@ contract DeliveryHolesTest is Plays {
     }
 
     function test_hole_09_aDisputeFreezesItsTaskOnly() public {
-        (Terms memory terms, Certified memory done) = _deal(3, true);
+        (Terms memory terms, CertifiedBatch memory done) = _deal(3, true);
         vm.prank(address(court));
         certifier.setStatus(done.certificate, Status.Disputed);
         court.freeze(terms.dealId, 0, 1, true);
@@ -332,7 +332,7 @@ contract DeliveryHolesTest is Plays {
     }
 
     function test_hole_18_aProofIsBoundToItsPosition() public {
-        (Terms memory terms, Certified memory done) = _deal(4, true);
+        (Terms memory terms, CertifiedBatch memory done) = _deal(4, true);
         vm.warp(done.certificate.finalAt);
         Receipt[] memory receipts = Receipts.make(4, 1000);
         // Task 1's receipt with the path of task 0.
@@ -358,7 +358,7 @@ contract DeliveryHolesTest is Plays {
     }
 
     function test_hole_23_deliveryWaitsForFinality() public {
-        (Terms memory terms, Certified memory done) = _deal(1, true);
+        (Terms memory terms, CertifiedBatch memory done) = _deal(1, true);
         vm.expectRevert(abi.encodeWithSelector(ICertifier.TooEarly.selector, done.certificate.finalAt));
         this.deliver(terms, done, 0);
         vm.warp(done.certificate.finalAt);
@@ -366,7 +366,7 @@ contract DeliveryHolesTest is Plays {
     }
 
     function test_hole_23_onlyOnceAlsoAfterARelease() public {
-        (Terms memory terms, Certified memory done) = _deal(1, false);
+        (Terms memory terms, CertifiedBatch memory done) = _deal(1, false);
         this.deliver(terms, done, 0);
         vm.expectRevert(abi.encodeWithSelector(ICertifier.AlreadyDelivered.selector, 0));
         this.deliver(terms, done, 0);
@@ -378,7 +378,7 @@ contract DeliveryHolesTest is Plays {
     }
 
     function test_hole_23_aVoidCertificateIsNotDelivered() public {
-        (Terms memory terms, Certified memory done) = _deal(1, false);
+        (Terms memory terms, CertifiedBatch memory done) = _deal(1, false);
         vm.startPrank(address(court));
         certifier.setStatus(done.certificate, Status.Disputed);
         certifier.setStatus(done.certificate, Status.Void);
@@ -388,7 +388,7 @@ contract DeliveryHolesTest is Plays {
     }
 
     function test_hole_24_aDelivererCannotStarveTheCallback() public {
-        (Terms memory terms, Certified memory done) = _deal(1, true);
+        (Terms memory terms, CertifiedBatch memory done) = _deal(1, true);
         vm.warp(done.certificate.finalAt);
         vm.expectPartialRevert(ICertifier.GasTooLow.selector);
         this.deliver{gas: 320_000}(terms, done, 0);

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
-import {Certificate, Claim, Entry, LogItem, Status} from "../../src/types/Certificates.sol";
+import {Certificate, CertifiedBatch, Claim, Entry, LogItem, Status} from "../../src/types/Certificates.sol";
 import {Parameters, ParametersWord} from "../../src/types/Parameters.sol";
 import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {MemberWord, WorkerWord} from "../../src/types/Workers.sol";
@@ -86,7 +86,7 @@ contract Handler is Cheats {
     /// @dev Posts a round that the reference certifies, and that cannot be posted twice.
     function _postScene(Scene memory scene, Draft memory draft, Outcome memory outcome) private {
         uint256 owed = _owed();
-        Certified memory done = _certify(draft);
+        CertifiedBatch memory done = _certify(draft);
         if (_owed() - owed != _slots[scene.index].locked) ++paidOtherwise;
         _note(scene.index, done, outcome, scene.members, scene.leading);
         _mustFail(_certifyCall(draft), "certified twice");
@@ -191,7 +191,7 @@ contract Handler is Cheats {
         (bool found, uint256 index) = _pick(seed, PROVISIONAL);
         if (!found || block.timestamp >= _slots[index].finalAt) return;
         Slot storage slot = _slots[index];
-        Certified memory done = _certifiedOf(slot);
+        CertifiedBatch memory done = _certifiedOf(slot);
         for (uint256 i; i < done.members.length; ++i) {
             if (done.members[i].claim() != BARE) continue;
             _showMember(slot, index, done, i);
@@ -199,21 +199,19 @@ contract Handler is Cheats {
         }
     }
 
-    function _showMember(Slot storage slot, uint256 index, Certified memory done, uint256 i) private {
+    function _showMember(Slot storage slot, uint256 index, CertifiedBatch memory done, uint256 i) private {
         Terms memory terms = _deals[slot.deal];
         uint256 who = _whoIs(done.members[i].worker());
         Claim memory claim = _claimsOf(terms, slot.batch)[_hidden[index][who] - 1];
         bytes32 roundId = _roundOf(terms, done.certificate);
         vm.recordLogs();
-        recourse.show(
-            terms, done.certificate, done.members, done.rivals, i, claim.root, claim.fuel, _ownTrace(who, roundId)
-        );
+        recourse.show(terms, done, i, claim.root, claim.fuel, _ownTrace(who, roundId));
         bool agrees = claim.root == done.certificate.root;
         if (agrees) slot.escrow -= done.members[i].slash() * UNIT;
         (,, done.members, done.rivals) =
             abi.decode(_dataOf(IRecourse.Shown.selector), (bytes32, uint64, MemberWord[], Claim[]));
-        done.certificate.members = _membersHash(done.members, done.rivals);
-        slot.certified = abi.encode(done.certificate, done.members, done.rivals);
+        done.certificate.members = _membersHash(done);
+        slot.certified = abi.encode(done);
         ++seen[agrees ? bytes32("shown agreeing") : bytes32("shown rival")];
     }
 
@@ -223,11 +221,10 @@ contract Handler is Cheats {
         (bool found, uint256 index) = _pick(seed, PROVISIONAL);
         if (!found) return;
         Slot storage slot = _slots[index];
-        Certified memory done = _certifiedOf(slot);
+        CertifiedBatch memory done = _certifiedOf(slot);
         Terms memory terms = _deals[slot.deal];
         if (block.timestamp < slot.finalAt) {
-            (bool ok,) = address(recourse)
-                .call(abi.encodeCall(IRecourse.release, (terms, done.certificate, done.members, done.rivals)));
+            (bool ok,) = address(recourse).call(abi.encodeCall(IRecourse.release, (terms, done)));
             return _require(!ok, "released before its time");
         }
         _release(terms, done);
@@ -241,7 +238,7 @@ contract Handler is Cheats {
         if (!found || !_slots[index].right) return;
         Slot storage slot = _slots[index];
         Terms memory terms = _deals[slot.deal];
-        Certified memory done = _certifiedOf(slot);
+        CertifiedBatch memory done = _certifiedOf(slot);
         uint256 tasks = _tasksOf(terms, slot.batch);
         uint256 task = (seed >> 16) % tasks;
         Receipt[] memory receipts = Receipts.make(tasks, FUEL_EACH);
@@ -293,7 +290,7 @@ contract Handler is Cheats {
         if (!found || seed >> 16 & 3 != 0) return;
         Slot storage slot = _slots[index];
         Status to = opens ? Status.Disputed : [Status.Provisional, Status.Final, Status.Void][(seed >> 24) % 3];
-        Certified memory done = _certifiedOf(slot);
+        CertifiedBatch memory done = _certifiedOf(slot);
         vm.prank(address(court));
         certifier.setStatus(done.certificate, to);
         slot.status = uint8(to);
@@ -584,9 +581,13 @@ contract Handler is Cheats {
     }
 
     /// @dev Writes a certificate down and compares it with the reference.
-    function _note(uint256 index, Certified memory done, Outcome memory outcome, Member[] memory members, uint8 leading)
-        private
-    {
+    function _note(
+        uint256 index,
+        CertifiedBatch memory done,
+        Outcome memory outcome,
+        Member[] memory members,
+        uint8 leading
+    ) private {
         Slot storage slot = _slots[index];
         Certificate memory certificate = done.certificate;
         _require(certificate.odds == outcome.odds, "odds");
@@ -597,7 +598,7 @@ contract Handler is Cheats {
         slot.locked = 0;
         slot.right = leading == 0;
         ++slot.certificates;
-        slot.certified = abi.encode(certificate, done.members, done.rivals);
+        slot.certified = abi.encode(done);
         for (uint256 i; i < done.members.length; ++i) {
             slot.escrow += done.members[i].slash() * UNIT;
         }
@@ -611,8 +612,8 @@ contract Handler is Cheats {
         ++seen[leading == 0 ? bytes32("certify") : bytes32("certify wrong")];
     }
 
-    function _certifiedOf(Slot storage slot) private view returns (Certified memory done) {
-        (done.certificate, done.members, done.rivals) = abi.decode(slot.certified, (Certificate, MemberWord[], Claim[]));
+    function _certifiedOf(Slot storage slot) private view returns (CertifiedBatch memory) {
+        return abi.decode(slot.certified, (CertifiedBatch));
     }
 
     function _roundOf(Terms memory terms, Certificate memory certificate) private view returns (bytes32) {
@@ -622,15 +623,15 @@ contract Handler is Cheats {
         return _roundIdAt(terms, certificate.batch, certificate.attempt, opened.blockNumber());
     }
 
-    function _membersHash(MemberWord[] memory members, Claim[] memory rivals) private pure returns (bytes32) {
+    function _membersHash(CertifiedBatch memory done) private pure returns (bytes32) {
         bytes memory packed;
-        for (uint256 i; i < members.length; ++i) {
-            packed = abi.encodePacked(packed, MemberWord.unwrap(members[i]));
+        for (uint256 i; i < done.members.length; ++i) {
+            packed = abi.encodePacked(packed, MemberWord.unwrap(done.members[i]));
         }
-        for (uint256 i; i < rivals.length; ++i) {
-            packed = abi.encodePacked(packed, rivals[i].root, uint256(rivals[i].fuel));
+        for (uint256 i; i < done.rivals.length; ++i) {
+            packed = abi.encodePacked(packed, done.rivals[i].root, uint256(done.rivals[i].fuel));
         }
-        return keccak256(packed);
+        return keccak256(abi.encodePacked(packed, done.trail));
     }
 
     /// @dev A slot with this status, from a random one on.

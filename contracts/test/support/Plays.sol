@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
-import {Certificate, Claim, Entry, LogItem, Parcel} from "../../src/types/Certificates.sol";
+import {Certificate, CertifiedBatch, Claim, Entry, LogItem, Parcel} from "../../src/types/Certificates.sol";
 import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {MemberWord} from "../../src/types/Workers.sol";
 import {Deals} from "./Deals.sol";
@@ -55,15 +55,8 @@ abstract contract Plays is Deals {
         LogItem[] log;
     }
 
-    /// @notice What the `Certified` event says.
-    struct Certified {
-        Certificate certificate;
-        MemberWord[] members;
-        Claim[] rivals;
-    }
-
     /// @dev What a delivery of one task brings.
-    function _parcel(Terms memory terms, Certified memory done, Receipt memory receipt)
+    function _parcel(Terms memory terms, CertifiedBatch memory done, Receipt memory receipt)
         internal
         pure
         returns (Parcel memory)
@@ -278,16 +271,16 @@ abstract contract Plays is Deals {
     }
 
     /// @dev Posts a round and reads the certificate from the event.
-    function _certify(Draft memory draft) internal returns (Certified memory result) {
+    function _certify(Draft memory draft) internal returns (CertifiedBatch memory result) {
         vm.recordLogs();
         vm.prank(poster);
         _post(draft);
-        (result.certificate, result.members, result.rivals) =
-            abi.decode(_dataOf(ICertifier.Certified.selector), (Certificate, MemberWord[], Claim[]));
+        (result.certificate, result.trail, result.members, result.rivals) =
+            abi.decode(_dataOf(ICertifier.Certified.selector), (Certificate, uint256, MemberWord[], Claim[]));
     }
 
     /// @dev Workers 0 to `count - 1` certify the right root.
-    function _certifyBy(Terms memory terms, uint256 batch, uint256 count) internal returns (Certified memory) {
+    function _certifyBy(Terms memory terms, uint256 batch, uint256 count) internal returns (CertifiedBatch memory) {
         return _certify(_draft(terms, batch, _all(0, count, 0)));
     }
 
@@ -338,21 +331,21 @@ abstract contract Plays is Deals {
     }
 
     /// @dev Pays escrow out.
-    function _release(Terms memory terms, Certified memory done) internal {
-        recourse.release(terms, done.certificate, done.members, done.rivals);
+    function _release(Terms memory terms, CertifiedBatch memory done) internal {
+        recourse.release(terms, done);
     }
 
     /// @dev A worker shows what it had committed to.
-    function _show(Terms memory terms, Certified memory done, uint256 index, uint256 who, Claim memory claim) internal {
+    function _show(Terms memory terms, CertifiedBatch memory done, uint256 index, uint256 who, Claim memory claim)
+        internal
+    {
         bytes32 roundId =
             _roundIdAt(terms, done.certificate.batch, done.certificate.attempt, terms.opened.blockNumber());
-        recourse.show(
-            terms, done.certificate, done.members, done.rivals, index, claim.root, claim.fuel, _ownTrace(who, roundId)
-        );
+        recourse.show(terms, done, index, claim.root, claim.fuel, _ownTrace(who, roundId));
     }
 
     /// @dev Where a worker stands in a certificate.
-    function _indexOf(Certified memory done, uint256 who) internal view returns (uint256) {
+    function _indexOf(CertifiedBatch memory done, uint256 who) internal view returns (uint256) {
         for (uint256 i; i < done.members.length; ++i) {
             if (done.members[i].worker() == _worker(who)) return i;
         }

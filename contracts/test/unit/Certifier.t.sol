@@ -5,7 +5,7 @@ import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {IWorkforce} from "../../src/interfaces/IWorkforce.sol";
 import {Accounts} from "../../src/libraries/Accounts.sol";
-import {Claim, LogItem, Status} from "../../src/types/Certificates.sol";
+import {CertifiedBatch, Claim, LogItem, Status} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {Plays} from "../support/Plays.sol";
 import {vm} from "../support/Vm.sol";
@@ -20,7 +20,7 @@ contract CertifyTest is Plays {
     function test_certify_givenThreeAgree_itPaysEverybodyAndRefundsTheRest() public {
         uint256 before = _balance(requester);
         Terms memory terms = _open(_withDataset(_offer()));
-        Certified memory done = _certifyBy(terms, 0, 3);
+        CertifiedBatch memory done = _certifyBy(terms, 0, 3);
         uint256 gross = uint256(FUEL) * FEE / 1e6;
         for (uint256 i; i < 3; ++i) {
             vm.assertEq(_fees(i), gross - gross / 10 - gross / 20);
@@ -40,7 +40,7 @@ contract CertifyTest is Plays {
         Offer memory offer = _offer();
         offer.request.policy.replicasMax = 3;
         Terms memory terms = _open(offer);
-        Certified memory done = _certifyBy(terms, 0, 5);
+        CertifiedBatch memory done = _certifyBy(terms, 0, 5);
         uint256 paid;
         for (uint256 i; i < 5; ++i) {
             if (_fees(i) != 0) ++paid;
@@ -64,7 +64,7 @@ contract CertifyTest is Plays {
         vm.warp(terms.opened.time() + _patience(terms));
         Play[] memory plays = _all(0, 4, 0);
         plays[3].wave = 1;
-        Certified memory done = _certify(_draft(terms, 0, plays));
+        CertifiedBatch memory done = _certify(_draft(terms, 0, plays));
         vm.assertEq(done.certificate.odds, 96_000_000);
     }
 
@@ -92,7 +92,7 @@ contract CertifyTest is Plays {
         _post(early);
         vm.prank(_operator(4));
         workforce.addBond(_worker(4), UNIT);
-        Certified memory done = _certify(early);
+        CertifiedBatch memory done = _certify(early);
         vm.assertEq(done.certificate.odds, 51_200_000);
         vm.assertEq(done.members[_indexOf(done, 4)].slash(), 80);
     }
@@ -135,7 +135,7 @@ contract CertifyTest is Plays {
         log = _revealOnChain(terms, 0, log, 1, 4, _claims()[0]);
         Draft memory draft = _draft(terms, 0, _all(0, 2, 0));
         draft.log = log;
-        Certified memory done = _certify(draft);
+        CertifiedBatch memory done = _certify(draft);
         vm.assertEq(done.certificate.seats, 4);
         vm.assertGt(_fees(3), 0);
     }
@@ -168,7 +168,7 @@ contract CertifyTest is Plays {
         Draft memory draft = _draft(terms, 0, new Play[](0));
         draft.claims = _first(_claims(), 1);
         draft.log = log;
-        Certified memory done = _certify(draft);
+        CertifiedBatch memory done = _certify(draft);
         vm.assertEq(done.certificate.seats, 3);
         vm.assertGe(done.certificate.stake, 30e18);
     }
@@ -241,7 +241,7 @@ contract CertifyTest is Plays {
         certifier.commit(terms, 0, _none, _worker(0), "x", "");
     }
 
-    function _certifyWithCollateral(uint96 collateral) private returns (Certified memory) {
+    function _certifyWithCollateral(uint96 collateral) private returns (CertifiedBatch memory) {
         Offer memory offer = _offer();
         offer.request.policy.collateralMin = collateral;
         return _certifyBy(_open(offer), 0, 3);
@@ -307,7 +307,7 @@ contract CertifyTest is Plays {
 
     function test_courtsHooks_whenOthersCall_itReverts() public {
         Terms memory terms = _open(_offer());
-        Certified memory done = _certifyBy(terms, 0, 3);
+        CertifiedBatch memory done = _certifyBy(terms, 0, 3);
         _expect(ICertifier.NotAllowed.selector, address(this));
         certifier.setStatus(done.certificate, Status.Void);
         _expect(ICertifier.NotAllowed.selector, address(this));
@@ -316,7 +316,7 @@ contract CertifyTest is Plays {
 
     function test_setStatus_itFollowsTheDrawnTransitions() public {
         Terms memory terms = _open(_offer());
-        Certified memory done = _certifyBy(terms, 0, 3);
+        CertifiedBatch memory done = _certifyBy(terms, 0, 3);
         vm.startPrank(address(court));
         Status[5] memory no = [Status.Open, Status.Final, Status.Void, Status.Reopened, Status.Expired];
         for (uint256 i; i < 5; ++i) {
@@ -334,7 +334,7 @@ contract CertifyTest is Plays {
 
     function test_statusOf_isFinalWhenTheWindowIsOver() public {
         Terms memory terms = _open(_offer());
-        Certified memory done = _certifyBy(terms, 0, 3);
+        CertifiedBatch memory done = _certifyBy(terms, 0, 3);
         vm.assertEq(uint8(certifier.statusOf(done.certificate)), PROVISIONAL);
         vm.warp(done.certificate.finalAt);
         vm.assertEq(uint8(certifier.statusOf(done.certificate)), FINAL);
@@ -350,22 +350,22 @@ contract RecourseTest is Plays {
     }
 
     /// @dev Four agree; worker 4 was silent, and had committed to claim `hidden`.
-    function _withSilent(uint8 hidden) private returns (Certified memory) {
+    function _withSilent(uint8 hidden) private returns (CertifiedBatch memory) {
         Play[] memory silent = _all(4, 1, BARE);
         silent[0].hidden = hidden;
         return _certify(_draft(_terms, 0, _both(_all(0, 4, 0), silent)));
     }
 
-    function show(Certified memory done, uint256 index, uint256 who, Claim memory claim) external {
+    function show(CertifiedBatch memory done, uint256 index, uint256 who, Claim memory claim) external {
         _show(_terms, done, index, who, claim);
     }
 
-    function release(Certified memory done) external {
+    function release(CertifiedBatch memory done) external {
         _release(_terms, done);
     }
 
     function test_show_givenAnAgreeingOne_itGetsItsSlashBackOnce() public {
-        Certified memory done = _withSilent(0);
+        CertifiedBatch memory done = _withSilent(0);
         uint256 index = _indexOf(done, 4);
         this.show(done, index, 4, _claims()[0]);
         vm.assertEq(_fees(4), 80 * UNIT);
@@ -377,7 +377,7 @@ contract RecourseTest is Plays {
     }
 
     function test_show_givenAnotherOpening_itReverts() public {
-        Certified memory done = _withSilent(0);
+        CertifiedBatch memory done = _withSilent(0);
         uint256 index = _indexOf(done, 4);
         _expect(IRecourse.WrongOpening.selector, _worker(4));
         this.show(done, index, 4, _claims()[1]);
@@ -387,7 +387,7 @@ contract RecourseTest is Plays {
     }
 
     function test_show_afterTheWindow_itReverts() public {
-        Certified memory done = _withSilent(0);
+        CertifiedBatch memory done = _withSilent(0);
         uint256 index = _indexOf(done, 4);
         vm.warp(done.certificate.finalAt);
         vm.expectRevert(abi.encodeWithSelector(IRecourse.TooLate.selector, done.certificate.finalAt));
@@ -395,13 +395,13 @@ contract RecourseTest is Plays {
     }
 
     function test_show_givenARival_itsSlashStaysInEscrow() public {
-        Certified memory done = _withSilent(1);
+        CertifiedBatch memory done = _withSilent(1);
         this.show(done, _indexOf(done, 4), 4, _claims()[1]);
         vm.assertEq(_fees(4), 0);
     }
 
     function test_release_givenOtherTerms_itReverts() public {
-        Certified memory done = _withSilent(0);
+        CertifiedBatch memory done = _withSilent(0);
         vm.warp(done.certificate.finalAt);
         _terms.payer = stranger;
         vm.expectRevert(abi.encodeWithSelector(IRecourse.WrongTerms.selector, _terms.dealId));
@@ -409,7 +409,7 @@ contract RecourseTest is Plays {
     }
 
     function test_release_givenOtherMembers_itReverts() public {
-        Certified memory done = _withSilent(0);
+        CertifiedBatch memory done = _withSilent(0);
         vm.warp(done.certificate.finalAt);
         done.members[0] = done.members[1];
         vm.expectPartialRevert(bytes4(keccak256("WrongCertificate(bytes32,uint256)")));
@@ -417,7 +417,7 @@ contract RecourseTest is Plays {
     }
 
     function test_release_givenNoSlashes_itMakesTheBatchFinal() public {
-        Certified memory done = _certifyBy(_terms, 0, 3);
+        CertifiedBatch memory done = _certifyBy(_terms, 0, 3);
         vm.warp(done.certificate.finalAt);
         vm.expectEmit(address(recourse));
         emit IRecourse.Released(_terms.dealId, 0, 0, 0, 0);
@@ -426,7 +426,7 @@ contract RecourseTest is Plays {
     }
 
     function test_release_givenADisputedBatch_itReverts() public {
-        Certified memory done = _withSilent(0);
+        CertifiedBatch memory done = _withSilent(0);
         vm.prank(address(court));
         certifier.setStatus(done.certificate, Status.Disputed);
         vm.warp(done.certificate.finalAt);

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {PrevrandaoSeed} from "../../src/PrevrandaoSeed.sol";
 import {ISeed} from "../../src/interfaces/ISeed.sol";
-import {LogItem} from "../../src/types/Certificates.sol";
+import {CertifiedBatch, LogItem} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {Plays} from "../support/Plays.sol";
 import {vm} from "../support/Vm.sol";
@@ -108,7 +108,7 @@ contract PrevrandaoSeedTest is Plays {
         vm.expectRevert(abi.encodeWithSelector(ISeed.SeedUnavailable.selector, opened));
         certifier.commit(terms, 0, new LogItem[](0), _worker(0), "x", "");
         _seed.pinSeed(opened);
-        Certified memory done = _certifyBy(terms, 0, 3);
+        CertifiedBatch memory done = _certifyBy(terms, 0, 3);
         vm.assertEq(done.certificate.seedKind, 2);
     }
 }

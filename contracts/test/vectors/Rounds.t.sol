@@ -255,6 +255,7 @@ contract ContributionVectors is Vectors {
         uint256[] members;
         uint256[] rivalFuels;
         bytes32[] rivalRoots;
+        uint256 trail;
     }
 
     struct CertificateCase {
@@ -350,7 +351,7 @@ contract ContributionVectors is Vectors {
             for (uint256 j; j < rivals.length; ++j) {
                 rivals[j] = Claim(c.rivalRoots[j], uint64(c.rivalFuels[j]));
             }
-            vm.assertEq(Certificates.membersHash(members, rivals), c.hash);
+            vm.assertEq(Certificates.membersHash(members, rivals, c.trail), c.hash);
         }
     }
 

@@ -18,7 +18,7 @@ mod vault {
 
 mod recourse {
     // The interface's own structs are made of the contract's.
-    use self::Recourse::{Certificate, Claim, Terms};
+    use self::Recourse::{CertifiedBatch, Terms};
 
     alloy::sol!(
         #[sol(rpc, all_derives)]

@@ -9,7 +9,7 @@ use alloy::{
     rpc::types::Log,
     sol_types::SolEventInterface,
 };
-use guildhall_protocol::{Certificate, DealId, Member, Terms};
+use guildhall_protocol::{Certificate, Claim, DealId, Fuel, Member, Terms, Trail};
 
 use crate::{
     bindings::{
@@ -64,24 +64,17 @@ pub enum EventKind {
     Seed(BlockhashSeedEvents),
 }
 
-/// A claim of members that did not agree with a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rival {
-    /// The root that they claim.
-    pub root: B256,
-    /// The fuel that they claim.
-    pub fuel: u64,
-}
-
 /// A batch was certified: everything that later calls bring back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Certified {
     /// The certificate.
     pub certificate: Certificate,
+    /// What came before it.
+    pub trail: Trail,
     /// Every member of the round.
     pub members: Vec<Member>,
-    /// Dissenting claims, from claim 1 on.
-    pub rivals: Vec<Rival>,
+    /// Dissenting claims, from claim 1 on, then what was never opened: see [`guildhall_protocol::members_hash`].
+    pub rivals: Vec<Claim>,
 }
 
 impl EventKind {
@@ -94,9 +87,10 @@ impl EventKind {
     /// The certificate and its members, if this is a certification.
     pub fn certified(&self) -> Option<Certified> {
         let Self::Certifier(CertifierEvents::Certified(event)) = self else { return None };
-        let rivals = event.rivals.iter().map(|claim| Rival { root: claim.root, fuel: claim.fuel });
+        let rivals = event.rivals.iter().map(|claim| Claim { root: claim.root, fuel: Fuel(claim.fuel) });
         Some(Certified {
             certificate: convert(&event.certificate).ok()?,
+            trail: Trail(event.trail),
             members: event.members.iter().map(|word| Member::unpack(*word)).collect(),
             rivals: rivals.collect(),
         })

@@ -125,12 +125,19 @@ pub struct Claim {
     pub fuel: Fuel,
 }
 
-/// The `members` of a certificate: the hash over the member words, then root and fuel of each rival.
+/// What came before a certificate, in one word, from the low bit: block in which it was certified 40, hash of the round's log
+/// 216, as slots hold it. So what stood on chain can still be proven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Trail(pub U256);
+
+/// The `members` of a certificate: the hash over the member words, then root and fuel of each rival, then the trail.
 ///
 /// Rivals: the claims from 1 on, then the commitment of each bare or lost member, in the members' order.
-pub fn members_hash(members: &[Member], rivals: &[Claim]) -> B256 {
+pub fn members_hash(members: &[Member], rivals: &[Claim], trail: Trail) -> B256 {
     let mut words: Vec<B256> = members.iter().map(|member| member.pack().into()).collect();
     words.extend(rivals.iter().flat_map(|rival| [rival.root, U256::from(rival.fuel.0).into()]));
+    words.push(trail.0.into());
     keccak256(words.concat())
 }
 

@@ -25,7 +25,9 @@ pub mod tree;
 pub mod units;
 
 pub use batch::{Batch, ReceiptProof};
-pub use certificate::{BatchSlot, Certificate, Claim, Member, OnChain, Verified, VerifyError, verify_result};
+pub use certificate::{
+    BatchSlot, Certificate, Claim, Member, OnChain, Trail, Verified, VerifyError, members_hash, verify_result,
+};
 pub use confidence::Weighing;
 pub use delivery::{Parcel, delivery_hash};
 pub use forecast::{Forecast, forecast};

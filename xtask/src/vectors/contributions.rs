@@ -6,11 +6,10 @@ use alloy_sol_types::{Eip712Domain, SolStruct, SolValue};
 use anyhow::Result;
 use guildhall_protocol::{
     Batch, Certificate, Claim, CompactSignature, EntryWord, Fuel, List, ListEntry, LogItem, Member,
-    OperatorId, Parcel, RoundId,
-    certificate::members_hash,
-    delivery_hash,
+    OperatorId, Parcel, RoundId, Trail, delivery_hash,
     list::{CLAIM_BARE, CLAIM_LEADING, CLAIM_LOST, CLAIM_UNAVAILABLE},
     log::log_hash,
+    members_hash,
     messages::{
         Commitment, Contribution, Reservation, RoundList, Unavailable, WorkerKey, certifier_domain,
         commitment, workforce_domain,
@@ -143,11 +142,13 @@ fn members_hashes(chain: &mut Chain) -> Value {
             (0..members).map(|_| Member::unpack(U256::from_be_bytes(chain.word().0))).collect();
         let rival = |_| Claim { root: chain.word(), fuel: Fuel(chain.bits(64) as u64) };
         let rivals: Vec<_> = (0..rivals).map(rival).collect();
+        let trail = Trail(U256::from_be_bytes(chain.word().0));
         json!({
-            "hash": word(members_hash(&members, &rivals)),
+            "hash": word(members_hash(&members, &rivals, trail)),
             "members": words(&members.iter().map(|member| member.pack().into()).collect::<Vec<_>>()),
             "rivalFuels": numbers(rivals.iter().map(|rival| rival.fuel.0.into())),
             "rivalRoots": words(&rivals.iter().map(|rival| rival.root).collect::<Vec<_>>()),
+            "trail": number(trail.0),
         })
     };
     [(1, 0), (3, 0), (5, 1), (7, 3)].into_iter().map(&mut case).collect()

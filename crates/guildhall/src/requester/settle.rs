@@ -2,7 +2,7 @@
 //! the deal's events said.
 
 use alloy::{
-    primitives::{Address, B256, U256, keccak256},
+    primitives::{Address, B256, U256},
     sol_types::SolCall,
 };
 use guildhall_chain::{
@@ -11,52 +11,30 @@ use guildhall_chain::{
         Certifier::{self, CertifierEvents},
         Recourse::{self, RecourseEvents},
     },
+    events::Certified,
 };
-use guildhall_protocol::{Certificate, Parcel};
+use guildhall_protocol::{Claim, Member, Parcel, members_hash};
 
 use super::{deal::bring, history::History, results::Fetched};
 use crate::error::{Failure, Result};
 
-/// A certificate with its members and rivals, as the batch's slot has them now.
-pub struct Standing {
-    /// The certificate.
-    pub certificate: Certificate,
-    /// Its members' words.
-    pub members: Vec<U256>,
-    /// Claims of members that did not agree: root and fuel.
-    pub rivals: Vec<(B256, u64)>,
-}
-
 /// The certificate of a batch as it stands after everything that was shown late.
-pub fn standing(history: &History, batch: u32) -> Option<Standing> {
-    let mut standing = None;
+pub fn standing(history: &History, batch: u32) -> Option<Certified> {
+    let mut certified: Option<Certified> = None;
     for event in &history.events {
-        match &event.kind {
-            EventKind::Certifier(CertifierEvents::Certified(event)) if event.batch == batch => {
-                standing = bring(&event.certificate).ok().map(|certificate| Standing {
-                    certificate,
-                    members: event.members.clone(),
-                    rivals: event.rivals.iter().map(|claim| (claim.root, claim.fuel)).collect(),
-                });
-            }
-            EventKind::Recourse(RecourseEvents::Shown(event)) if event.batch == batch => {
-                if let Some(standing) = &mut standing {
-                    standing.members.clone_from(&event.members);
-                    standing.rivals = event.rivals.iter().map(|claim| (claim.root, claim.fuel)).collect();
-                    standing.certificate.members = members_hash(&event.members, &standing.rivals);
-                }
-            }
-            _ => {}
+        if let Some(found) = event.kind.certified().filter(|found| found.certificate.batch == batch) {
+            certified = Some(found);
+        }
+        let EventKind::Recourse(RecourseEvents::Shown(event)) = &event.kind else { continue };
+        if event.batch != batch {
+            continue;
+        }
+        if let Some(Certified { certificate, trail, members, rivals }) = &mut certified {
+            *members = event.members.iter().map(|word| Member::unpack(*word)).collect();
+            certificate.members = members_hash(members, rivals, *trail);
         }
     }
-    standing
-}
-
-/// `keccak256(member words ‖ root and fuel of each rival)`.
-fn members_hash(members: &[U256], rivals: &[(B256, u64)]) -> B256 {
-    let words = members.iter().map(U256::to_be_bytes::<32>);
-    let claims = rivals.iter().flat_map(|(root, fuel)| [root.0, U256::from(*fuel).to_be_bytes()]);
-    keccak256(words.chain(claims).collect::<Vec<_>>().concat())
+    certified
 }
 
 /// Ends a batch that was not certified in time: the payer is refunded.
@@ -102,14 +80,21 @@ pub async fn release(
     history: &History,
     batch: u32,
 ) -> Result<TxOutcome> {
-    let standing = standing(history, batch).ok_or_else(|| not_certified(batch))?;
+    let certified = standing(history, batch).ok_or_else(|| not_certified(batch))?;
     let call = Recourse::releaseCall {
         terms: bring(&history.terms)?,
-        certificate: bring(&standing.certificate)?,
-        members: standing.members,
-        rivals: standing.rivals.into_iter().map(|(root, fuel)| Recourse::Claim { root, fuel }).collect(),
+        certified: Recourse::CertifiedBatch {
+            certificate: bring(&certified.certificate)?,
+            trail: certified.trail.0,
+            members: certified.members.iter().map(Member::pack).collect(),
+            rivals: certified.rivals.iter().map(rival).collect(),
+        },
     };
     send(chain.deployment().recourse, sender, &call).await
+}
+
+fn rival(claim: &Claim) -> Recourse::Claim {
+    Recourse::Claim { root: claim.root, fuel: claim.fuel.0 }
 }
 
 /// Brings a result to the deal's callback.
@@ -123,9 +108,9 @@ pub async fn deliver(
     batch: u32,
     fetched: &Fetched,
 ) -> Result<TxOutcome> {
-    let standing = standing(history, batch).ok_or_else(|| not_certified(batch))?;
+    let certified = standing(history, batch).ok_or_else(|| not_certified(batch))?;
     let call = Certifier::deliverCall {
-        parcel: bring(&Parcel::new(&history.terms, &standing.certificate, &fetched.receipt))?,
+        parcel: bring(&Parcel::new(&history.terms, &certified.certificate, &fetched.receipt))?,
         proof: fetched.receipt.proof.clone(),
         output: fetched.output.clone().into(),
     };

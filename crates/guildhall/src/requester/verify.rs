@@ -98,7 +98,7 @@ pub async fn verify(chain: &ChainClient, history: &History, claimed: &Claimed<'_
         });
     };
     let certificate =
-        standing(history, batch).map_or(at.certified.certificate, |standing| standing.certificate);
+        standing(history, batch).map_or(at.certified.certificate, |certified| certified.certificate);
     let on_chain = chain.on_chain(terms.deal(), batch).await?;
     let outcome = if claimed.receipt.receipt.index == index {
         verify_result(&on_chain, terms, &certificate, claimed.receipt, claimed.output)
