@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ICertifier} from "./interfaces/ICertifier.sol";
+import {Judicial} from "./Judicial.sol";
 import {ICourt} from "./interfaces/ICourt.sol";
-import {IMarket} from "./interfaces/IMarket.sol";
-import {ISeed} from "./interfaces/ISeed.sol";
+import {IJury} from "./interfaces/IJury.sol";
 import {IVault} from "./interfaces/IVault.sol";
-import {IWorkforce} from "./interfaces/IWorkforce.sol";
 import {CaseWords} from "./libraries/CaseWords.sol";
-import {Certificates} from "./libraries/Certificates.sol";
 import {Confidence} from "./libraries/Confidence.sol";
 import {Draws, Round} from "./libraries/Draws.sol";
 import {Lot} from "./libraries/Lot.sol";
@@ -18,20 +15,18 @@ import {TermsHash} from "./libraries/TermsHash.sol";
 import {WorkerWords} from "./libraries/WorkerWords.sol";
 import {Case, CaseState, FactsWord} from "./types/Cases.sol";
 import {Certificate, CertifiedBatch, Status} from "./types/Certificates.sol";
-import {OpenedWord, PolicyWord, Terms} from "./types/Terms.sol";
+import {OpenedWord, Terms} from "./types/Terms.sol";
 import {MemberWord, WorkerWord} from "./types/Workers.sol";
 
 /// @title Cases
 /// @notice The part of {ICourt} that opens cases: disputes, appeals, audits.
 /// @dev One slot a task: {ICourt-caseWord}. It holds the id's upper bits while the case is open, those of the hash of id and
 /// finding once there is a verdict.
-abstract contract Cases is ICourt {
+abstract contract Cases is ICourt, Judicial {
     using TermsHash for Terms;
     using Draws for Round;
     using CaseWords for Case;
 
-    /// @dev Upper 216 bits of a slot: a hash.
-    uint256 internal constant HASH_MASK = Certificates.HASH_MASK;
     /// @dev Smallest bond of a dispute, in the token's smallest unit: a thousand bond units.
     uint256 private constant BOND_MIN = 1000 * WorkerWords.BOND_UNIT;
     /// @dev Seats of a jury at most.
@@ -51,28 +46,16 @@ abstract contract Cases is ICourt {
 
     /// @notice The ledger.
     IVault public immutable vault;
-    /// @notice Workers and bonds.
-    IWorkforce public immutable workforce;
-    /// @notice Deals.
-    IMarket public immutable market;
-    /// @notice Batches.
-    ICertifier public immutable certifier;
-    /// @notice Where seeds come from.
-    ISeed public immutable seeds;
+    /// @notice Who sits and what they find.
+    IJury public immutable jury;
 
     mapping(bytes32 dealId => mapping(uint256 batch => mapping(uint256 index => uint256 word))) internal _cases;
     /// @dev Cases of a batch beside the first that is not closed: most batches have none.
     mapping(bytes32 dealId => mapping(uint256 batch => uint256 count)) internal _others;
-    mapping(bytes32 caseId => mapping(uint256 operator => bytes32 hash)) internal _jurors;
-    /// @inheritdoc ICourt
-    mapping(bytes32 caseId => bytes32 finding) public sealOpened;
 
-    constructor(address vault_, address workforce_, address market_, address certifier_, address seeds_) {
+    constructor(address vault_, address jury_) {
         vault = IVault(vault_);
-        workforce = IWorkforce(workforce_);
-        market = IMarket(market_);
-        certifier = ICertifier(certifier_);
-        seeds = ISeed(seeds_);
+        jury = IJury(jury_);
     }
 
     /// @inheritdoc ICourt
@@ -131,20 +114,15 @@ abstract contract Cases is ICourt {
         FactsWord facts = before.facts;
         (bytes32 id, uint256 word) = _decided(before, finding);
         uint256 index = facts.index();
-        if (before.dealId != certificate.dealId || facts.batch() != certificate.batch) revert WrongCase(id);
+        _checkSubject(before, certificate);
         if (facts.level() != 1 || block.timestamp >= facts.appealEnd()) revert TooLate(facts.appealEnd());
         Case memory record;
         uint256 kind = worker == address(0) ? CaseWords.BONDED : CaseWords.STAKED;
         uint256 bond = _draft(record, terms, certificate, index, kind, 2);
-        record.facts = record.facts.after_(uint8(word), uint8(word >> 8));
+        record.facts = record.facts.after_(uint8(word));
         record.seal = seal;
         record.before = id;
         if (kind == CaseWords.STAKED) _answer(record, terms, certified, worker, 2);
-        // Who opened the first case sits on neither jury.
-        uint256 operator = before.worker == address(0)
-            ? workforce.operatorNumber(before.opener)
-            : workforce.workerOf(before.worker).operator();
-        if (operator != 0) _jurors[id][operator] = bytes32(uint256(1));
         _store(record, word, index);
         if (kind == CaseWords.BONDED) vault.take(uint160(msg.sender), bond);
     }
@@ -160,8 +138,9 @@ abstract contract Cases is ICourt {
     }
 
     /// @inheritdoc ICourt
-    function jurorOf(bytes32 caseId, uint256 operator) external view returns (bytes32) {
-        return _jurors[caseId][operator];
+    function reserve(address worker, uint256 units, address caller) external returns (WorkerWord word) {
+        if (msg.sender != address(jury)) revert NotAllowed(msg.sender);
+        return _reserve(worker, units, caller);
     }
 
     /// @dev Fills in what follows from terms and certificate; answers the bond.
@@ -221,21 +200,21 @@ abstract contract Cases is ICourt {
         _authenticate(certified);
         uint256 gross = uint256(certified.certificate.fuel) * terms.feePerMfuel / 1e6;
         uint256 units = level * Payouts.slashUnits(gross);
-        WorkerWord word = _reserve(worker, units);
+        WorkerWord word = _reserve(worker, units, msg.sender);
         _checkEntitled(terms, certified, worker, word);
         record.worker = worker;
         record.stakes = record.stakes.withBond(units * WorkerWords.BOND_UNIT);
     }
 
     /// @dev Puts stake of a worker at risk, at its own or its operator's call; answers its word as it was.
-    function _reserve(address worker, uint256 units) internal returns (WorkerWord word) {
+    function _reserve(address worker, uint256 units, address caller) private returns (WorkerWord word) {
         MemberWord[] memory members = new MemberWord[](1);
         members[0] = MemberWords.pack(worker, Claims.BARE, 0, 0, units);
         word = workforce.settle(members)[0];
         if (word.room() < units) revert ExposureTooHigh(worker, units, word.room());
         // The operator's number fits: a worker's word has 32 bits for it.
-        if (msg.sender != worker && workforce.operatorAddress(uint32(word.operator())) != msg.sender) {
-            revert NotAllowed(msg.sender);
+        if (caller != worker && workforce.operatorAddress(uint32(word.operator())) != caller) {
+            revert NotAllowed(caller);
         }
     }
 
@@ -274,17 +253,11 @@ abstract contract Cases is ICourt {
 
     /// @dev Seats of a jury: half as many more as fresh weights need to overturn the certificate.
     function _seatsOf(Certificate calldata certificate, uint256 level) private pure returns (uint256) {
-        uint256 target = _targetOf(certificate, level) * (Confidence.ONE + certificate.odds) / Confidence.ONE;
+        uint256 target = CaseWords.targetOf(certificate, level) * (Confidence.ONE + certificate.odds) / Confidence.ONE;
         uint256 fresh = Confidence.freshWeight(certificate.policy.faultyShareBps());
         (uint256 needed,) = Confidence.seatsFor(target, fresh, 1, SEATS_MAX);
         uint256 seats = Lot.want(needed);
         return seats < SEATS_MAX ? seats : SEATS_MAX;
-    }
-
-    /// @dev Odds that a verdict must reach: the certificate's own, four times as much for a second jury.
-    function _targetOf(Certificate calldata certificate, uint256 level) internal pure returns (uint256) {
-        PolicyWord policy = certificate.policy;
-        return Confidence.target(policy.confidence(), certificate.attempt + level - 1);
     }
 
     /// @dev Fee of one execution of one task at the limit, rounded up: what a juror earns.
@@ -304,6 +277,14 @@ abstract contract Cases is ICourt {
         return state != uint256(CaseState.None) && state != uint256(CaseState.Closed);
     }
 
+    /// @dev An open case: reverts unless the record is what the slot holds.
+    function _opened(Case calldata record) internal view returns (bytes32 id, uint256 word) {
+        id = record.idOf();
+        word = _cases[record.dealId][record.facts.batch()][record.facts.index()];
+        if (uint8(word) != uint8(CaseState.Open)) revert WrongState(CaseState(uint8(word)));
+        if ((uint256(id) ^ word) & HASH_MASK != 0) revert WrongCase(id);
+    }
+
     /// @dev A decided case: reverts unless record and finding are what the slot holds.
     function _decided(Case calldata record, bytes32 finding) internal view returns (bytes32 id, uint256 word) {
         id = record.idOf();
@@ -311,17 +292,5 @@ abstract contract Cases is ICourt {
         CaseState state = CaseState(uint8(word));
         if (!_isLive(word) || state == CaseState.Open) revert WrongState(state);
         if ((uint256(keccak256(abi.encode(id, finding))) ^ word) & HASH_MASK != 0) revert WrongCase(id);
-    }
-
-    /// @dev Reverts unless this is the batch as the slot holds it; answers its status.
-    function _authenticate(CertifiedBatch calldata certified) internal view returns (Status) {
-        uint256 word = certifier.batchWord(certified.certificate.dealId, certified.certificate.batch);
-        return Certificates.checkWhole(certified, word);
-    }
-
-    /// @dev Reverts unless these are the terms of the certificate's deal.
-    function _checkTerms(Terms calldata terms, Certificate calldata certificate) internal view {
-        bytes32 stored = market.termsHash(terms.dealId);
-        if (terms.dealId != certificate.dealId || stored != terms.hash()) revert WrongTerms(terms.dealId);
     }
 }

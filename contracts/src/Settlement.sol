@@ -48,10 +48,12 @@ abstract contract Settlement is Judging {
     }
 
     /// @inheritdoc ICertifier
-    function setStatus(Certificate calldata certificate, Status to) external {
+    function setStatus(Certificate calldata certificate, Status to) external returns (Status from) {
         if (msg.sender != court) revert NotAllowed(msg.sender);
         uint256 word = _batches[certificate.dealId][certificate.batch];
-        Status from = Certificates.check(certificate, word);
+        from = Certificates.check(certificate, word);
+        // Another task of the batch is disputed too.
+        if (from == Status.Disputed && to == Status.Disputed) return from;
         bool drawn = (from == Status.Provisional && to == Status.Disputed)
             || (from == Status.Disputed && (to == Status.Provisional || to == Status.Final || to == Status.Void));
         if (!drawn) revert WrongStatus(from);

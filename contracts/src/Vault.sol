@@ -27,7 +27,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
     address public immutable certifier;
     /// @notice May pay out of escrow.
     address public immutable recourse;
-    /// @notice May pay out of escrow; zero = no Court.
+    /// @notice May take bonds of disputes, draw the protocol's fees for audits, pay out of escrow; zero = no Court.
     address public immutable court;
 
     /// @dev account => balance 128 (low) | of an address its order nonce, of a pool the protocol's fees, 128 (high).
@@ -123,9 +123,20 @@ contract Vault is IVault, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
-    function take(uint160 account, uint256 amount) external only(workforce) {
+    function take(uint160 account, uint256 amount) external {
+        if (msg.sender != workforce && msg.sender != court) revert NotAllowed(msg.sender);
         _debit(account, amount);
         emit Taken(account, amount);
+    }
+
+    /// @inheritdoc IVault
+    function drawFees(uint256 pool, uint256 most) external only(court) returns (uint256 amount) {
+        uint160 account = Accounts.ofPool(pool);
+        uint256 word = _accounts[account];
+        amount = word >> 128;
+        if (amount > most) amount = most;
+        _accounts[account] = word - (amount << 128);
+        emit FeesDrawn(pool, amount);
     }
 
     /// @inheritdoc IVault

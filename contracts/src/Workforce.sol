@@ -35,6 +35,8 @@ contract Workforce is Pools, Domain {
     mapping(uint32 number => address operator) public operatorAddress;
     /// @inheritdoc IWorkforce
     mapping(address worker => uint64 time) public readyAt;
+    /// @inheritdoc IWorkforce
+    mapping(uint256 runtime => uint256 units) public runtimeBond;
 
     constructor(
         address vault_,
@@ -73,8 +75,9 @@ contract Workforce is Pools, Domain {
             operatorAddress[operator] = msg.sender;
             emit OperatorRegistered(operator, msg.sender);
         }
-        _workers[worker] = WorkerWords.pack(operator, pool, block.number, units, runtime);
-        _addPoolBond(pool, units);
+        WorkerWord word = WorkerWords.pack(operator, pool, block.number, units, runtime);
+        _workers[worker] = word;
+        _addBonds(word, units);
         emit WorkerJoined(worker, operator, pool, runtime, bond);
         vault.take(uint160(msg.sender), bond);
     }
@@ -87,7 +90,7 @@ contract Workforce is Pools, Domain {
         word = word.withBond(_bondOf(word.bond() + units));
         if (word.active()) {
             word = word.withActiveFrom(block.number);
-            _addPoolBond(word.pool(), units);
+            _addBonds(word, units);
         }
         _store(worker, word);
         vault.take(uint160(msg.sender), amount);
@@ -98,9 +101,10 @@ contract Workforce is Pools, Domain {
         WorkerWord word = _ownedBy(msg.sender, worker);
         if (!word.active()) revert WrongState(worker, word.activeFrom());
         _admit(pool, runtime);
-        _subPoolBond(word.pool(), word.bond());
-        _addPoolBond(pool, word.bond());
-        _store(worker, word.withPlace(pool, runtime).withActiveFrom(block.number));
+        _subBonds(word, word.bond());
+        word = word.withPlace(pool, runtime);
+        _addBonds(word, word.bond());
+        _store(worker, word.withActiveFrom(block.number));
     }
 
     /// @inheritdoc IWorkforce
@@ -108,7 +112,7 @@ contract Workforce is Pools, Domain {
         WorkerWord word = _ownedBy(msg.sender, worker);
         uint256 from = word.activeFrom();
         if (from == WorkerWords.EXPELLED || from == WorkerWords.LEAVING) revert WrongState(worker, from);
-        if (word.active()) _subPoolBond(word.pool(), word.bond());
+        if (word.active()) _subBonds(word, word.bond());
         uint64 ready = uint64(block.timestamp + WorkerWords.UNBONDING);
         readyAt[worker] = ready;
         emit WorkerLeaving(worker, ready);
@@ -123,7 +127,7 @@ contract Workforce is Pools, Domain {
         uint256 bond = word.bond() * WorkerWords.BOND_UNIT;
         if (bond < minimumBond) revert BondTooSmall(bond, minimumBond);
         readyAt[worker] = 0;
-        _addPoolBond(word.pool(), word.bond());
+        _addBonds(word, word.bond());
         _store(worker, word.withActiveFrom(block.number));
     }
 
@@ -161,7 +165,8 @@ contract Workforce is Pools, Domain {
     }
 
     /// @inheritdoc IWorkforce
-    function settle(MemberWord[] calldata members) external only(certifier) returns (WorkerWord[] memory words) {
+    function settle(MemberWord[] calldata members) external returns (WorkerWord[] memory words) {
+        if (msg.sender != certifier && msg.sender != court) revert NotAllowed(msg.sender);
         uint256 bucket = WorkerWords.bucketAt(block.timestamp);
         words = new WorkerWord[](members.length);
         for (uint256 i; i < members.length;) {
@@ -196,7 +201,7 @@ contract Workforce is Pools, Domain {
     function expel(address worker, address reporter) external only(recourse) {
         WorkerWord word = _rolled(_known(worker));
         if (word.activeFrom() == WorkerWords.EXPELLED) revert WrongState(worker, word.activeFrom());
-        if (word.active()) _subPoolBond(word.pool(), word.bond());
+        if (word.active()) _subBonds(word, word.bond());
         // What stands behind certificates stays until it is at risk no more: see burnExpelled.
         uint256 atRisk = word.exposure();
         uint256 amount = (word.bond() > atRisk ? word.bond() - atRisk : 0) * WorkerWords.BOND_UNIT;
@@ -223,7 +228,7 @@ contract Workforce is Pools, Domain {
         if (!word.active()) revert WrongState(worker, word.activeFrom());
         // Every certificate that a worker takes part in leaves exposure for a whole bucket at least.
         if (word.exposure() != 0) revert StillActive(worker);
-        _subPoolBond(word.pool(), word.bond());
+        _subBonds(word, word.bond());
         emit WorkerDormant(worker);
         _store(worker, word.withActiveFrom(WorkerWords.DORMANT));
     }
@@ -241,10 +246,16 @@ contract Workforce is Pools, Domain {
 
     /// @inheritdoc IWorkforce
     function punish(address worker, uint256 units) external only(court) returns (uint256 slashed) {
-        WorkerWord word = _known(worker);
-        slashed = units < word.bond() ? units : word.bond();
-        if (word.active()) _subPoolBond(word.pool(), slashed);
-        _store(worker, word.withBond(word.bond() - slashed).withReputation(0));
+        WorkerWord word;
+        (word, slashed) = _takeAtRisk(worker, units);
+        _store(worker, word.withReputation(0));
+    }
+
+    /// @inheritdoc IWorkforce
+    function takeBack(address worker, uint256 units) external only(court) returns (uint256 taken) {
+        WorkerWord word;
+        (word, taken) = _takeAtRisk(worker, units);
+        _store(worker, word);
     }
 
     /// @inheritdoc IWorkforce
@@ -256,7 +267,7 @@ contract Workforce is Pools, Domain {
     function _slash(WorkerWord word, uint256 units) private returns (WorkerWord) {
         uint256 most = word.slashable();
         uint256 taken = units < most ? units : most;
-        if (word.active()) _subPoolBond(word.pool(), taken);
+        if (word.active()) _subBonds(word, taken);
         return word.withBond(word.bond() - taken).withReputation(0);
     }
 
@@ -275,12 +286,26 @@ contract Workforce is Pools, Domain {
         if (word.invitation() && !invited[pool][msg.sender]) revert NotInvited(pool, msg.sender);
     }
 
-    function _addPoolBond(uint256 pool, uint256 units) private {
-        _pools[pool] = _pools[pool].withBond(_bondOf(_pools[pool].bond() + units));
+    /// @dev Up to `units` of a bond, of what is at risk too, which is at risk no more.
+    function _takeAtRisk(address worker, uint256 units) private returns (WorkerWord word, uint256 taken) {
+        word = _rolled(_known(worker));
+        taken = units < word.bond() ? units : word.bond();
+        if (word.active()) _subBonds(word, taken);
+        word = word.withBond(word.bond() - taken).withoutExposure(taken);
     }
 
-    function _subPoolBond(uint256 pool, uint256 units) private {
+    /// @dev Counts `units` of an active worker's bond in its pool and its runtime.
+    function _addBonds(WorkerWord word, uint256 units) private {
+        uint256 pool = word.pool();
+        _pools[pool] = _pools[pool].withBond(_bondOf(_pools[pool].bond() + units));
+        runtimeBond[word.runtime()] += units;
+    }
+
+    /// @dev The reverse of {_addBonds}.
+    function _subBonds(WorkerWord word, uint256 units) private {
+        uint256 pool = word.pool();
         _pools[pool] = _pools[pool].withBond(_pools[pool].bond() - units);
+        runtimeBond[word.runtime()] -= units;
     }
 
     /// @dev A word brought up to now.

@@ -192,8 +192,9 @@ interface ICertifier {
     /// @param proof Position-bound proof that the receipt is under the certificate's root.
     function deliver(Parcel calldata parcel, bytes32[] calldata proof, bytes calldata output) external;
 
-    /// @notice Court: moves a certificate between provisional, disputed, final and void.
-    function setStatus(Certificate calldata certificate, Status to) external;
+    /// @notice Court: moves a certificate between provisional, disputed, final and void; answers where it stood. A disputed one
+    /// may be disputed again: another of its tasks.
+    function setStatus(Certificate calldata certificate, Status to) external returns (Status from);
 
     /// @notice Recourse: rewrites the slot of a certified batch.
     function rewrite(bytes32 dealId, uint256 batch, uint256 word) external;

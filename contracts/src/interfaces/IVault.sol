@@ -25,6 +25,8 @@ interface IVault {
     event Given(uint160 indexed account, uint256 amount);
     /// @notice Emitted when fees that gathered in `from` become spendable by `to`.
     event Collected(uint160 indexed from, uint160 indexed to, uint256 amount);
+    /// @notice Emitted when an audit's jury is paid from the protocol's part of a pool's fees.
+    event FeesDrawn(uint256 indexed pool, uint256 amount);
     /// @notice Emitted when a requester kills all orders that it signed before.
     event NonceBumped(address indexed requester, uint256 nonce);
 
@@ -75,8 +77,12 @@ interface IVault {
     /// @param fees Pool's part 128 (low) | protocol's part 128.
     function pay(uint256[] calldata payments, uint256 pool, uint256 fees) external;
 
-    /// @notice Workforce: takes `amount` of an account into a bond or deposit.
+    /// @notice Workforce, Court: takes `amount` of an account into a bond, a deposit, or what answers for a dispute.
     function take(uint160 account, uint256 amount) external;
+
+    /// @notice Court: takes up to `most` of the protocol's fees that gathered beside a pool's share, for an audit's jury. What it
+    /// does not need comes back through {pay}.
+    function drawFees(uint256 pool, uint256 most) external returns (uint256 amount);
 
     /// @notice Workforce: gives `amount` of a bond or deposit to an account.
     function give(uint160 account, uint256 amount) external;

@@ -130,7 +130,7 @@ interface IWorkforce {
     /// @notice Moves a pool's shares to its owner's balance. Caller: the pool's owner.
     function collectPoolFees(uint32 pool) external returns (uint256 amount);
 
-    /// @notice Certifier: puts stake at risk and takes slashes, and answers the words as they were, rolled to now.
+    /// @notice Certifier, Court: puts stake at risk and takes slashes, and answers the words as they were, rolled to now.
     /// @dev Takes {WorkerWords-slashable} at most, and the worker's reputation; puts {WorkerWords-room} at risk at most.
     /// Whether that was enough is the Certifier's to judge from the words.
     function settle(MemberWord[] calldata members) external returns (WorkerWord[] memory words);
@@ -147,8 +147,11 @@ interface IWorkforce {
     /// @notice Court: adds reputation earned in an audited certificate of `pool`; nothing when the worker has moved.
     function earn(address worker, uint32 pool, uint256 points) external;
 
-    /// @notice Court: slashes up to `units` after a verdict, what is at risk included, into escrow.
+    /// @notice Court: slashes up to `units` after a verdict, what is at risk included, and takes the reputation.
     function punish(address worker, uint256 units) external returns (uint256 slashed);
+
+    /// @notice Court: takes up to `units` of stake back to where a fee came from that nobody earned; the reputation stays.
+    function takeBack(address worker, uint256 units) external returns (uint256 taken);
 
     /// @notice A worker's word.
     function workerOf(address worker) external view returns (WorkerWord);
@@ -176,6 +179,9 @@ interface IWorkforce {
 
     /// @notice When a leaving worker may withdraw; 0 = it is not leaving.
     function readyAt(address worker) external view returns (uint64);
+
+    /// @notice Bond of all active workers of a runtime, of all pools, in bond units.
+    function runtimeBond(uint256 runtime) external view returns (uint256);
 
     /// @notice Smallest bond of a worker, so of an operator, in the token's smallest unit.
     function minimumBond() external view returns (uint256);

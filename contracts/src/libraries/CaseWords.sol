@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {Case, FactsWord, Juror, JurorWord, Receipt, StakesWord} from "../types/Cases.sol";
+import {Certificate} from "../types/Certificates.sol";
+import {Confidence} from "./Confidence.sol";
 
 /// @title The words of a case
 /// @notice Packs, reads and hashes {Case}, {Juror} and what a jury compares.
@@ -48,9 +50,9 @@ library CaseWords {
         );
     }
 
-    /// @notice Adds the verdict of the case before, and how many sat there.
-    function after_(FactsWord word, uint256 verdict_, uint256 jurors_) internal pure returns (FactsWord) {
-        return FactsWord.wrap(FactsWord.unwrap(word) | verdict_ << 208 | jurors_ << 216);
+    /// @notice Adds the verdict of the case before.
+    function after_(FactsWord word, uint256 verdict_) internal pure returns (FactsWord) {
+        return FactsWord.wrap(FactsWord.unwrap(word) | verdict_ << 208);
     }
 
     /// @notice Batch of the deal.
@@ -103,11 +105,6 @@ library CaseWords {
         return uint8(FactsWord.unwrap(word) >> 208);
     }
 
-    /// @notice How many sat on the jury before.
-    function jurorsBefore(FactsWord word) internal pure returns (uint256) {
-        return uint8(FactsWord.unwrap(word) >> 216);
-    }
-
     /// @notice From when on jurors reveal and no more commit.
     function commitEnd(FactsWord word) internal pure returns (uint256) {
         return openedAt(word) + COMMIT_WINDOWS * window(word);
@@ -121,6 +118,12 @@ library CaseWords {
     /// @notice From when on the verdict stands: nobody appeals one of level 2.
     function appealEnd(FactsWord word) internal pure returns (uint256) {
         return level(word) == 1 ? openedAt(word) + ALL_WINDOWS * window(word) : revealEnd(word);
+    }
+
+    /// @notice Odds that a verdict must reach: those of the certificate's policy and attempt, four times as much for a second
+    /// jury.
+    function targetOf(Certificate calldata certificate, uint256 level_) internal pure returns (uint256) {
+        return Confidence.target(certificate.policy.confidence(), certificate.attempt + level_ - 1);
     }
 
     /// @notice Packs what is at stake in a case.

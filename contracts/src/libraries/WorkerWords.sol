@@ -132,6 +132,20 @@ library WorkerWords {
         }
     }
 
+    /// @notice Takes exposure off a rolled word, the older first: what stays is at risk for as long or longer.
+    function withoutExposure(WorkerWord word, uint256 amount) internal pure returns (WorkerWord) {
+        uint256 raw = WorkerWord.unwrap(word);
+        uint256 older = uint40(raw >> 184);
+        uint256 newer = uint40(raw >> 144);
+        uint256 fromOlder = amount < older ? amount : older;
+        unchecked {
+            // Neither part is more than its field holds.
+            uint256 rest = amount - fromOlder;
+            uint256 fromNewer = rest < newer ? rest : newer;
+            return WorkerWord.wrap(raw - (fromOlder << 184) - (fromNewer << 144));
+        }
+    }
+
     /// @notice The worker with another bond.
     function withBond(WorkerWord word, uint256 bond_) internal pure returns (WorkerWord) {
         return WorkerWord.wrap((WorkerWord.unwrap(word) & ~(uint256(type(uint40).max) << 104)) | bond_ << 104);

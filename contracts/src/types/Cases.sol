@@ -38,7 +38,7 @@ struct Case {
 }
 
 /// @notice From the low bit: batch 32 | index 32 | level 8 (1, 2) | kind 8 (see {CaseWords}) | seats 8 | runtime 8 |
-/// window 32 (seconds) | openedAt 40 (Unix seconds) | openedBlock 40 | verdict of the case before 8 | its jurors 8.
+/// window 32 (seconds) | openedAt 40 (Unix seconds) | openedBlock 40 | verdict of the case before 8.
 type FactsWord is uint256;
 
 /// @notice From the low bit: bond 128 (token's smallest unit) | bond of all workers of the runtime 64 | slash of a juror

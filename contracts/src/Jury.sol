@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Cases} from "./Cases.sol";
+import {Judicial} from "./Judicial.sol";
 import {ICourt} from "./interfaces/ICourt.sol";
+import {IJury} from "./interfaces/IJury.sol";
 import {CaseWords} from "./libraries/CaseWords.sol";
 import {Certificates} from "./libraries/Certificates.sol";
 import {Confidence} from "./libraries/Confidence.sol";
@@ -14,54 +15,62 @@ import {Certificate, CertifiedBatch} from "./types/Certificates.sol";
 import {Terms} from "./types/Terms.sol";
 import {WorkerWord} from "./types/Workers.sol";
 
-/// @title Juries
-/// @notice The part of {ICourt} between opening and verdict: who sits, what they find, what it weighs.
+/// @title Jury
+/// @notice Who sits on the jury of a case, and what it finds: see {IJury}.
 /// @dev A juror's slot holds the hash of its word and commitment, then of its word and finding: jurors that commit in one
-/// block do not get in each other's way. How many there are stands in the task's slot, so that a verdict takes all.
-abstract contract Juries is Cases {
+/// block do not get in each other's way.
+contract Jury is IJury, Judicial {
     using TermsHash for Terms;
     using CaseWords for Case;
     using CaseWords for Receipt;
 
-    /// @dev What a jury comes to.
-    struct Outcome {
-        CaseState state;
-        bytes32 finding;
-        uint256 odds;
-    }
-
     /// @dev Jurors of a case at most: twice the seats that the largest jury aims at.
     uint256 private constant JURORS_MAX = 64;
 
-    /// @inheritdoc ICourt
+    /// @notice Cases, and the stake of jurors.
+    ICourt public immutable court;
+
+    mapping(bytes32 caseId => mapping(uint256 operator => bytes32 hash)) private _jurors;
+    /// @inheritdoc IJury
+    mapping(bytes32 caseId => uint256 count) public jurorsOf;
+    /// @inheritdoc IJury
+    mapping(bytes32 caseId => bytes32 finding) public sealOpened;
+    /// @inheritdoc IJury
     mapping(bytes32 dealId => mapping(uint256 batch => mapping(uint256 index => bytes32 finding))) public receiptShown;
 
-    /// @inheritdoc ICourt
-    function juryCommit(
+    constructor(address workforce_, address market_, address certifier_, address seeds_, address court_)
+        Judicial(workforce_, market_, certifier_, seeds_)
+    {
+        court = ICourt(court_);
+    }
+
+    /// @inheritdoc IJury
+    function commit(
         Terms calldata terms,
         CertifiedBatch calldata certified,
-        Case calldata record,
+        Case[] calldata records,
         address worker,
         bytes32 commitment
     ) external {
-        (bytes32 id, uint256 word) = _openCase(record);
+        Case calldata record = records[0];
+        bytes32 id = _openCase(record);
         FactsWord facts = record.facts;
         uint256 wave = (block.timestamp - facts.openedAt()) / facts.window();
         if (wave > Lot.WAVE_MAX) revert TooLate(facts.commitEnd());
-        uint256 count = uint8(word >> 8);
+        uint256 count = jurorsOf[id];
         if (count == JURORS_MAX) revert TooMany(count, JURORS_MAX);
         uint256 operator = _seat(record, id, worker, wave);
-        _checkImpartial(terms, certified, record, worker, operator);
         if (_jurors[id][operator] != 0) revert SameOperator(worker);
+        _checkImpartial(terms, certified, records, worker, operator);
         JurorWord juror = CaseWords.packJuror(worker, operator, wave);
         _jurors[id][operator] = juror.hashOf(commitment);
-        _cases[record.dealId][facts.batch()][facts.index()] = word + (1 << 8);
+        jurorsOf[id] = count + 1;
         emit JurorCommitted(id, worker, Juror(juror, commitment));
     }
 
-    /// @inheritdoc ICourt
-    function juryReveal(Case calldata record, Juror calldata juror, bytes32 finding, bytes32 ownTrace) external {
-        (bytes32 id,) = _openCase(record);
+    /// @inheritdoc IJury
+    function reveal(Case calldata record, Juror calldata juror, bytes32 finding, bytes32 ownTrace) external {
+        bytes32 id = _openCase(record);
         _checkReveals(record.facts);
         JurorWord word = juror.word;
         address worker = word.worker();
@@ -72,9 +81,9 @@ abstract contract Juries is Cases {
         emit JurorRevealed(id, worker, Juror(word, finding), ownTrace);
     }
 
-    /// @inheritdoc ICourt
+    /// @inheritdoc IJury
     function openSeal(Case calldata record, bytes32 finding, bytes32 salt) external {
-        (bytes32 id,) = _openCase(record);
+        bytes32 id = _openCase(record);
         FactsWord facts = record.facts;
         _checkReveals(facts);
         bytes32 seal =
@@ -84,7 +93,7 @@ abstract contract Juries is Cases {
         emit SealOpened(id, finding);
     }
 
-    /// @inheritdoc ICourt
+    /// @inheritdoc IJury
     function showReceipt(
         Terms calldata terms,
         Certificate calldata certificate,
@@ -96,7 +105,8 @@ abstract contract Juries is Cases {
         FactsWord facts = record.facts;
         _checkReveals(facts);
         _checkTerms(terms, certificate);
-        _checkCertificate(certificate, record);
+        _checkSubject(record, certificate);
+        Certificates.check(certificate, certifier.batchWord(certificate.dealId, certificate.batch));
         uint256 index = facts.index();
         uint256 tasks = terms.tasksOf(facts.batch());
         if (
@@ -107,24 +117,28 @@ abstract contract Juries is Cases {
         emit ReceiptShown(record.dealId, certificate.batch, uint32(index), receipt);
     }
 
-    /// @inheritdoc ICourt
-    function decide(Certificate calldata certificate, Hearing calldata hearing) external {
+    /// @inheritdoc IJury
+    function weigh(Certificate calldata certificate, Hearing calldata hearing)
+        external
+        view
+        returns (CaseState verdict, bytes32 finding, uint256 odds)
+    {
         Case calldata record = hearing.record;
-        (bytes32 id, uint256 word) = _openCase(record);
+        check(record.idOf(), hearing.jurors);
         FactsWord facts = record.facts;
-        if (block.timestamp < facts.revealEnd()) revert TooEarly(facts.revealEnd());
-        _checkCertificate(certificate, record);
-        _checkJury(id, hearing.jurors, uint8(word >> 8));
         bytes32 shown = receiptShown[record.dealId][facts.batch()][facts.index()];
-        Outcome memory outcome = _weigh(certificate, facts.level(), shown, hearing.jurors);
-        bytes32 hash = keccak256(abi.encode(id, outcome.finding));
-        uint256 low = (word & ~HASH_MASK) - uint256(CaseState.Open) + uint256(outcome.state);
-        _cases[record.dealId][facts.batch()][facts.index()] = (uint256(hash) & HASH_MASK) | low;
-        emit Decided(id, outcome.state, outcome.finding, outcome.odds);
+        uint256 target = CaseWords.targetOf(certificate, facts.level());
+        return _weigh(certificate, target, shown, hearing.jurors);
     }
 
-    /// @dev Reverts unless `jurors` are all `count` of them, each once.
-    function _checkJury(bytes32 id, Juror[] calldata jurors, uint256 count) internal view {
+    /// @inheritdoc IJury
+    function jurorOf(bytes32 caseId, uint256 operator) external view returns (bytes32) {
+        return _jurors[caseId][operator];
+    }
+
+    /// @inheritdoc IJury
+    function check(bytes32 caseId, Juror[] calldata jurors) public view {
+        uint256 count = jurorsOf[caseId];
         if (jurors.length != count) revert WrongJury(jurors.length, count);
         uint256 last;
         for (uint256 i; i < count; ++i) {
@@ -133,14 +147,14 @@ abstract contract Juries is Cases {
             // Operators count from 1.
             if (operator <= last) revert WrongJury(jurors.length, count);
             last = operator;
-            if (_jurors[id][operator] != word.hashOf(jurors[i].finding)) revert WrongJuror(word.worker());
+            if (_jurors[caseId][operator] != word.hashOf(jurors[i].finding)) revert WrongJuror(word.worker());
         }
     }
 
     /// @dev Puts the slash at risk and checks the lot; answers the operator.
     function _seat(Case calldata record, bytes32 id, address worker, uint256 wave) private returns (uint256 operator) {
         FactsWord facts = record.facts;
-        WorkerWord word = _reserve(worker, record.stakes.slash());
+        WorkerWord word = court.reserve(worker, record.stakes.slash(), msg.sender);
         (bytes32 seed,) = seeds.seedOf(facts.openedBlock());
         bool seated = word.runtime() == facts.runtime() && word.activeFrom() < facts.openedBlock()
             && Lot.wins(
@@ -150,55 +164,38 @@ abstract contract Juries is Cases {
         return word.operator();
     }
 
-    /// @dev Reverts where an operator has a part in the case: members, parties, owners, openers, earlier jurors.
+    /// @dev Reverts where an operator has a part in the case: members, parties, owners, openers, jurors before.
     function _checkImpartial(
         Terms calldata terms,
         CertifiedBatch calldata certified,
-        Case calldata record,
+        Case[] calldata records,
         address worker,
         uint256 operator
     ) private view {
         _checkTerms(terms, certified.certificate);
         _authenticate(certified);
-        if (record.dealId != terms.dealId || record.facts.batch() != certified.certificate.batch) {
-            revert WrongCase(record.idOf());
+        _checkSubject(records[0], certified.certificate);
+        _checkAppealed(records.length, records[0], records[records.length - 1]);
+        // Fits: a worker's word has 32 bits for it.
+        address who = workforce.operatorAddress(uint32(operator));
+        bool excluded = _isParty(terms, who) || (records.length == 2 && _jurors[records[0].before][operator] != 0);
+        for (uint256 i; i < records.length; ++i) {
+            // A worker's opening was sent by its operator or by itself.
+            excluded = excluded || records[i].opener == who
+                || (records[i].worker != address(0) && _operatorOf(records[i].worker) == operator);
         }
         for (uint256 i; i < certified.members.length; ++i) {
-            if (_operatorOf(certified.members[i].worker()) == operator) revert Excluded(worker);
+            excluded = excluded || _operatorOf(certified.members[i].worker()) == operator;
         }
-        bool excluded = _isParty(terms, operator) || record.opener == workforce.operatorAddress(uint32(operator))
-            || (record.worker != address(0) && _operatorOf(record.worker) == operator)
-            || (record.before != 0 && _jurors[record.before][operator] != 0);
         if (excluded) revert Excluded(worker);
     }
 
-    /// @dev Whether an operator is requester, payer or owner of what the deal is about.
-    function _isParty(Terms calldata terms, uint256 operator) internal view returns (bool) {
-        // Fits: a worker's word has 32 bits for it.
-        address who = workforce.operatorAddress(uint32(operator));
-        return who == terms.requester || who == terms.payer || who == terms.appOwner || who == terms.datasetOwner
-            || who == workforce.poolOf(terms.pool).owner();
-    }
-
-    /// @dev Number of a worker's operator.
-    function _operatorOf(address worker) internal view returns (uint256) {
-        return workforce.workerOf(worker).operator();
-    }
-
-    /// @dev An open case: reverts unless the slot holds it.
-    function _openCase(Case calldata record) internal view returns (bytes32 id, uint256 word) {
+    /// @dev An open case: reverts unless the Court holds it.
+    function _openCase(Case calldata record) private view returns (bytes32 id) {
         id = record.idOf();
-        word = _cases[record.dealId][record.facts.batch()][record.facts.index()];
+        uint256 word = court.caseWord(record.dealId, record.facts.batch(), record.facts.index());
         if (uint8(word) != uint8(CaseState.Open)) revert WrongState(CaseState(uint8(word)));
         if ((uint256(id) ^ word) & HASH_MASK != 0) revert WrongCase(id);
-    }
-
-    /// @dev Reverts unless this is the certificate that the case is about.
-    function _checkCertificate(Certificate calldata certificate, Case calldata record) private view {
-        if (certificate.dealId != record.dealId || certificate.batch != record.facts.batch()) {
-            revert WrongCase(record.idOf());
-        }
-        Certificates.check(certificate, certifier.batchWord(certificate.dealId, certificate.batch));
     }
 
     /// @dev Reverts outside the reveal window.
@@ -209,10 +206,10 @@ abstract contract Juries is Cases {
 
     /// @dev What the jury's findings come to against the certificate's group, by fresh weights. Who did not reveal opposes
     /// everything.
-    function _weigh(Certificate calldata certificate, uint256 level, bytes32 shown, Juror[] calldata jurors)
+    function _weigh(Certificate calldata certificate, uint256 target, bytes32 shown, Juror[] calldata jurors)
         private
         pure
-        returns (Outcome memory outcome)
+        returns (CaseState, bytes32, uint256)
     {
         // The first place is the certificate's, whether its receipt was shown or not.
         bytes32[] memory findings = new bytes32[](jurors.length + 1);
@@ -230,25 +227,24 @@ abstract contract Juries is Cases {
                 continue;
             }
             bytes32 finding = jurors[i].finding;
-            uint256 at = shown != 0 && finding == shown ? 0 : 1;
-            while (at != 0 && at < count && findings[at] != finding) ++at;
-            if (at == count) {
+            uint256 place = shown != 0 && finding == shown ? 0 : 1;
+            while (place != 0 && place < count && findings[place] != finding) ++place;
+            if (place == count) {
                 findings[count++] = finding;
-                groups[at] = Confidence.ONE;
+                groups[place] = Confidence.ONE;
                 total += Confidence.ONE;
             }
-            if (at == 0) ++agreeing;
-            total -= groups[at];
-            groups[at] = Confidence.times(groups[at], weight);
-            total += groups[at];
+            if (place == 0) ++agreeing;
+            total -= groups[place];
+            groups[place] = Confidence.times(groups[place], weight);
+            total += groups[place];
         }
-        uint256 target = _targetOf(certificate, level);
-        outcome.state = CaseState.Void;
-        for (uint256 at; at < count; ++at) {
-            uint256 odds = Confidence.odds(groups[at], total - groups[at]);
+        for (uint256 place; place < count; ++place) {
+            uint256 odds = Confidence.odds(groups[place], total - groups[place]);
             // The certificate's own group is no verdict: somebody must have shown its receipt and found the same.
-            if (odds < target || (at == 0 && agreeing == 0)) continue;
-            return Outcome(at == 0 ? CaseState.Upheld : CaseState.Overturned, findings[at], odds);
+            if (odds < target || (place == 0 && agreeing == 0)) continue;
+            return (place == 0 ? CaseState.Upheld : CaseState.Overturned, findings[place], odds);
         }
+        return (CaseState.Void, 0, 0);
     }
 }
