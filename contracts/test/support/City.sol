@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Owned} from "../../src/Owned.sol";
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
+import {ICourt} from "../../src/interfaces/ICourt.sol";
+import {IJury} from "../../src/interfaces/IJury.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
@@ -12,7 +14,6 @@ import {IWorkforce} from "../../src/interfaces/IWorkforce.sol";
 import {Accounts} from "../../src/libraries/Accounts.sol";
 import {Parameters} from "../../src/types/Parameters.sol";
 import {WorkerWord} from "../../src/types/Workers.sol";
-import {CourtDouble} from "./Doubles.sol";
 import {Test, vm} from "./Vm.sol";
 
 /// @notice The token that tests use: what {DevToken} and the doubles have in common.
@@ -72,7 +73,8 @@ abstract contract City is Test {
     ICertifier internal certifier;
     IRecourse internal recourse;
     ISeed internal seeds;
-    CourtDouble internal court;
+    ICourt internal court;
+    IJury internal jury;
 
     uint256 internal app;
     uint256 internal dataset;
@@ -92,13 +94,12 @@ abstract contract City is Test {
         token = IToken(token_);
         uint8 seedKind;
         (seeds, seedKind) = _deploySeeds();
-        court = new CourtDouble();
         uint256 nonce = vm.getNonce(address(this));
-        address[6] memory to;
-        for (uint256 i; i < 6; ++i) {
+        address[8] memory to;
+        for (uint256 i; i < 8; ++i) {
             to[i] = vm.computeCreateAddress(address(this), nonce + i);
         }
-        address court_ = address(court);
+        address court_ = to[6];
         vault = IVault(_deploy("Vault.sol:Vault", abi.encode(token_, to[3], to[2], to[4], to[5], court_)));
         registry = IRegistry(_deploy("Registry.sol:Registry", abi.encode(protocolOwner)));
         workforce = IWorkforce(
@@ -110,7 +111,11 @@ abstract contract City is Test {
             _deploy("Certifier.sol:Certifier", abi.encode(to[0], to[2], to[3], address(seeds), seedKind, to[5], court_))
         );
         recourse = IRecourse(_deploy("Recourse.sol:Recourse", abi.encode(to[0], to[2], to[3], to[4], address(seeds))));
-        require(address(recourse) == to[5], "predicted addresses");
+        court = ICourt(
+            _deploy("Court.sol:Court", abi.encode(to[0], to[2], to[3], to[4], address(seeds), to[7]))
+        );
+        jury = IJury(_deploy("Jury.sol:Jury", abi.encode(to[2], to[3], to[4], address(seeds), court_)));
+        require(address(jury) == to[7], "predicted addresses");
     }
 
     /// @dev Where seeds come from in this city, and their kind.

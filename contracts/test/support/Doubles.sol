@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {GuildhallConsumer} from "../../src/GuildhallConsumer.sol";
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
-import {ICourt} from "../../src/interfaces/ICourt.sol";
 import {IDeliveryCallback} from "../../src/interfaces/IDeliveryCallback.sol";
 import {IGroup} from "../../src/interfaces/IGroup.sol";
 import {ISeed} from "../../src/interfaces/ISeed.sol";
@@ -11,15 +10,6 @@ import {IVault} from "../../src/interfaces/IVault.sol";
 import {SignatureChecks} from "../../src/libraries/SignatureChecks.sol";
 import {Certificate, Delivery} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
-
-/// @notice A Court that freezes what it is told to.
-contract CourtDouble is ICourt {
-    mapping(bytes32 dealId => mapping(uint256 batch => mapping(uint256 index => bool yes))) public frozen;
-
-    function freeze(bytes32 dealId, uint256 batch, uint256 index, bool yes) external {
-        frozen[dealId][batch][index] = yes;
-    }
-}
 
 /// @notice A token that misbehaves as it is told to.
 contract TrickToken {

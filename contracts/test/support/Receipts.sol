@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Receipt} from "../../src/types/Cases.sol";
 import {Certificate, Parcel} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
-
-/// @notice One execution's receipt (PROTOCOL section 3), with the fuel of tasks 0 to `index` of its batch.
-struct Receipt {
-    uint32 index;
-    uint8 exit;
-    uint64 fuel;
-    uint64 cumulativeFuel;
-    bytes32 outputDigest;
-    bytes32 traceDigest;
-}
 
 /// @title Receipts of a batch, their root and proofs, by the rules of `docs/encoding.md` section 4
 library Receipts {
