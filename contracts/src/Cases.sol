@@ -165,8 +165,7 @@ abstract contract Cases is ICourt, Judicial {
         bond = seats * fee;
         if (bond < BOND_MIN && kind != CaseWords.AUDIT) bond = BOND_MIN;
         bond *= level;
-        record.stakes =
-            CaseWords.packStakes(bond, workforce.runtimeBond(runtime), Payouts.slashUnits(fee), terms.pool);
+        record.stakes = CaseWords.packStakes(bond, workforce.runtimeBond(runtime), Payouts.slashUnits(fee), terms.pool);
         record.opener = msg.sender;
     }
 
@@ -220,12 +219,10 @@ abstract contract Cases is ICourt, Judicial {
 
     /// @dev Reverts unless the worker had a seat that the certificate does without, or stands there with a claim that
     /// another member makes too.
-    function _checkEntitled(
-        Terms calldata terms,
-        CertifiedBatch calldata certified,
-        address worker,
-        WorkerWord word
-    ) private view {
+    function _checkEntitled(Terms calldata terms, CertifiedBatch calldata certified, address worker, WorkerWord word)
+        private
+        view
+    {
         MemberWord[] calldata members = certified.members;
         for (uint256 i; i < members.length; ++i) {
             if (members[i].worker() != worker) continue;

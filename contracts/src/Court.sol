@@ -31,14 +31,10 @@ contract Court is Cases {
     /// @dev One part in ten of what contributors lose goes to who was right first.
     uint256 private constant REWARD_PART = 10;
 
-    constructor(
-        address vault_,
-        address workforce_,
-        address market_,
-        address certifier_,
-        address seeds_,
-        address jury_
-    ) Cases(vault_, jury_) Judicial(workforce_, market_, certifier_, seeds_) {}
+    constructor(address vault_, address workforce_, address market_, address certifier_, address seeds_, address jury_)
+        Cases(vault_, jury_)
+        Judicial(workforce_, market_, certifier_, seeds_)
+    {}
 
     /// @inheritdoc ICourt
     function decide(Certificate calldata certificate, Hearing calldata hearing) external {
@@ -336,8 +332,7 @@ contract Court is Cases {
     /// @dev Reputation of contributors of wave 0 in an audited certificate: a point for each bond unit that it brought the
     /// protocol, never where their operator has a part in the deal.
     function _earn(Terms calldata terms, CertifiedBatch calldata certified) private {
-        uint256 points =
-            _paidOf(terms, certified) * _sharesOf(terms, certified).protocolCut / WorkerWords.BOND_UNIT;
+        uint256 points = _paidOf(terms, certified) * _sharesOf(terms, certified).protocolCut / WorkerWords.BOND_UNIT;
         if (points == 0) return;
         for (uint256 i; i < certified.members.length; ++i) {
             MemberWord member = certified.members[i];
@@ -365,8 +360,7 @@ contract Court is Cases {
         Receipt calldata receipt = leaves[0].receipt;
         if (leaves.length == 2) {
             Receipt calldata next = leaves[1].receipt;
-            return leaves[1].path == path + 1
-                && next.cumulativeFuel != uint256(receipt.cumulativeFuel) + next.fuel;
+            return leaves[1].path == path + 1 && next.cumulativeFuel != uint256(receipt.cumulativeFuel) + next.fuel;
         }
         return receipt.index != path || receipt.fuel > fuelLimit
             || (path == 0 && receipt.cumulativeFuel != receipt.fuel)
@@ -387,10 +381,7 @@ contract Court is Cases {
         returns (Payouts.Shares memory)
     {
         return Payouts.sharesOf(
-            certified.certificate.fuel,
-            terms.feePerMfuel,
-            terms.opened.poolShareBps(),
-            terms.opened.protocolFeeBps()
+            certified.certificate.fuel, terms.feePerMfuel, terms.opened.poolShareBps(), terms.opened.protocolFeeBps()
         );
     }
 

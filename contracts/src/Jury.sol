@@ -86,8 +86,7 @@ contract Jury is IJury, Judicial {
         bytes32 id = _openCase(record);
         FactsWord facts = record.facts;
         _checkReveals(facts);
-        bytes32 seal =
-            CaseWords.sealOf(record.opener, record.dealId, facts.batch(), facts.index(), finding, salt);
+        bytes32 seal = CaseWords.sealOf(record.opener, record.dealId, facts.batch(), facts.index(), finding, salt);
         if (seal != record.seal) revert WrongOpening(record.opener);
         sealOpened[id] = finding;
         emit SealOpened(id, finding);
@@ -109,10 +108,9 @@ contract Jury is IJury, Judicial {
         Certificates.check(certificate, certifier.batchWord(certificate.dealId, certificate.batch));
         uint256 index = facts.index();
         uint256 tasks = terms.tasksOf(facts.batch());
-        if (
-            receipt.index != index
-                || !ReceiptTree.verify(certificate.root, receipt.leafOf(), index, tasks, proof)
-        ) revert WrongReceipt(index);
+        if (receipt.index != index || !ReceiptTree.verify(certificate.root, receipt.leafOf(), index, tasks, proof)) {
+            revert WrongReceipt(index);
+        }
         receiptShown[record.dealId][facts.batch()][index] = receipt.findingOf();
         emit ReceiptShown(record.dealId, certificate.batch, uint32(index), receipt);
     }
@@ -157,9 +155,7 @@ contract Jury is IJury, Judicial {
         WorkerWord word = court.reserve(worker, record.stakes.slash(), msg.sender);
         (bytes32 seed,) = seeds.seedOf(facts.openedBlock());
         bool seated = word.runtime() == facts.runtime() && word.activeFrom() < facts.openedBlock()
-            && Lot.wins(
-                Lot.ticket(seed, id, worker), facts.seats(), word.bond(), record.stakes.runtimeBond(), wave
-            );
+            && Lot.wins(Lot.ticket(seed, id, worker), facts.seats(), word.bond(), record.stakes.runtimeBond(), wave);
         if (!seated) revert NoSeat(worker);
         return word.operator();
     }

@@ -215,9 +215,8 @@ library CaseWords {
 
     /// @notice What a jury compares: a receipt without the fuel of the tasks before it, which a juror does not execute.
     function findingOf(Receipt calldata receipt) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(receipt.index, receipt.exit, receipt.fuel, receipt.outputDigest, receipt.traceDigest)
-        );
+        return
+            keccak256(abi.encode(receipt.index, receipt.exit, receipt.fuel, receipt.outputDigest, receipt.traceDigest));
     }
 
     /// @notice The receipt's leaf in its batch's tree.

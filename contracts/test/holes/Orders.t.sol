@@ -319,16 +319,13 @@ contract DeliveryHolesTest is Plays {
 
     function test_hole_09_aDisputeFreezesItsTaskOnly() public {
         (Terms memory terms, CertifiedBatch memory done) = _deal(3, true);
-        vm.prank(address(court));
-        certifier.setStatus(done.certificate, Status.Disputed);
-        court.freeze(terms.dealId, 0, 1, true);
+        vm.prank(requester);
+        court.openDispute(terms, done.certificate, 1, 0);
         vm.warp(done.certificate.finalAt);
         this.deliver(terms, done, 0);
         vm.expectRevert(abi.encodeWithSelector(ICertifier.Frozen.selector, 1));
         this.deliver(terms, done, 1);
         this.deliver(terms, done, 2);
-        court.freeze(terms.dealId, 0, 1, false);
-        this.deliver(terms, done, 1);
     }
 
     function test_hole_18_aProofIsBoundToItsPosition() public {

@@ -111,9 +111,7 @@ abstract contract City is Test {
             _deploy("Certifier.sol:Certifier", abi.encode(to[0], to[2], to[3], address(seeds), seedKind, to[5], court_))
         );
         recourse = IRecourse(_deploy("Recourse.sol:Recourse", abi.encode(to[0], to[2], to[3], to[4], address(seeds))));
-        court = ICourt(
-            _deploy("Court.sol:Court", abi.encode(to[0], to[2], to[3], to[4], address(seeds), to[7]))
-        );
+        court = ICourt(_deploy("Court.sol:Court", abi.encode(to[0], to[2], to[3], to[4], address(seeds), to[7])));
         jury = IJury(_deploy("Jury.sol:Jury", abi.encode(to[2], to[3], to[4], address(seeds), court_)));
         require(address(jury) == to[7], "predicted addresses");
     }

@@ -36,6 +36,14 @@ abstract contract Trials is Plays {
         bytes32 finding;
     }
 
+    /// @dev The city, whose deployment and workers are more than a block holds, and a disputer with money.
+    function _buildTrials() internal {
+        vm.pauseGasMetering();
+        _buildCity(CITIZENS);
+        _fund(disputer, 100e18);
+        vm.resumeGasMetering();
+    }
+
     /// @dev Receipts of the batch as an honest worker finds them.
     function _honest() internal pure returns (Receipt[] memory) {
         return Receipts.make(TASKS, FUEL);
@@ -72,6 +80,8 @@ abstract contract Trials is Plays {
 
     /// @dev Opens deals until workers 0 to `count - 1` have a seat.
     function _openWithSeatsOf(Offer memory offer, uint256 count) internal returns (Terms memory terms, uint256 tries) {
+        // What a test plays until the lot is kind is more than a block holds.
+        vm.pauseGasMetering();
         for (; tries < 2000; ++tries) {
             offer.request.salt = keccak256(abi.encode(offer.request.salt));
             uint256 state = vm.snapshotState();
@@ -109,7 +119,7 @@ abstract contract Trials is Plays {
             uint256 state = vm.snapshotState();
             _dispute(trial, index, finding);
             _mine(1, 1);
-            trial.seated = _jurySeats(trial.record, 3, 0);
+            trial.seated = _jurySeats(trial.record, trial.done, 0);
             if (trial.seated.length >= count) return;
             vm.revertToState(state);
             _mine(1, 1);
@@ -117,21 +127,46 @@ abstract contract Trials is Plays {
         revert("the lot is not so kind");
     }
 
-    /// @dev Workers from `from` on that have a seat on a jury, by the rule.
-    function _jurySeats(Case memory record, uint256 from, uint256 wave) internal view returns (uint256[] memory seated) {
+    /// @dev Workers that have a seat on a jury, by the rule, and are no members.
+    function _jurySeats(Case memory record, CertifiedBatch memory done, uint256 wave)
+        internal
+        view
+        returns (uint256[] memory seated)
+    {
         seated = new uint256[](CITIZENS);
         uint256 count;
         bytes32 id = _idOf(record);
         (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock());
-        for (uint256 i = from; i < CITIZENS; ++i) {
+        for (uint256 i; i < CITIZENS; ++i) {
+            if (_isMember(done, i)) continue;
             uint256 ticket = uint256(keccak256(abi.encode(seed, id, _worker(i)))) >> 64;
-            uint256 threshold =
-                (record.facts.seats() * _word(i).bond() << (192 + wave)) / record.stakes.runtimeBond();
+            uint256 threshold = (record.facts.seats() * _word(i).bond() << (192 + wave)) / record.stakes.runtimeBond();
             if (ticket < threshold) seated[count++] = i;
         }
         assembly ("memory-safe") {
             mstore(seated, count)
         }
+    }
+
+    function _isMember(CertifiedBatch memory done, uint256 who) internal view returns (bool) {
+        for (uint256 i; i < done.members.length; ++i) {
+            if (done.members[i].worker() == _worker(who)) return true;
+        }
+        return false;
+    }
+
+    /// @dev A batch that the first seated `agreeing` workers certify with the receipts `a`, while `dissenting` more say `b`.
+    function _split(Receipt[] memory a, Receipt[] memory b, uint256 agreeing, uint256 dissenting)
+        internal
+        returns (Trial memory trial, uint256[] memory who)
+    {
+        vm.pauseGasMetering();
+        (trial.terms, who) = _openWithSeats(_trialOffer(), CITIZENS, agreeing + dissenting);
+        Claim[] memory claims = _claims();
+        claims[0] = Claim(Receipts.rootOf(a), TASKS * FUEL);
+        claims[1] = Claim(Receipts.rootOf(b), TASKS * FUEL);
+        Play[] memory plays = _both(_some(who, 0, agreeing, 0), _some(who, agreeing, dissenting, 1));
+        trial.done = _certify(_draftOf(trial.terms, 0, claims, plays));
     }
 
     /// @dev A juror's own trace.
@@ -197,11 +232,7 @@ abstract contract Trials is Plays {
     function _showReceipt(Trial memory trial, Receipt[] memory receipts) internal {
         uint256 index = trial.record.facts.index();
         jury.showReceipt(
-            trial.terms,
-            trial.done.certificate,
-            trial.record,
-            receipts[index],
-            Receipts.proofOf(receipts, index)
+            trial.terms, trial.done.certificate, trial.record, receipts[index], Receipts.proofOf(receipts, index)
         );
     }
 
@@ -259,8 +290,7 @@ abstract contract Trials is Plays {
 
     /// @dev Everything that the ledger owes to the accounts of this city, bonds and deposits too: what a case may move.
     function _wealth() internal view returns (uint256 sum) {
-        address[8] memory accounts =
-            [requester, sponsor, appOwner, datasetOwner, poolOwner, poster, stranger, disputer];
+        address[8] memory accounts = [requester, sponsor, appOwner, datasetOwner, poolOwner, poster, stranger, disputer];
         for (uint256 i; i < accounts.length; ++i) {
             sum += _balance(accounts[i]);
         }
