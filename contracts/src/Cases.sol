@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Judicial} from "./Judicial.sol";
+import {ICertifier} from "./interfaces/ICertifier.sol";
 import {ICourt} from "./interfaces/ICourt.sol";
 import {IJury} from "./interfaces/IJury.sol";
 import {IVault} from "./interfaces/IVault.sol";
@@ -64,7 +65,7 @@ abstract contract Cases is ICourt, Judicial {
         uint256 bond = _draft(record, terms, certificate, index, CaseWords.BONDED, 1);
         record.seal = seal;
         _open(record, certificate, index);
-        vault.take(uint160(msg.sender), bond);
+        vault.lock(msg.sender, bond);
     }
 
     /// @inheritdoc ICourt
@@ -124,7 +125,7 @@ abstract contract Cases is ICourt, Judicial {
         record.before = id;
         if (kind == CaseWords.STAKED) _answer(record, terms, certified, worker, 2);
         _store(record, word, index);
-        if (kind == CaseWords.BONDED) vault.take(uint160(msg.sender), bond);
+        if (kind == CaseWords.BONDED) vault.lock(msg.sender, bond);
     }
 
     /// @inheritdoc ICourt
@@ -174,9 +175,27 @@ abstract contract Cases is ICourt, Judicial {
         if (block.timestamp >= certificate.finalAt) revert TooLate(certificate.finalAt);
         uint256 word = _cases[record.dealId][certificate.batch][index];
         if (_isLive(word)) revert WrongState(CaseState(uint8(word)));
-        Status from = certifier.setStatus(certificate, Status.Disputed);
+        Status from = _setDisputed(certificate);
         if (from == Status.Disputed) ++_others[record.dealId][certificate.batch];
         _store(record, word, index);
+    }
+
+    /// @dev {ICertifier-setStatus} without the encoder's loop over our own words.
+    function _setDisputed(Certificate calldata certificate) private returns (Status from) {
+        address target = address(certifier);
+        bytes4 selector = ICertifier.setStatus.selector;
+        uint256 to = uint256(Status.Disputed);
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, selector)
+            calldatacopy(add(free, 4), certificate, 480)
+            mstore(add(free, 484), to)
+            if iszero(call(gas(), target, 0, free, 516, 0, 32)) {
+                returndatacopy(free, 0, returndatasize())
+                revert(free, returndatasize())
+            }
+            from := mload(0)
+        }
     }
 
     /// @dev Writes a case into its task's slot. Nobody has committed yet.

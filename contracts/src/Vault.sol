@@ -83,7 +83,8 @@ contract Vault is IVault, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
-    function lock(address payer, uint256 amount) external only(market) returns (uint256 nonce) {
+    function lock(address payer, uint256 amount) external returns (uint256 nonce) {
+        if (msg.sender != market && msg.sender != court) revert NotAllowed(msg.sender);
         return _debit(uint160(payer), amount);
     }
 
@@ -123,8 +124,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
-    function take(uint160 account, uint256 amount) external {
-        if (msg.sender != workforce && msg.sender != court) revert NotAllowed(msg.sender);
+    function take(uint160 account, uint256 amount) external only(workforce) {
         _debit(account, amount);
         emit Taken(account, amount);
     }

@@ -82,6 +82,11 @@ export function tree(leaves, index = 0) {
   return { root: level[0], proof };
 }
 
+/// What a jury compares of a receipt.
+export function findingOf(r) {
+  return keccak256(abiWords(BigInt(r.index), BigInt(r.exit), r.fuel, r.outputDigest, r.traceDigest));
+}
+
 /// Packs numbers into one word, the first into the low bits: [value, bits] each.
 function packed(...parts) {
   let [word, shift] = [0n, 0n];
@@ -196,22 +201,24 @@ export class City {
     const deployer = await this.person("deployer");
     await this.deploy("DevToken", [], []);
     const at = (i) => getContractAddress({ from: deployer.address, nonce: BigInt(1 + i) });
-    const [vault, registry, workforce, market, certifier, seed, recourse] = [0, 1, 2, 3, 4, 5, 6].map(at);
+    const [vault, registry, workforce, market, certifier, seed, recourse, court, jury] = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(at);
     const a = { type: "address" };
     const u = { type: "uint256" };
     const token = this.address.DevToken;
     const parameters = { patienceBaseSecs: 60, fuelPerSec: 500_000_000n, reputationStep: 100, protocolFeeBps: 100, expireGraceSecs: 60, posterGraceSecs: 3600, disputeWindowMinSecs: 10 };
     const p = artifact("Market").abi.find((x) => x.type === "constructor").inputs[5];
     let gas = 0n;
-    gas += await this.deploy("Vault", [a, a, a, a, a, a], [token, market, workforce, certifier, recourse, zeroAddress]);
+    gas += await this.deploy("Vault", [a, a, a, a, a, a], [token, market, workforce, certifier, recourse, court]);
     gas += await this.deploy("Registry", [a], [deployer.address]);
-    gas += await this.deploy("Workforce", [a, a, a, a, u, u], [vault, certifier, recourse, zeroAddress, TOKEN, TOKEN]);
+    gas += await this.deploy("Workforce", [a, a, a, a, u, u], [vault, certifier, recourse, court, TOKEN, TOKEN]);
     gas += await this.deploy("Market", [a, a, a, a, a, p], [vault, registry, workforce, certifier, deployer.address, parameters]);
-    gas += await this.deploy("Certifier", [a, a, a, a, { type: "uint8" }, a, a], [vault, workforce, market, seed, 1, recourse, zeroAddress]);
+    gas += await this.deploy("Certifier", [a, a, a, a, { type: "uint8" }, a, a], [vault, workforce, market, seed, 1, recourse, court]);
     gas += await this.deploy("BlockhashSeed", [], []);
     gas += await this.deploy("Recourse", [a, a, a, a, a], [vault, workforce, market, certifier, seed]);
+    gas += await this.deploy("Court", [a, a, a, a, a, a], [vault, workforce, market, certifier, seed, jury]);
+    gas += await this.deploy("Jury", [a, a, a, a, a], [workforce, market, certifier, seed, court]);
     this.deployGas = gas;
-    if (this.address.Recourse.toLowerCase() !== recourse.toLowerCase()) throw new Error("addresses not as predicted");
+    if (this.address.Jury.toLowerCase() !== jury.toLowerCase()) throw new Error("addresses not as predicted");
     await this.call("deployer", "Registry", "registerRuntime", [keccak256(toHex("runtime"))]);
     const codeId = keccak256(toHex("code"));
     await this.call("app owner", "Registry", "registerApp", [codeId, keccak256(toHex("runtime")), "app"]);
@@ -235,14 +242,46 @@ export class City {
     await this.call(who, "Vault", "deposit", [address, amount]);
   }
 
-  async join(i) {
+  /// A second pool of the same runtime, whose workers sit on juries.
+  async buildJurors(count) {
+    const { address } = await this.person("other coordinator");
+    await this.call("pool owner", "Workforce", "createPool", [address, 500, false, 100n * TOKEN, "jurors"]);
+    const members = this.workers;
+    this.workers = [];
+    for (let i = 0; i < count; i += 1) await this.join(100 + i, 2);
+    [this.jurors, this.workers] = [this.workers, members];
+  }
+
+  /// The first `count` of the jurors to whom the lot gives a seat commit to a finding.
+  async commitJurors(deal, certified, record, count, finding) {
+    const caseId = keccak256(encodeAbiParameters(this.caseType(), [record]));
+    const seats = [];
+    for (const worker of this.jurors) {
+      const own = keccak256(concat([worker.address, caseId]));
+      const commitment = keccak256(abiWords(worker.address, caseId, finding, own));
+      const name = Object.keys(this.people).find((n) => this.people[n] === worker);
+      const args = [deal.terms, certified, [record], worker.address, commitment];
+      // Who has no seat is refused.
+      const receipt = await this.call(name, "Jury", "commit", args).catch(() => null);
+      if (receipt) seats.push({ name, own, gas: receipt.gasUsed, juror: this.event(receipt, "Jury", "JurorCommitted").juror });
+      if (seats.length === count) return seats;
+    }
+    throw new Error(`only ${seats.length} of ${count} jurors have a seat`);
+  }
+
+  /// The type of a case in the ABI.
+  caseType() {
+    return this.abi.Court.find((x) => x.name === "CaseOpened").inputs.filter((x) => x.name === "record");
+  }
+
+  async join(i, pool = 1) {
     const operator = await this.person(`operator ${i}`);
     const worker = await this.person(`worker ${i}`);
     await this.fund(`operator ${i}`, 10_000n * TOKEN);
-    const message = { operator: operator.address, pool: 1 };
+    const message = { operator: operator.address, pool };
     const signature = await worker.signTypedData({ domain: this.domain("Workforce"), types: typesOf("WorkerKey"), primaryType: "WorkerKey", message });
     this.workers.push(worker);
-    return this.call(`operator ${i}`, "Workforce", "join", [worker.address, 1, 1, 1000n * TOKEN, signature]);
+    return this.call(`operator ${i}`, "Workforce", "join", [worker.address, pool, 1, 1000n * TOKEN, signature]);
   }
 
   domain(contract) {

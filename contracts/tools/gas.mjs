@@ -6,13 +6,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { keccak256, toHex, zeroHash } from "viem";
-import { City, parcelOf, startAnvil } from "./city.mjs";
+import { City, findingOf, parcelOf, startAnvil } from "./city.mjs";
 
 const path = join(dirname(fileURLToPath(import.meta.url)), "..", "snapshots", "gas.json");
 const budgets = {
   match: 125_000, match_dataset: 155_000, certify_3: 158_000, certify_5: 200_000, task_3_total: 283_000,
   task_5_total: 325_000, per_task_batch10_3: 28_300, per_task_batch1000_3: 283, per_task_certify_many: 98_000,
   marginal_worker: 20_000, deliver: 46_000, deliver_batch: 58_000, expire: 56_000, contribute_onchain: 122_000,
+  dispute: 94_000,
 };
 const five = { confidence: 1000, seats: 5 };
 
@@ -69,6 +70,46 @@ async function contributeOnChain(city) {
   return committed.gasUsed + revealed.gasUsed;
 }
 
+/// Disputes a task; five jurors find what the certificate says, and the verdict is carried out.
+async function disputeAndJudge(city) {
+  const { root, fuel, receipt, proof } = city.results(10, 3, 2150n);
+  const deal = await city.match({ tasks: 10, batchSize: 10 });
+  const certified = await city.certify(deal, 3, { root, fuel });
+  const { certificate } = certified;
+  const opened = await city.call("requester", "Court", "openDispute", [deal.terms, certificate, 3n, keccak256(toHex("seal"))]);
+  const { record } = city.event(opened, "Court", "CaseOpened");
+  const finding = findingOf(receipt);
+  const seats = await city.commitJurors(deal, certified, record, 5, finding);
+  const patience = Number((BigInt(record.facts) >> 96n) & 0xffffffffn);
+  city.time = Number((BigInt(record.facts) >> 128n) & 0xffffffffffn) + 3 * patience;
+  const jurors = [];
+  for (const { name, own, juror } of seats) {
+    const revealed = await city.call(name, "Jury", "reveal", [record, juror, finding, own]);
+    jurors.push(city.event(revealed, "Jury", "JurorRevealed").juror);
+  }
+  await city.call("relayer", "Jury", "showReceipt", [deal.terms, certificate, record, receipt, proof]);
+  const operatorOf = ({ word }) => (BigInt(word) >> 64n) & 0xffffffffn;
+  jurors.sort((x, y) => (operatorOf(x) < operatorOf(y) ? -1 : 1));
+  city.pass(patience);
+  const hearing = { record, jurors };
+  const decided = await city.call("relayer", "Court", "decide", [certificate, hearing]);
+  city.pass(2 * patience);
+  const finalized = await city.call("relayer", "Court", "finalize", [deal.terms, certified, [hearing], finding]);
+  return { dispute: opened.gasUsed, commit: seats[4].gas, verdict: decided.gasUsed, finalize: finalized.gasUsed };
+}
+
+/// Certifies until the seed asks for an audit, and opens it.
+async function openAudit(city) {
+  for (;;) {
+    const deal = await city.match({ collateral: 0n });
+    const certified = await city.certify(deal, 3);
+    await city.rpc("anvil_mine", ["0x3", "0x1"]);
+    city.pass(3);
+    const opened = await city.call("relayer", "Court", "openAudit", [deal.terms, certified]).catch(() => null);
+    if (opened) return opened.gasUsed;
+  }
+}
+
 async function measure(city) {
   const gas = {};
   /// Measures from the same state every time.
@@ -110,6 +151,14 @@ async function measure(city) {
   await rows("");
   gas.deliver = Number(await from(() => deliver(city, 1, 0)));
   gas.deliver_batch = Number(await from(() => deliver(city, 1000, 500, { warm: [501] })));
+  await city.buildJurors(12);
+  await disputeAndJudge(city);
+  const judged = await from(() => disputeAndJudge(city));
+  gas.dispute = Number(judged.dispute);
+  gas.jury_commit = Number(judged.commit);
+  gas.jury_verdict_5 = Number(judged.verdict);
+  gas.finalize = Number(judged.finalize);
+  gas.audit_open = Number(await from(() => openAudit(city)));
   gas.deploy_total = Number(city.deployGas);
   return Object.fromEntries(Object.entries(gas).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

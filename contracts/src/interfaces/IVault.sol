@@ -62,7 +62,7 @@ interface IVault {
     /// @notice Moves the protocol's part of these pools' fees to `to`'s balance. Caller: the protocol's owner.
     function collectProtocolFees(uint256[] calldata pools, address to) external;
 
-    /// @notice Market: locks `amount` of `payer` for a deal and answers `payer`'s nonce.
+    /// @notice Market, Court: locks `amount` of `payer` for a deal or a dispute and answers `payer`'s nonce.
     function lock(address payer, uint256 amount) external returns (uint256 nonce);
 
     /// @notice Market: pays in what `owner` lacks to have `amount`, from its tokens, by permit or by an earlier approval.
@@ -77,7 +77,7 @@ interface IVault {
     /// @param fees Pool's part 128 (low) | protocol's part 128.
     function pay(uint256[] calldata payments, uint256 pool, uint256 fees) external;
 
-    /// @notice Workforce, Court: takes `amount` of an account into a bond, a deposit, or what answers for a dispute.
+    /// @notice Workforce: takes `amount` of an account into a bond or deposit.
     function take(uint160 account, uint256 amount) external;
 
     /// @notice Court: takes up to `most` of the protocol's fees that gathered beside a pool's share, for an audit's jury. What it
