@@ -531,43 +531,4 @@ contract CourtTest is Trials {
         vm.expectRevert(abi.encodeWithSelector(ICourt.NotDrawn.selector, draw));
         court.openAudit(trial.terms, trial.done);
     }
-
-    /// @dev Certifies until a certificate is drawn for an audit.
-    function _audited(Receipt[] memory receipts) private returns (Trial memory trial, uint256 index) {
-        for (uint256 i; i < 200; ++i) {
-            uint256 state = vm.snapshotState();
-            trial = _certified(_trialOffer(), receipts);
-            uint256 draw = _drawOf(trial);
-            if (draw >> 252 == 0) return (trial, uint128(draw) % TASKS);
-            vm.revertToState(state);
-            _mine(1, 12);
-        }
-        revert("the lot is not so kind");
-    }
-
-    /// @dev The number that says whether a certificate is audited, two blocks later.
-    function _drawOf(Trial memory trial) private returns (uint256) {
-        uint256 block_ = uint40(trial.done.trail) + 2;
-        if (block.number <= block_) _mine(3, 12);
-        (bytes32 seed,) = seeds.seedOf(block_);
-        return uint256(keccak256(abi.encode(seed, trial.terms.dealId, uint256(0), uint256(0))));
-    }
-
-    /// @dev A stranger opens the audit at a moment when at least six get a seat.
-    function _openAudit(Trial memory trial, uint256 index) private {
-        for (uint256 i; i < 300; ++i) {
-            uint256 state = vm.snapshotState();
-            vm.recordLogs();
-            vm.prank(stranger);
-            court.openAudit(trial.terms, trial.done);
-            trial.record = _opened();
-            vm.assertEq(trial.record.facts.index(), index);
-            _mine(1, 1);
-            trial.seated = _jurySeats(trial.record, trial.done, 0);
-            if (trial.seated.length >= 6) return;
-            vm.revertToState(state);
-            _mine(1, 1);
-        }
-        revert("the lot is not so kind");
-    }
 }
