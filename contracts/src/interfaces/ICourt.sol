@@ -9,7 +9,7 @@ import {ICases} from "./ICases.sol";
 
 /// @title Disputes, audits, appeals
 /// @notice Judges one task of one certified batch at a time, by what {IJury} finds. A case has windows in chain time
-/// (`docs/contracts.md` section 8): jurors commit, reveal, then anybody calls for the verdict, anybody may appeal it once,
+/// (`docs/contracts.md` section 9): jurors commit, reveal, then anybody calls for the verdict, anybody may appeal it once,
 /// anybody has the money paid. The other contracts know its address from their deployment; it may be zero or have no code:
 /// then nothing is disputed.
 interface ICourt is ICases {

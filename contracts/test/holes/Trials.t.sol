@@ -136,7 +136,7 @@ contract TrialHolesTest is Trials {
         return ticket < (record.facts.seats() * _word(who).bond() << 192) / record.stakes.runtimeBond();
     }
 
-    function test_hole_10_noSeatNoVote() public {
+    function test_hole_10_whoIsNotDrawnSitsOnNoJury() public {
         Trial memory trial = _certified(_trialOffer(), _honest());
         _dispute(trial, 0, wrong);
         _mine(1, 1);
