@@ -286,12 +286,17 @@ contract Workforce is Pools, Domain {
         if (word.invitation() && !invited[pool][msg.sender]) revert NotInvited(pool, msg.sender);
     }
 
-    /// @dev Up to `units` of a bond, of what is at risk too, which is at risk no more.
+    /// @dev Up to `units` of a bond, of what is at risk too. What stays at risk is at most what stays of the bond; it is not
+    /// lessened further, because a verdict may be carried out when its own exposure is long over.
     function _takeAtRisk(address worker, uint256 units) private returns (WorkerWord word, uint256 taken) {
         word = _rolled(_known(worker));
-        taken = units < word.bond() ? units : word.bond();
+        uint256 bond = word.bond();
+        taken = units < bond ? units : bond;
         if (word.active()) _subBonds(word, taken);
-        word = word.withBond(word.bond() - taken).withoutExposure(taken);
+        uint256 left = bond - taken;
+        uint256 atRisk = word.exposure();
+        word = word.withBond(left);
+        if (atRisk > left) word = word.withoutExposure(atRisk - left);
     }
 
     /// @dev Counts `units` of an active worker's bond in its pool and its runtime.

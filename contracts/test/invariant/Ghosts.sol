@@ -21,6 +21,8 @@ abstract contract Ghosts is Plays {
     /// @notice A batch as it should be.
     /// @param locked What the payer has locked for it and nobody got yet.
     /// @param escrow Slashes of its certificate that nobody got yet.
+    /// @param bond What an opener has put up for its dispute and nobody got yet.
+    /// @param hearing The dispute and its jurors; what it came to, once decided.
     /// @param right Whether the root that its receipts are under was certified.
     struct Slot {
         uint256 deal;
@@ -31,9 +33,13 @@ abstract contract Ghosts is Plays {
         uint64 finalAt;
         uint256 locked;
         uint256 escrow;
+        uint256 bond;
         uint256 certificates;
         bytes certified;
         bytes log;
+        bytes hearing;
+        uint8 verdict;
+        bytes32 finding;
     }
 
     /// @notice One member of a round in the reference.
@@ -278,7 +284,17 @@ abstract contract Ghosts is Plays {
     function _held() internal view returns (uint256 locked, uint256 escrow) {
         for (uint256 i; i < _slots.length; ++i) {
             locked += _slots[i].locked;
-            escrow += _slots[i].escrow;
+            escrow += _slots[i].escrow + _slots[i].bond;
+        }
+    }
+
+    /// @dev Stake that a verdict took, or that nobody can take any more.
+    function _forget(uint256 who, uint256 until, uint256 units) internal {
+        Risk[] storage risks = _risks[who];
+        for (uint256 i; i < risks.length; ++i) {
+            if (risks[i].until != until || risks[i].units != units) continue;
+            risks[i].units = 0;
+            return;
         }
     }
 

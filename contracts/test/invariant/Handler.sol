@@ -4,21 +4,19 @@ pragma solidity ^0.8.28;
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
-import {Certificate, CertifiedBatch, Claim, Entry, LogItem, Status} from "../../src/types/Certificates.sol";
+import {Certificate, CertifiedBatch, Claim, Entry, LogItem} from "../../src/types/Certificates.sol";
 import {Parameters, ParametersWord} from "../../src/types/Parameters.sol";
 import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {MemberWord, WorkerWord} from "../../src/types/Workers.sol";
 import {TrickCallback} from "../support/Doubles.sol";
 import {Receipt, Receipts} from "../support/Receipts.sol";
 import {bound, vm} from "../support/Vm.sol";
-import {Cheats} from "./Cheats.sol";
+import {Disputes} from "./Disputes.sol";
 
 /// @title The actors of a run
 /// @notice Every action either does something that the rules allow, or tries something that they forbid and notes a breach
 /// when it works. None reverts.
-contract Handler is Cheats {
-    uint64 private constant RISK = 5 days;
-
+contract Handler is Disputes {
     /// @notice Builds the city.
     function build() external {
         _buildCity(WORKERS - 1);
@@ -283,20 +281,6 @@ contract Handler is Cheats {
         ++seen["expire"];
     }
 
-    /// @notice The Court disputes a certificate, or decides.
-    function judge(uint256 seed) external {
-        bool opens = (seed >> 8) % 2 == 0;
-        (bool found, uint256 index) = _pick(seed, opens ? PROVISIONAL : DISPUTED);
-        if (!found || seed >> 16 & 3 != 0) return;
-        Slot storage slot = _slots[index];
-        Status to = opens ? Status.Disputed : [Status.Provisional, Status.Final, Status.Void][(seed >> 24) % 3];
-        CertifiedBatch memory done = _certifiedOf(slot);
-        vm.prank(address(court));
-        certifier.setStatus(done.certificate, to);
-        slot.status = uint8(to);
-        ++seen["judge"];
-    }
-
     // ---------------------------------------------------------------- stake, money, owner, time
 
     function moveStake(uint256 seed) external {
@@ -454,7 +438,8 @@ contract Handler is Cheats {
         for (uint256 i; i < WORKERS; ++i) {
             if (_word(i).active()) sums[_word(i).pool()] += _word(i).bond();
         }
-        return workforce.poolOf(1).bond() == sums[1] && workforce.poolOf(2).bond() == sums[2];
+        return workforce.poolOf(1).bond() == sums[1] && workforce.poolOf(2).bond() == sums[2]
+            && workforce.runtimeBond(1) == sums[1] + sums[2];
     }
 
     function statusesMatch() external view returns (bool) {
@@ -497,12 +482,14 @@ contract Handler is Cheats {
         return breaches.length;
     }
 
-    /// @notice Nobody answers any more: everything can leave, and what stays is burnt or waits for a Court's verdict.
+    /// @notice Nobody answers any more: everything can leave, and what stays is burnt.
     function drain() external returns (bool) {
         vm.warp(block.timestamp + 20 days);
         for (uint256 i; i < _slots.length; ++i) {
             Slot storage slot = _slots[i];
             if (slot.status == OPEN) _expire(slot, _deals[slot.deal]);
+            if (slot.status == DISPUTED && slot.verdict == 0) _decide(slot);
+            if (slot.status == DISPUTED) _finalize(slot);
             if (slot.status != PROVISIONAL) continue;
             _release(_deals[slot.deal], _certifiedOf(slot));
             slot.escrow = 0;
@@ -513,8 +500,8 @@ contract Handler is Cheats {
         (uint256 locked, uint256 escrow) = _held();
         (, uint96 first,) = workforce.poolDetails(1);
         (, uint96 second,) = workforce.poolDetails(2);
-        return locked == 0 && _bonded() == uint256(first) + second
-            && token.balanceOf(address(vault)) == _owed() + _bonded() + escrow;
+        return locked + escrow == 0 && _bonded() == uint256(first) + second
+            && token.balanceOf(address(vault)) == _owed() + _bonded();
     }
 
     function _drainBond(uint256 who) private {
@@ -612,10 +599,6 @@ contract Handler is Cheats {
         ++seen[leading == 0 ? bytes32("certify") : bytes32("certify wrong")];
     }
 
-    function _certifiedOf(Slot storage slot) private view returns (CertifiedBatch memory) {
-        return abi.decode(slot.certified, (CertifiedBatch));
-    }
-
     function _roundOf(Terms memory terms, Certificate memory certificate) private view returns (bytes32) {
         OpenedWord opened = certificate.attempt == 0
             ? terms.opened
@@ -632,15 +615,6 @@ contract Handler is Cheats {
             packed = abi.encodePacked(packed, done.rivals[i].root, uint256(done.rivals[i].fuel));
         }
         return keccak256(abi.encodePacked(packed, done.trail));
-    }
-
-    /// @dev A slot with this status, from a random one on.
-    function _pick(uint256 seed, uint8 status) private view returns (bool found, uint256 index) {
-        uint256 count = _slots.length;
-        for (uint256 i; i < count; ++i) {
-            index = (seed % count + i) % count;
-            if (_slots[index].status == status) return (true, index);
-        }
     }
 
     function _pickWithLog(uint256 seed) private view returns (bool found, uint256 index) {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Test, vm} from "../support/Vm.sol";
+import {Disputes} from "./Disputes.sol";
 import {Handler} from "./Handler.sol";
 
 /// @title What must always hold
@@ -25,7 +26,7 @@ contract ProtocolInvariants is Test {
 
     /// @dev What does the work comes up more often than what ends it.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](20);
+        bytes4[] memory selectors = new bytes4[](22);
         selectors[0] = Handler.open.selector;
         selectors[1] = Handler.certify.selector;
         selectors[2] = Handler.certify.selector;
@@ -39,7 +40,9 @@ contract ProtocolInvariants is Test {
         selectors[10] = Handler.release.selector;
         selectors[11] = Handler.deliver.selector;
         selectors[12] = Handler.expire.selector;
-        selectors[13] = Handler.judge.selector;
+        selectors[13] = Disputes.dispute.selector;
+        selectors[20] = Disputes.sit.selector;
+        selectors[21] = Disputes.hear.selector;
         selectors[14] = Handler.moveStake.selector;
         selectors[15] = Handler.moveStake.selector;
         selectors[16] = Handler.expel.selector;
@@ -123,7 +126,7 @@ contract ProtocolInvariants is Test {
         }
     }
 
-    uint256 private constant OUTCOMES = 23;
+    uint256 private constant OUTCOMES = 26;
     uint256[OUTCOMES] private _times;
 
     function _count() private {
@@ -147,7 +150,10 @@ contract ProtocolInvariants is Test {
             "release",
             "deliver",
             "expire",
-            "judge",
+            "dispute",
+            "juror",
+            "upheld",
+            "voided by the Court",
             "withdraw bond",
             "expel",
             "certify in a later wave",
