@@ -74,7 +74,10 @@ contract Recourse is IRecourse {
     ) external {
         Certificate calldata certificate = certified.certificate;
         uint256 word = _authenticate(certified);
-        if (uint8(word) != uint8(Status.Provisional)) revert WrongStatus(Status(uint8(word)));
+        // Also while a task is disputed: a dispute must not run a silent member's time out.
+        if (uint8(word) != uint8(Status.Provisional) && uint8(word) != uint8(Status.Disputed)) {
+            revert WrongStatus(Status(uint8(word)));
+        }
         if (block.timestamp >= certificate.finalAt) revert TooLate(certificate.finalAt);
         _checkTerms(terms, certificate);
         MemberWord member = certified.members[index];

@@ -51,7 +51,7 @@ interface IRecourse {
 
     /// @notice Thrown when terms are not those of the certificate's deal.
     error WrongTerms(bytes32 dealId);
-    /// @notice Thrown when a batch is not provisional.
+    /// @notice Thrown when a batch is not provisional, or for {show} disputed.
     error WrongStatus(Status status);
     /// @notice Thrown when the dispute window is not over.
     error TooEarly(uint256 notBefore);

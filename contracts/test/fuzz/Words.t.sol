@@ -189,4 +189,15 @@ contract WordsFuzz is Test {
         vm.assertEq(Accounts.payment(a, amount) >> 96, a);
         vm.assertEq(uint96(Accounts.payment(a, amount)), amount);
     }
+
+    /// @dev Exposure is taken off the older bucket first, and nothing else of the word moves.
+    function testFuzz_worker_exposureComesOff(uint40 older, uint40 newer, uint256 amount, uint256 rest) public pure {
+        uint256 mask = (uint256(1) << 80) - 1;
+        uint256 raw = (rest & ~(mask << 144)) | uint256(newer) << 144 | uint256(older) << 184;
+        amount = bound(amount, 0, uint256(older) + newer);
+        uint256 after_ = WorkerWord.unwrap(WorkerWord.wrap(raw).withoutExposure(amount));
+        vm.assertEq(after_ & ~(mask << 144), raw & ~(mask << 144));
+        vm.assertEq(WorkerWord.wrap(after_).exposure(), uint256(older) + newer - amount);
+        vm.assertEq(uint40(after_ >> 184), amount < older ? older - amount : 0);
+    }
 }

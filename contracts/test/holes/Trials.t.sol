@@ -181,6 +181,18 @@ contract TrialHolesTest is Trials {
         _assertConserved();
     }
 
+    /// @dev A dispute does not run out the time in which a silent member shows what it had committed to.
+    function test_hole_09_aDisputeLeavesSilentMembersTheirTime() public {
+        Trial memory trial;
+        uint256[] memory who;
+        (trial.terms, who) = _openWithSeats(_trialOffer(), CITIZENS, 5);
+        Play[] memory plays = _both(_some(who, 0, 4, 0), _some(who, 4, 1, BARE));
+        trial.done = _certify(_draftOf(trial.terms, 0, _claims(), plays));
+        _dispute(trial, 0, wrong);
+        _show(trial.terms, trial.done, _indexOf(trial.done, who[4]), who[4], _claims()[0]);
+        vm.assertEq(_fees(who[4]), 2 * (uint256(FUEL) * FEE / 1e6));
+    }
+
     /// @dev One against the certificate loses its slash and calls nobody; two alike call a jury without a bond, which can
     /// take the certificate's stake.
     function test_hole_11_aLoneDissenterCallsNoJury() public {
