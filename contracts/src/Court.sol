@@ -233,7 +233,8 @@ contract Court is Cases {
             if (member.claim() == Claims.LEADING) {
                 if (paid == 0 || net == 0) continue;
                 --paid;
-                uint256 taken = workforce.takeBack(member.worker(), units) * WorkerWords.BOND_UNIT;
+                uint256 taken = workforce.takeBack(member.worker(), units, certified.certificate.certifiedAt)
+                    * WorkerWords.BOND_UNIT;
                 uint256 refund = taken < net ? taken : net;
                 purse.give(uint160(terms.payer), refund);
                 if (taken != refund) purse.give(_accountOf(member.worker()), taken - refund);
@@ -255,7 +256,7 @@ contract Court is Cases {
             uint256 claim = member.claim();
             uint256 escrowed = member.slash() * WorkerWords.BOND_UNIT;
             if (claim == Claims.LEADING) {
-                uint256 units = workforce.punish(member.worker(), member.exposure());
+                uint256 units = workforce.punish(member.worker(), member.exposure(), certified.certificate.certifiedAt);
                 emit Punished(certified.certificate.dealId, certified.certificate.batch, member.worker(), units);
                 slashed += units * WorkerWords.BOND_UNIT;
             } else if (claim == Claims.BARE || claim == Claims.LOST || claim == Claims.IGNORED_BARE) {
@@ -344,7 +345,7 @@ contract Court is Cases {
 
     /// @dev Punishes one worker for what it did in a case; answers what it lost, in the token's smallest unit.
     function _punish(Case calldata record, address worker, uint256 units) private returns (uint256) {
-        uint256 taken = workforce.punish(worker, units);
+        uint256 taken = workforce.punish(worker, units, record.facts.openedAt());
         // Fits: packed from such a field.
         emit Punished(record.dealId, uint32(record.facts.batch()), worker, taken);
         return taken * WorkerWords.BOND_UNIT;

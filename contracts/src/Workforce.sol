@@ -245,16 +245,16 @@ contract Workforce is Pools, Domain {
     }
 
     /// @inheritdoc IWorkforce
-    function punish(address worker, uint256 units) external only(court) returns (uint256 slashed) {
+    function punish(address worker, uint256 units, uint256 since) external only(court) returns (uint256 slashed) {
         WorkerWord word;
-        (word, slashed) = _takeAtRisk(worker, units);
+        (word, slashed) = _takeAtRisk(worker, units, since);
         _store(worker, word.withReputation(0));
     }
 
     /// @inheritdoc IWorkforce
-    function takeBack(address worker, uint256 units) external only(court) returns (uint256 taken) {
+    function takeBack(address worker, uint256 units, uint256 since) external only(court) returns (uint256 taken) {
         WorkerWord word;
-        (word, taken) = _takeAtRisk(worker, units);
+        (word, taken) = _takeAtRisk(worker, units, since);
         _store(worker, word);
     }
 
@@ -286,15 +286,20 @@ contract Workforce is Pools, Domain {
         if (word.invitation() && !invited[pool][msg.sender]) revert NotInvited(pool, msg.sender);
     }
 
-    /// @dev Up to `units` of a bond, of what is at risk too. What stays at risk is at most what stays of the bond; it is not
-    /// lessened further, because a verdict may be carried out when its own exposure is long over.
-    function _takeAtRisk(address worker, uint256 units) private returns (WorkerWord word, uint256 taken) {
+    /// @dev Up to `units` of a bond, of what is at risk too, unless what was put at risk at `since` is over: then of the rest.
+    /// What stays at risk is at most what stays of the bond.
+    function _takeAtRisk(address worker, uint256 units, uint256 since)
+        private
+        returns (WorkerWord word, uint256 taken)
+    {
         word = _rolled(_known(worker));
         uint256 bond = word.bond();
-        taken = units < bond ? units : bond;
+        uint256 atRisk = word.exposure();
+        uint256 most = bond;
+        if (block.timestamp >= since + WorkerWords.RISK_PERIOD) most = bond > atRisk ? bond - atRisk : 0;
+        taken = units < most ? units : most;
         if (word.active()) _subBonds(word, taken);
         uint256 left = bond - taken;
-        uint256 atRisk = word.exposure();
         word = word.withBond(left);
         if (atRisk > left) word = word.withoutExposure(atRisk - left);
     }

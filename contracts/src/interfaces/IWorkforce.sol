@@ -148,10 +148,12 @@ interface IWorkforce {
     function earn(address worker, uint32 pool, uint256 points) external;
 
     /// @notice Court: slashes up to `units` after a verdict, what is at risk included, and takes the reputation.
-    function punish(address worker, uint256 units) external returns (uint256 slashed);
+    /// @param since When it was put at risk, Unix seconds: once that is over, only what is not at risk for something else.
+    function punish(address worker, uint256 units, uint256 since) external returns (uint256 slashed);
 
     /// @notice Court: takes up to `units` of stake back to where a fee came from that nobody earned; the reputation stays.
-    function takeBack(address worker, uint256 units) external returns (uint256 taken);
+    /// @param since As in {punish}.
+    function takeBack(address worker, uint256 units, uint256 since) external returns (uint256 taken);
 
     /// @notice A worker's word.
     function workerOf(address worker) external view returns (WorkerWord);

@@ -246,7 +246,7 @@ contract WorkersTest is City {
         vm.expectRevert(notAllowed);
         workforce.earn(_worker(0), pool, 1);
         vm.expectRevert(notAllowed);
-        workforce.punish(_worker(0), 1);
+        workforce.punish(_worker(0), 1, block.timestamp);
         vm.stopPrank();
     }
 
@@ -380,7 +380,7 @@ contract WorkersTest is City {
 
     function test_punish_itReachesWhatIsAtRisk() public {
         vm.prank(address(court));
-        uint256 slashed = workforce.punish(_worker(0), 200_000);
+        uint256 slashed = workforce.punish(_worker(0), 200_000, block.timestamp);
         vm.assertEq(slashed, 100_000);
         vm.assertEq(_word(0).bond(), 0);
         vm.assertEq(workforce.poolOf(pool).bond(), 0);
