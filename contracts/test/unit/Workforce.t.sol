@@ -386,6 +386,28 @@ contract WorkersTest is City {
         vm.assertEq(workforce.poolOf(pool).bond(), 0);
     }
 
+    function test_punish_givenItsTimeAtRiskIsOver_itLeavesNewerStakeAlone() public {
+        MemberWord[] memory members = new MemberWord[](1);
+        members[0] = MemberWord.wrap(uint256(uint160(_worker(0))) << 96 | 40_000);
+        vm.startPrank(address(court));
+        workforce.settle(members);
+        uint256 slashed = workforce.punish(_worker(0), 200_000, block.timestamp - 5 days);
+        vm.stopPrank();
+        vm.assertEq(slashed, 60_000);
+        vm.assertEq(_exposure(0), 40_000);
+    }
+
+    function test_takeBack_itLeavesTheReputation() public {
+        vm.startPrank(address(court));
+        workforce.earn(_worker(0), pool, 7);
+        uint256 taken = workforce.takeBack(_worker(0), 300, block.timestamp);
+        vm.stopPrank();
+        vm.assertEq(taken, 300);
+        vm.assertEq(_word(0).bond(), 99_700);
+        vm.assertEq(_word(0).reputation(), 7);
+        vm.assertEq(workforce.runtimeBond(1), workforce.poolOf(pool).bond());
+    }
+
     function test_earn_itSaturates() public {
         vm.startPrank(address(court));
         workforce.earn(_worker(0), pool, 65_000);
