@@ -15,7 +15,7 @@ use guildhall_api::{
 };
 use guildhall_blobs::BlobStore;
 use guildhall_protocol::messages::{Commitment, Reservation, Unavailable, certifier_domain};
-use guildhall_protocol::{PoolId, RoundId, Seed, Status, UnixTime};
+use guildhall_protocol::{DealId, PoolId, RoundId, Seed, Status, UnixTime};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
 
 use crate::chain::{Chain, ChainFault};
@@ -325,6 +325,21 @@ impl Desk {
         let seed = self.seed(batch.opened.block).await?;
         let round = Round::new(&terms, at.batch, at.attempt, batch.opened, seed)?;
         if round.at == at { Ok(round) } else { Err(unknown()) }
+    }
+
+    /// The first round of a batch, whether it is open or not; nothing for a deal that is not known here.
+    ///
+    /// # Errors
+    /// [`Refusal`] where its seed cannot be had any more.
+    pub async fn first_round(
+        &self,
+        deal: guildhall_protocol::DealId,
+        batch: u32,
+    ) -> Result<Option<Round>, Refusal> {
+        let Some(terms) = self.machine().deal(deal).copied() else { return Ok(None) };
+        let opened = terms.opened();
+        let seed = self.seed(opened.block).await?;
+        Ok(Some(Round::new(&terms, batch, 0, opened, seed)?))
     }
 
     /// Forgets the seeds of blocks that the chain may have dropped.

@@ -1,6 +1,7 @@
 //! The workbench: what all seats of one worker share. Signs, keeps, knows the time.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -92,6 +93,7 @@ pub struct Bench {
     audience: Audience,
     active: Mutex<HashMap<RoundId, (RoundRef, mpsc::Sender<RoundEvent>)>>,
     stream: Notify,
+    heard: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -140,6 +142,7 @@ impl Bench {
             key,
             active: Mutex::default(),
             stream: Notify::new(),
+            heard: AtomicBool::new(false),
         }
     }
 
@@ -213,6 +216,16 @@ impl Bench {
     pub fn round_of(&self, deal: DealId, batch: u32) -> Option<RoundRef> {
         let active = lock(&self.active);
         active.values().map(|(round, _)| *round).find(|round| round.deal == deal && round.batch == batch)
+    }
+
+    /// Whether the coordinator's stream is open.
+    pub fn hears(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// The coordinator's stream opened, or ended.
+    pub fn set_hears(&self, heard: bool) {
+        self.heard.store(heard, Ordering::Relaxed);
     }
 
     /// Asks for the stream to be opened anew.

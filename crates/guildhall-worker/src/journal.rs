@@ -274,6 +274,8 @@ mod tests {
             signature: CompactSignature::default(),
             bundle: ContentId::of(b"bundle"),
             traces: ContentId::of(b"traces"),
+            wave_end: UnixTime(1),
+            patience: guildhall_protocol::Secs(1),
             end: UnixTime(1),
             keep_until: UnixTime(2),
         }

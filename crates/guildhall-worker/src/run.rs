@@ -138,6 +138,7 @@ async fn listen(
             () = stop.cancelled() => break,
             () = bench.resync_asked() => continue,
             ended = listen_once(&bench, pool, &news) => {
+                bench.set_hears(false);
                 if let Err(error) = ended {
                     tracing::info!(%error, "the coordinator's stream ended");
                 }
@@ -154,7 +155,10 @@ async fn listen_once(bench: &Bench, pool: PoolId, news: &mpsc::Sender<News>) -> 
     let mut stream = bench.link.stream(&credential).await?;
     while let Some(event) = stream.next().await? {
         match event {
-            MemberEvent::Ready => tracing::debug!("listening to the coordinator"),
+            MemberEvent::Ready => {
+                tracing::debug!("listening to the coordinator");
+                bench.set_hears(true);
+            }
             MemberEvent::Listed { list } => bench.hand(list.round.id, RoundEvent::Listed(list)),
             MemberEvent::Contributed { contribution } => {
                 bench.hand(contribution.envelope.round.id, RoundEvent::Contributed(contribution));

@@ -13,8 +13,10 @@ use guildhall::{
 use guildhall_chain::{Call, Key, bindings::Vault};
 use guildhall_protocol::Exit;
 use guildhall_testkit::checks;
+use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
 use std::sync::Arc;
 use support::city::{On, Shopping, Town, app, instead_of, quick_policy};
+use tokio::sync::Semaphore;
 
 /// Runs each scenario on both chains.
 macro_rules! on_both_chains {
@@ -38,6 +40,7 @@ on_both_chains! {
     a_batch_that_nobody_certifies_expires_and_is_refunded;
     a_stopped_city_goes_on_where_it_was;
     a_result_is_delivered_to_a_contract_that_acts_on_it;
+    without_a_coordinator_workers_certify_on_chain;
 }
 
 async fn certified(town: &Town, app: &Asset, shopping: Shopping) -> guildhall::requester::history::History {
@@ -263,6 +266,64 @@ async fn a_stopped_city_goes_on_where_it_was(on: On) {
     assert_eq!(fetched.output, b"before the night");
     checks::conserved(&town.city.chain).await;
     town.city.stop().await;
+}
+
+/// An executor that has done its work, and waits to be let go on.
+#[derive(Debug)]
+struct Gated {
+    honest: Arc<dyn Executor>,
+    executed: Arc<Semaphore>,
+    go: Arc<Semaphore>,
+}
+
+#[async_trait::async_trait]
+impl Executor for Gated {
+    async fn execute(
+        &self,
+        assignment: &Assignment,
+        progress: &ProgressSender,
+    ) -> Result<Executed, ExecuteError> {
+        let executed = self.honest.execute(assignment, progress).await?;
+        self.executed.add_permits(1);
+        let _go = self.go.acquire().await.expect("the gate is never closed");
+        Ok(executed)
+    }
+}
+
+/// The coordinator is gone between the executions and the commitments: workers commit, reveal and certify on chain, and the
+/// result is there once it is back.
+async fn without_a_coordinator_workers_certify_on_chain(on: On) {
+    let (executed, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (at, to) = (executed.clone(), go.clone());
+    let gated = move |_: usize, honest| -> Arc<dyn Executor> {
+        Arc::new(Gated { honest, executed: at.clone(), go: to.clone() })
+    };
+    let mut town = Town::found(on, 3, Some(Arc::new(gated))).await;
+    // Low enough that a block that comes a wave late changes nothing.
+    let policy = guildhall_protocol::Policy { confidence: 3, ..quick_policy() };
+    let shopping = Shopping { policy, ..Shopping::of(&["on our own"]) };
+    let opened = town.buy(&town.hello, shopping).await.expect("the deal opens");
+    executed.acquire_many(3).await.expect("open").forget();
+    town.city.coordinator_off().await;
+    go.add_permits(3);
+    let told = town.settled(&opened).await;
+    let certified = &told.certificate(0).expect("certified").certified;
+    assert_eq!(certified.certificate.seats, 3);
+    assert!(!certified.trail.0.wrapping_shr(40).is_zero(), "all of it stood on chain");
+    let count = |name| told.events.iter().filter(|event| event.name == name).count();
+    assert_eq!((count("Committed"), count("Revealed")), (3, 3));
+    checks::conserved(&town.city.chain).await;
+    town.city.coordinator_on().await.expect("it starts where it was");
+    let fetched = town.fetch(&told, 0).await;
+    assert_eq!(fetched.output, b"on our own");
+    assert!(town.verify(&told, 0, &fetched).await.holds());
+    let told = certified_by_all(&town, "together again").await;
+    assert!(told.events.iter().all(|event| event.name != "Committed"), "nothing more on chain");
+    town.city.stop().await;
+}
+
+async fn certified_by_all(town: &Town, input: &str) -> guildhall::requester::history::History {
+    certified(town, &town.hello, Shopping::of(&[input])).await
 }
 
 /// A transaction that the vault refuses leaves every balance as it was.

@@ -207,7 +207,7 @@ impl FakeChain {
     fn end(&self, outcome: Outcome) -> B256 {
         *self.ended.lock().expect("not poisoned") = Some(outcome.clone());
         let deal = DealId(self.deal.dealId);
-        let _ = self.events.send(ChainEvent::BatchEnded { deal, batch: 0, outcome });
+        let _ = self.events.send(ChainEvent::BatchEnded { deal, batch: 0, outcome, attempt: Some(0) });
         keccak256("transaction")
     }
 }

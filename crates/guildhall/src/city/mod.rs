@@ -135,6 +135,7 @@ pub struct City {
     workers: Vec<WorkerHandle>,
     sandbox: Arc<Sandbox>,
     senders: Senders,
+    ended: mpsc::Sender<roles::Ended>,
     ends: mpsc::Receiver<roles::Ended>,
     // Held until the end: one city for a directory.
     _lock: DataDir,
@@ -201,6 +202,7 @@ impl City {
             workers,
             sandbox,
             senders,
+            ended,
             ends,
             config,
             _lock: lock,
@@ -274,6 +276,25 @@ impl City {
         if let Some(handle) = self.workers.get_mut(worker) {
             handle.stop().await;
         }
+    }
+
+    /// Switches the coordinator off; everybody else goes on.
+    pub async fn coordinator_off(&mut self) {
+        if let Some(coordinator) = self.coordinator.take() {
+            self.config.coordinator = coordinator.address();
+            coordinator.stop().await;
+        }
+    }
+
+    /// Switches the coordinator on again, where it was.
+    ///
+    /// # Errors
+    /// As [`City::start`].
+    pub async fn coordinator_on(&mut self) -> Result<()> {
+        let (key, ended) = (&self.keys.coordinator, self.ended.clone());
+        let started = CoordinatorHandle::start(&self.config, &self.chain, key, self.pool, ended).await?;
+        self.coordinator = Some(started);
+        Ok(())
     }
 
     /// Stops every role, then the chain.

@@ -1,6 +1,6 @@
 //! The roles of a city: its coordinator and its workers, each as its own crate runs it.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use alloy::primitives::Address;
 use guildhall_api::CoordinatorClient;
@@ -77,6 +77,7 @@ impl Running {
 #[derive(Debug)]
 pub(super) struct CoordinatorHandle {
     running: Running,
+    address: SocketAddr,
     url: String,
 }
 
@@ -123,11 +124,15 @@ impl CoordinatorHandle {
                 let _ = ended.try_send(end);
             }
         });
-        Ok(Self { running, url })
+        Ok(Self { running, address, url })
     }
 
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(super) async fn stop(mut self) {
