@@ -92,6 +92,18 @@ fn deliveries_do_not_change_what_the_slot_holds() {
     assert!(result.verify(OUTPUT).is_ok());
 }
 
+/// The tip lies above task count and batch size, and is under the certificate's hash as they are.
+#[test]
+fn a_certificate_binds_the_tip_of_a_delivery() {
+    let result = Result::new();
+    let mut terms = result.terms;
+    terms.deliveryTip = U96::MAX;
+    assert_ne!(delivery_hash(&terms), delivery_hash(&result.terms));
+    let sizes = |terms| Parcel::new(terms, &result.certificate, &result.receipt).sizes;
+    assert_eq!(sizes(&terms), sizes(&result.terms) | U256::from(U96::MAX) << 64);
+    assert!(sizes(&result.terms) < U256::ONE << 64);
+}
+
 #[test]
 fn terms_that_do_not_hash_to_the_deal() {
     assert_eq!(Result::failing(|result| result.terms.fuelLimit += 1), Some(Step::Terms));

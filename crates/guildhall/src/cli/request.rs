@@ -128,8 +128,8 @@ pub(crate) struct RequestArgs {
     /// Gas that the callback gets.
     #[arg(long, value_name = "GAS", requires = "callback", value_parser = callback_gas())]
     pub(crate) callback_gas: Option<u32>,
-    /// Tip, in tokens, for whoever delivers a task's result to the callback; paid out of the requester's balance in the Vault when
-    /// that has it.
+    /// Tip, in tokens, for whoever delivers a result to the callback; out of the requester's balance in the Vault, when
+    /// it is enough.
     #[arg(long, value_name = "TOKENS", requires = "callback", value_parser = tokens96)]
     pub(crate) tip: Option<U96>,
     #[command(flatten)]

@@ -113,8 +113,8 @@ pub async fn release(
     send(chain.deployment().recourse, sender, &call).await
 }
 
-/// What the delivery of a task earns now, in the token's smallest unit: the deal's tip, or nothing where the requester's balance is
-/// lower.
+/// What the delivery of a task earns now, in the token's smallest unit: the deal's tip, or nothing where the requester's
+/// balance is lower.
 ///
 /// # Errors
 /// `chain.*` when the balance can't be read.
