@@ -48,9 +48,8 @@ fn words(terms: &Terms) -> (U256, U256) {
     let callback = U256::from_be_slice(terms.callback.as_slice())
         | U256::from(terms.callbackGas) << 160
         | U256::from(terms.pool) << 192;
-    let sizes = U256::from(terms.taskCount)
-        | U256::from(terms.batchSize) << 32
-        | U256::from(terms.deliveryTip) << 64;
+    let sizes =
+        U256::from(terms.taskCount) | U256::from(terms.batchSize) << 32 | U256::from(terms.deliveryTip) << 64;
     (callback, sizes)
 }
 

@@ -59,7 +59,9 @@ pub enum MatchError {
         highest: u128,
     },
     /// A tip for deliveries that cannot be.
-    #[error("request.deliveryTip is {0}, and there is no request.callback to deliver to: name one, or choose 0")]
+    #[error(
+        "request.deliveryTip is {0}, and there is no request.callback to deliver to: name one, or choose 0"
+    )]
     TipWithoutCallback(Amount),
     /// The policy is out of bounds.
     #[error(transparent)]

@@ -315,7 +315,8 @@ async fn what_deliverers_are_told() {
         teller.text("deliver_refused", &format!("deliver {deal} 0 --key author"));
     });
     town.time_passes(told.certificate(0).unwrap().certified.certificate.finalAt).await;
-    let balance = || teller.desk.json(&["stake", "show", "author"])["balance"].as_str().unwrap().parse::<u128>();
+    let balance =
+        || teller.desk.json(&["stake", "show", "author"])["balance"].as_str().unwrap().parse::<u128>();
     tokio::task::block_in_place(|| {
         let before = balance().unwrap();
         teller.text("deliver_tip", &format!("deliver {deal} 0 --key author"));

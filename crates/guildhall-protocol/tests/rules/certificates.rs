@@ -2,7 +2,7 @@
 
 use alloy_primitives::{B256, U256, aliases::U96, keccak256};
 use guildhall_protocol::{
-    Batch, BatchSlot, Certificate, Odds, OnChain, Receipt, ReceiptProof, Status, Terms, UnixTime,
+    Batch, BatchSlot, Certificate, Odds, OnChain, Parcel, Receipt, ReceiptProof, Status, Terms, UnixTime,
     VerifyError, certificate::Step, check_match, delivery_hash, verify_result,
 };
 

@@ -168,9 +168,9 @@ fn a_tip_needs_a_callback() {
     let (code, text) = refusal(|offers, _| offers.request.deliveryTip = U96::from(12_345));
     assert_eq!(code, "match.tip_without_callback");
     assert!(text.contains("12345") && text.contains("request.callback"), "{text}");
+    let plain = check_match(&offers(), &facts()).unwrap();
     let mut offers = offers();
     (offers.request.callback, offers.request.deliveryTip) = (address(0xcc), U96::MAX);
-    let plain = check_match(&super::samples::offers(), &facts()).unwrap();
     let tipped = check_match(&offers, &facts()).unwrap();
     // Nothing is locked for it.
     assert_eq!((tipped.terms.deliveryTip, tipped.lock), (U96::MAX, plain.lock));
