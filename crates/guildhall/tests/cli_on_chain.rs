@@ -300,7 +300,8 @@ async fn what_deliverers_are_told() {
     let (teller, alarm) = (Teller::of(&town), deploy_alarm(&town).await);
     let reading = teller.desk.path().join("reading").display().to_string();
     std::fs::write(&reading, U256::from(3_150).to_be_bytes::<32>()).unwrap();
-    let create = format!("deal create {QUICK} {reading} --tasks 3 --callback {alarm} --callback-gas 200000");
+    let quick = QUICK.replace("--window 1h", "--window 10s");
+    let create = format!("deal create {quick} {reading} --tasks 3 --callback {alarm} --callback-gas 200000");
     let made = tokio::task::block_in_place(|| {
         teller.json("deal_create_tip", &format!("{create} --provisional --tip 0.5 --wait"))
     });

@@ -130,7 +130,7 @@ pub(crate) struct RequestArgs {
     pub(crate) callback_gas: Option<u32>,
     /// Tip, in tokens, for whoever delivers a result to the callback; out of the requester's balance in the Vault, when
     /// it is enough.
-    #[arg(long, value_name = "TOKENS", requires = "callback", value_parser = tokens96)]
+    #[arg(long, value_name = "TOKENS", requires = "callback", allow_negative_numbers = true, value_parser = tokens96)]
     pub(crate) tip: Option<U96>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
