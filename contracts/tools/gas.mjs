@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { keccak256, toHex, zeroHash } from "viem";
-import { City, parcelOf, startAnvil } from "./city.mjs";
+import { City, UNIT, parcelOf, startAnvil } from "./city.mjs";
 
 const path = join(dirname(fileURLToPath(import.meta.url)), "..", "snapshots", "gas.json");
 const budgets = {
@@ -36,8 +36,8 @@ async function certifyMany(city) {
 
 /// Certifies a deal of one batch and delivers task `index`, after another task when `warm` says so. Its result is never the
 /// one that the consumer has, because a slot that keeps its value is written for 2,800 gas less.
-async function deliver(city, tasks, index, { warm = [], reading = 2150n } = {}) {
-  const deal = await city.match({ tasks, batchSize: tasks });
+async function deliver(city, tasks, index, { warm = [], reading = 2150n, deliveryTip = 0n } = {}) {
+  const deal = await city.match({ tasks, batchSize: tasks, deliveryTip });
   const { root, fuel } = city.results(tasks, index, reading);
   const { certificate } = await city.certify(deal, 3, { root, fuel });
   city.pass(4000);
@@ -110,6 +110,10 @@ async function measure(city) {
   await rows("");
   gas.deliver = Number(await from(() => deliver(city, 1, 0)));
   gas.deliver_batch = Number(await from(() => deliver(city, 1000, 500, { warm: [501] })));
+  // The deliverer's first tip, then the next one.
+  gas.deliver_tip_cold = Number(await from(() => deliver(city, 1, 0, { deliveryTip: UNIT })));
+  await deliver(city, 1, 0, { reading: 2200n, deliveryTip: UNIT });
+  gas.deliver_tip = Number(await from(() => deliver(city, 1, 0, { deliveryTip: UNIT })));
   gas.deploy_total = Number(city.deployGas);
   return Object.fromEntries(Object.entries(gas).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

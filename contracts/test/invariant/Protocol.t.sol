@@ -123,7 +123,7 @@ contract ProtocolInvariants is Test {
         }
     }
 
-    uint256 private constant OUTCOMES = 23;
+    uint256 private constant OUTCOMES = 25;
     uint256[OUTCOMES] private _times;
 
     function _count() private {
@@ -156,7 +156,9 @@ contract ProtocolInvariants is Test {
             "same operator",
             "early wave",
             "govern",
-            "parameters refused"
+            "parameters refused",
+            "tip",
+            "no tip"
         ];
         return outcomes[index];
     }

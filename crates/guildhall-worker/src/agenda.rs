@@ -224,7 +224,7 @@ impl Item {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::{B256, U256};
+    use alloy::primitives::{B256, U256, aliases::U96};
     use guildhall_protocol::{
         BondUnits, Bps, OpenedWord, OperatorId, Policy, PolicyWord, PoolId, Reputation, RuntimeNumber,
     };
@@ -272,6 +272,7 @@ mod tests {
             minimumFee: Default::default(),
             callback: Address::ZERO,
             callbackGas: 0,
+            deliveryTip: U96::ZERO,
             inputs: B256::ZERO,
             taskCount: tasks,
             batchSize: 1,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::primitives::{Address, B256, U256, aliases::U96, keccak256};
 use alloy::signers::{SignerSync, local::PrivateKeySigner};
 use alloy::sol_types::SolStruct;
 use async_trait::async_trait;
@@ -166,6 +166,7 @@ pub(crate) fn terms(workers: u64, confidence: u32, replicas: (u8, u8)) -> Terms 
         minimumFee: Default::default(),
         callback: Address::ZERO,
         callbackGas: 0,
+        deliveryTip: U96::ZERO,
         inputs: B256::repeat_byte(9),
         taskCount: 1,
         batchSize: 1,

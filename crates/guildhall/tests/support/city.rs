@@ -49,6 +49,7 @@ pub(crate) struct Shopping {
     pub(crate) deadline_secs: u64,
     pub(crate) payer: Option<guildhall_chain::Key>,
     pub(crate) callback: Address,
+    pub(crate) delivery_tip: U96,
 }
 
 impl Shopping {
@@ -60,6 +61,7 @@ impl Shopping {
             deadline_secs: 600,
             payer: None,
             callback: Address::ZERO,
+            delivery_tip: U96::ZERO,
         }
     }
 }
@@ -144,6 +146,7 @@ impl Town {
             deadline_secs: shopping.deadline_secs,
             sponsor: shopping.payer,
             callback: (shopping.callback, if shopping.callback.is_zero() { 0 } else { CALLBACK_GAS }),
+            delivery_tip: shopping.delivery_tip,
         };
         let ready = self.city.prepare(&purchase).await?;
         self.city.open(&ready).await

@@ -257,6 +257,7 @@ pub(crate) fn request(chain: u64, market: Address) -> SignedOrder {
         feePerMfuelMax: U96::ZERO,
         callback: Address::ZERO,
         callbackGas: 0,
+        deliveryTip: U96::ZERO,
         inputs: B256::ZERO,
         taskCount: 1,
         batchSize: 1,
