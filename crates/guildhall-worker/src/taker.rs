@@ -123,6 +123,7 @@ impl Taker {
 
     fn begin(&mut self, at: RoundRef, seat: Seat, work: Option<Work>) {
         let Some(events) = self.bench.begin(at) else { return };
+        metrics::gauge!("worker_seats_open").increment(1.0);
         let bench = self.bench.clone();
         self.seats.spawn(async move {
             let left = drive(&bench, seat, at, work, events).await;
@@ -198,6 +199,7 @@ impl Taker {
         let (at, left) =
             driven.map_err(|error| WorkerError::Task { task: "seat".into(), error: error.to_string() })?;
         self.bench.end(at.id);
+        metrics::gauge!("worker_seats_open").decrement(1.0);
         let (left, promise) = left?;
         metrics::counter!("worker_seats_total", "left" => label(&left)).increment(1);
         match left {
