@@ -21,7 +21,10 @@ use guildhall_protocol::{ContentId, RoundId};
 use guildhall_service::CancellationToken;
 use guildhall_service::health::{self, Health};
 use guildhall_service::metrics::Metrics;
-use support::{CHAIN, FakeChain, OPENED_AT, POOL, Worker, certifier, lie, receipts, round, terms, truth};
+use guildhall_testkit::builders::{
+    CHAIN, OPENED_AT, POOL, Worker, certifier, lie, receipts, round, terms, truth,
+};
+use support::FakeChain;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
