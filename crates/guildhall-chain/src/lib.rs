@@ -38,7 +38,7 @@ pub use client::{ChainClient, ChainError, Head};
 pub use cursor::{BlockRef, Cursor, REORG_WINDOW};
 pub use deploy::{DeployError, DeployOptions, Deployment, TokenChoice, deploy};
 pub use events::{Event, EventKind, Position};
-pub use follow::{EventFilter, FollowStatus, Follower, Update, follow};
+pub use follow::{EventFilter, FollowStatus, Follower, Update, caught_up, follow};
 pub use keys::{Key, KeyError};
 pub use revert::Revert;
 pub use rounds::{Submission, SubmittedEntry};

@@ -9,7 +9,7 @@ use alloy::primitives::Address;
 use alloy::signers::SignerSync;
 use futures::StreamExt;
 use futures::future::join_all;
-use guildhall_api::{Outcome, RoundRef, SignedList};
+use guildhall_api::{Outcome, ProgressStep, RoundRef, SignedList};
 use guildhall_protocol::lot::LAST_ATTEMPT;
 use guildhall_protocol::messages::{RoundList, Signed};
 use guildhall_protocol::{DealId, RoundId, Status, Terms, UnixTime};
@@ -239,7 +239,12 @@ async fn act(
         match action {
             Action::CloseList { round, draft } => lists.extend(sign_list(desk, round, draft)?),
             Action::Push { to, event } => desk.hub().push(&to, &event),
-            Action::Announce(event) => desk.hub().announce(event),
+            Action::Announce(event) => {
+                if let ProgressStep::Ended { outcome } = &event.step {
+                    metrics::counter!("coordinator_rounds_total", "outcome" => label(outcome)).increment(1);
+                }
+                desk.hub().announce(event);
+            }
             Action::Certify { round, submission } => {
                 post(desk, postings, round, Posting::Certify(round, submission)).await
             }
@@ -252,6 +257,15 @@ async fn act(
         }
     }
     close_lists(desk, lists).await
+}
+
+fn label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Certified { .. } => "certified",
+        Outcome::Unavailable => "unavailable",
+        Outcome::Expired => "expired",
+        Outcome::Reopened => "reopened",
+    }
 }
 
 async fn post(desk: &Desk, postings: &mpsc::Sender<Posting>, round: RoundId, posting: Posting) {

@@ -1,7 +1,7 @@
 //! The workbench: what all seats of one worker share. Signs, keeps, knows the time.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,12 +39,15 @@ pub enum RoundEvent {
 
 /// Chain time between blocks: that of the last block, and what has passed since here.
 #[derive(Debug)]
-pub struct ChainClock(Mutex<(Instant, Duration)>);
+pub struct ChainClock {
+    running: Mutex<(Instant, Duration)>,
+    heard: AtomicU64,
+}
 
 impl ChainClock {
     /// A clock that stands at `time` now.
     pub fn new(time: UnixTime) -> Self {
-        Self(Mutex::new((Instant::now(), Duration::from_secs(time.0))))
+        Self { running: Mutex::new((Instant::now(), Duration::from_secs(time.0))), heard: AtomicU64::new(0) }
     }
 
     /// Chain time now.
@@ -60,11 +63,17 @@ impl ChainClock {
     /// A block said its time. Chain time never goes back.
     pub fn set(&self, time: UnixTime) {
         let now = self.precise();
-        *lock(&self.0) = (Instant::now(), now.max(Duration::from_secs(time.0)));
+        *lock(&self.running) = (Instant::now(), now.max(Duration::from_secs(time.0)));
+        self.heard.store(time.0, Ordering::Relaxed);
+    }
+
+    /// Time of the last block that was heard of; nothing before the first.
+    pub fn heard(&self) -> Option<UnixTime> {
+        Some(self.heard.load(Ordering::Relaxed)).filter(|time| *time > 0).map(UnixTime)
     }
 
     fn precise(&self) -> Duration {
-        let (seen, time) = *lock(&self.0);
+        let (seen, time) = *lock(&self.running);
         time + seen.elapsed()
     }
 }

@@ -289,7 +289,11 @@ async fn execute(bench: &Arc<Bench>, work: &Work) -> Result<Result<Box<Promise>,
     let patience = Duration::from_secs(work.round.patience.0 / WITHHELD_DIVISOR);
     let started = tokio::time::Instant::now();
     loop {
-        match bench.executor.execute(&assignment, &bench.progress).await {
+        let began = tokio::time::Instant::now();
+        let executed = bench.executor.execute(&assignment, &bench.progress).await;
+        metrics::histogram!("worker_execution_seconds").record(began.elapsed().as_secs_f64());
+        metrics::counter!("worker_executions_total", "result" => result_label(&executed)).increment(1);
+        match executed {
             Ok(executed) => return promise(bench, work, executed).await.map(|promise| Ok(Box::new(promise))),
             Err(ExecuteError::Host(reason)) => return Ok(Err(Stuck::Failed(reason))),
             Err(error) if started.elapsed() + pause > patience => {
@@ -301,6 +305,14 @@ async fn execute(bench: &Arc<Bench>, work: &Work) -> Result<Result<Box<Promise>,
                 pause = (pause * 2).min(RETRY_MAX);
             }
         }
+    }
+}
+
+fn result_label(executed: &Result<Executed, ExecuteError>) -> &'static str {
+    match executed {
+        Ok(_) => "done",
+        Err(ExecuteError::Withheld { .. }) => "withheld",
+        Err(ExecuteError::Host(_)) => "failed",
     }
 }
 

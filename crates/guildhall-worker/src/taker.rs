@@ -123,6 +123,7 @@ impl Taker {
 
     fn begin(&mut self, at: RoundRef, seat: Seat, work: Option<Work>) {
         let Some(events) = self.bench.begin(at) else { return };
+        metrics::gauge!("worker_seats_open").increment(1.0);
         let bench = self.bench.clone();
         let terms = work.as_ref().map(|work| work.terms.clone()).or_else(|| self.terms(at.deal));
         self.seats.spawn(async move {
@@ -199,6 +200,7 @@ impl Taker {
         let (at, left) =
             driven.map_err(|error| WorkerError::Task { task: "seat".into(), error: error.to_string() })?;
         self.bench.end(at.id);
+        metrics::gauge!("worker_seats_open").decrement(1.0);
         let (left, promise) = left?;
         metrics::counter!("worker_seats_total", "left" => label(&left)).increment(1);
         match left {

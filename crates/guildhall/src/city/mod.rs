@@ -17,7 +17,7 @@ use guildhall_chain::{ChainClient, Key, SeedKind, Sender, SenderPolicy};
 use guildhall_ledger::Ledger;
 use guildhall_protocol::{Parameters, PoolId};
 use guildhall_sandbox::Sandbox;
-use guildhall_service::files::DataDir;
+use guildhall_service::{files::DataDir, health::Health};
 use guildhall_worker::Executor;
 use tokio::sync::mpsc;
 use url::Url;
@@ -62,6 +62,10 @@ pub struct CityConfig {
     pub rounds_at_once: usize,
     /// The executable that becomes a sandbox process; this one if left out.
     pub executable: Option<PathBuf>,
+    /// How every role is, by name.
+    pub health: Health,
+    /// Further routes for the coordinator's listener: health and metrics.
+    pub extra_routes: axum::Router,
     /// Executors that misbehave: for demonstrations and tests.
     pub wrap: Option<Wrap>,
 }
@@ -97,6 +101,8 @@ impl CityConfig {
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             rounds_at_once: 4,
             executable: None,
+            health: Health::new(),
+            extra_routes: axum::Router::new(),
             wrap: None,
         }
     }
