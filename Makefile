@@ -27,7 +27,7 @@ demo: assets ## a city certifies real work on the embedded chain
 up: assets ## the same city, durable, until you stop it
 	cargo run --bin guildhall -- up
 
-test: assets ## all tests
+test: setup ## all tests
 	@scripts/test.sh
 
 check: contracts ## format, lints, docs, tidy, generated files

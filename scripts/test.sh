@@ -4,8 +4,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 step() { printf '\n== %s\n' "$*"; }
 
-step 'contracts'
+# The apps' linker keeps one core busy for minutes, the contracts' compiler another: on a cold machine they run side by side.
+log=$(mktemp)
+scripts/assets.sh >"$log" 2>&1 & assets=$!
+trap 'kill "$assets" 2>/dev/null || true; rm -f "$log"' EXIT
+step 'contracts (apps, model and photographs beside them)'
 (cd contracts && npx --no-install forge test)
+step 'compiling'
+cargo test --workspace --locked --no-run
+step 'apps, model and photographs'
+wait "$assets" || { status=$?; cat "$log"; exit "$status"; }
+cat "$log"
 step 'Rust'
 cargo test --workspace --locked
 step 'scores against onnxruntime'

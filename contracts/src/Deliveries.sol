@@ -38,6 +38,7 @@ abstract contract Deliveries is Settlement {
         }
         _mark(parcel, word, index, task);
         emit Delivered(parcel.dealId, task, parcel.attempt(), isFinal);
+        _tip(parcel, task);
         _call(parcel, task, isFinal, output);
     }
 
@@ -60,6 +61,16 @@ abstract contract Deliveries is Settlement {
             uint256 before = bits[index >> 8];
             if (before & bit != 0) revert AlreadyDelivered(task);
             bits[index >> 8] = before | bit;
+        }
+    }
+
+    /// @dev Pays the tip to the deliverer, whole or not at all: nothing is locked for it, so a requester who has spent its balance
+    /// stops no delivery.
+    function _tip(Parcel calldata parcel, uint256 task) private {
+        uint256 amount = parcel.deliveryTip();
+        if (amount == 0) return;
+        if (vault.tip(parcel.requester, msg.sender, amount)) {
+            emit DeliveryTipped(parcel.dealId, task, msg.sender, amount);
         }
     }
 

@@ -387,6 +387,7 @@ contract Market is IMarket, Owned, Domain {
         _bound("taskCount", request.taskCount, 1, type(uint32).max);
         _bound("batchSize", request.batchSize, 1, BATCH_SIZE_MAX);
         _bound("callbackGas", request.callbackGas, 0, CALLBACK_GAS_MAX);
+        if (request.deliveryTip != 0 && request.callback == address(0)) revert TipWithoutCallback(request.deliveryTip);
         _bound("fuelLimit", request.fuelLimit, 1, FUEL_LIMIT_MAX);
         _bound("memoryLimit", request.memoryLimit, MEMORY_LIMIT_MIN, MEMORY_LIMIT_MAX);
         uint256 batchFuel = _batchFuel(request);
@@ -447,6 +448,7 @@ contract Market is IMarket, Owned, Domain {
         terms.pool = request.pool;
         terms.feePerMfuel = pool.feePerMfuel;
         terms.minimumFee = pool.minimumFee;
+        terms.deliveryTip = request.deliveryTip;
         terms.callback = request.callback;
         terms.callbackGas = request.callbackGas;
         terms.inputs = request.inputs;

@@ -23,7 +23,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
     address public immutable market;
     /// @notice May move bonds and gathered fees.
     address public immutable workforce;
-    /// @notice May pay out of locks and escrow.
+    /// @notice May pay out of locks and escrow, and tips.
     address public immutable certifier;
     /// @notice May pay out of escrow.
     address public immutable recourse;
@@ -121,6 +121,14 @@ contract Vault is IVault, ReentrancyGuardTransient {
             }
             if (pool != 0) _accounts[Accounts.ofPool(pool)] += fees;
         }
+    }
+
+    /// @inheritdoc IVault
+    function tip(address requester, address to, uint256 amount) external only(certifier) returns (bool paid) {
+        if (balanceOf(uint160(requester)) < amount) return false;
+        _debit(uint160(requester), amount);
+        _credit(uint160(to), amount);
+        return true;
     }
 
     /// @inheritdoc IVault

@@ -52,7 +52,7 @@ const ORDER_TYPES = {
   DatasetOrder: "uint256 dataset,uint96 price,uint64 volume,uint256 appRestrict,uint32 poolRestrict,address requesterRestrict,uint64 expiry,uint64 nonce,bytes32 salt",
   PoolOrder: "uint32 pool,uint96 feePerMfuel,uint96 minimumFee,uint64 volume,uint64 fuelLimitMax,uint256 appRestrict,uint256 datasetRestrict,address requesterRestrict,uint64 expiry,uint32 nonce,bytes32 salt",
   Policy: "uint32 confidence,uint16 faultyShareBps,uint8 replicasMin,uint8 replicasMax,uint96 collateralMin,bool countReputation,uint8 evidence,uint32 disputeWindow,bool finalOnly",
-  RequestOrder: "address requester,address payer,address beneficiary,uint256 app,uint256 dataset,uint32 pool,uint96 appPriceMax,uint96 datasetPriceMax,uint96 feePerMfuelMax,address callback,uint32 callbackGas,bytes32 inputs,uint32 taskCount,uint32 batchSize,uint64 fuelLimit,uint64 memoryLimit,uint64 deadline,Policy policy,uint64 expiry,uint64 nonce,bytes32 salt",
+  RequestOrder: "address requester,address payer,address beneficiary,uint256 app,uint256 dataset,uint32 pool,uint96 appPriceMax,uint96 datasetPriceMax,uint96 feePerMfuelMax,uint96 deliveryTip,address callback,uint32 callbackGas,bytes32 inputs,uint32 taskCount,uint32 batchSize,uint64 fuelLimit,uint64 memoryLimit,uint64 deadline,Policy policy,uint64 expiry,uint64 nonce,bytes32 salt",
   Commitment: "bytes32 roundId,uint8 wave,bytes32 commitment",
   Contribution: "bytes32 roundId,uint8 wave,bytes32 root,uint64 fuel,bytes32 listHash",
   WorkerKey: "address operator,uint32 pool",
@@ -105,7 +105,7 @@ export function parcelOf(terms, c, receipt) {
     backing: packed([c.odds, 128], [c.stake, 96]),
     policy: c.policy, members: c.members, requester: terms.requester, app: terms.app, dataset: terms.dataset, inputs: terms.inputs,
     callback: packed([terms.callback, 160], [terms.callbackGas, 32], [terms.pool, 32]),
-    sizes: packed([terms.taskCount, 32], [terms.batchSize, 32]),
+    sizes: packed([terms.taskCount, 32], [terms.batchSize, 32], [terms.deliveryTip, 96]),
     run: packed([receipt.index, 32], [receipt.exit, 8], [receipt.fuel, 64], [receipt.cumulativeFuel, 64]),
     traceDigest: receipt.traceDigest,
   };
@@ -307,13 +307,13 @@ export class City {
   }
 
   /// A request and its signature.
-  async request({ tasks = 1, batchSize = 1, dataset = false, confidence = 64, seats = 3, collateral = 100n * TOKEN, callback = true } = {}) {
+  async request({ tasks = 1, batchSize = 1, dataset = false, confidence = 64, seats = 3, collateral = 100n * TOKEN, callback = true, deliveryTip = 0n } = {}) {
     const requester = (await this.person("requester")).address;
     this.salt += 1n;
     const order = {
       requester, payer: requester, beneficiary: requester, app: 1n, dataset: dataset ? 2n : 0n, pool: 1,
       appPriceMax: 10n * UNIT, datasetPriceMax: dataset ? 20n * UNIT : 0n, feePerMfuelMax: 50n * UNIT,
-      callback: callback ? this.address.TemperatureAlarm : zeroAddress, callbackGas: 200_000,
+      callback: callback ? this.address.TemperatureAlarm : zeroAddress, callbackGas: 200_000, deliveryTip,
       inputs: keccak256(toHex("inputs")), taskCount: tasks, batchSize, fuelLimit: 2_000_000n, memoryLimit: 1n << 26n,
       deadline: BigInt(START + 200_000),
       policy: { confidence, faultyShareBps: 2000, replicasMin: seats, replicasMax: 10, collateralMin: collateral, countReputation: false, evidence: 0, disputeWindow: 3600, finalOnly: true },

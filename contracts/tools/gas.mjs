@@ -6,14 +6,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { keccak256, toHex, zeroHash } from "viem";
-import { City, findingOf, parcelOf, startAnvil } from "./city.mjs";
+import { City, UNIT, findingOf, parcelOf, startAnvil } from "./city.mjs";
 
 const path = join(dirname(fileURLToPath(import.meta.url)), "..", "snapshots", "gas.json");
 const budgets = {
   match: 125_000, match_dataset: 155_000, certify_3: 158_000, certify_5: 200_000, task_3_total: 283_000,
   task_5_total: 325_000, per_task_batch10_3: 28_300, per_task_batch1000_3: 283, per_task_certify_many: 98_000,
   marginal_worker: 20_000, deliver: 46_000, deliver_batch: 58_000, expire: 56_000, contribute_onchain: 122_000,
-  dispute: 94_000,
 };
 const five = { confidence: 1000, seats: 5 };
 
@@ -37,8 +36,8 @@ async function certifyMany(city) {
 
 /// Certifies a deal of one batch and delivers task `index`, after another task when `warm` says so. Its result is never the
 /// one that the consumer has, because a slot that keeps its value is written for 2,800 gas less.
-async function deliver(city, tasks, index, { warm = [], reading = 2150n } = {}) {
-  const deal = await city.match({ tasks, batchSize: tasks });
+async function deliver(city, tasks, index, { warm = [], reading = 2150n, deliveryTip = 0n } = {}) {
+  const deal = await city.match({ tasks, batchSize: tasks, deliveryTip });
   const { root, fuel } = city.results(tasks, index, reading);
   const { certificate } = await city.certify(deal, 3, { root, fuel });
   city.pass(4000);
@@ -151,6 +150,10 @@ async function measure(city) {
   await rows("");
   gas.deliver = Number(await from(() => deliver(city, 1, 0)));
   gas.deliver_batch = Number(await from(() => deliver(city, 1000, 500, { warm: [501] })));
+  // The deliverer's first tip, then the next one.
+  gas.deliver_tip_cold = Number(await from(() => deliver(city, 1, 0, { deliveryTip: UNIT })));
+  await deliver(city, 1, 0, { reading: 2200n, deliveryTip: UNIT });
+  gas.deliver_tip = Number(await from(() => deliver(city, 1, 0, { deliveryTip: UNIT })));
   await city.buildJurors(12);
   await disputeAndJudge(city);
   const judged = await from(() => disputeAndJudge(city));

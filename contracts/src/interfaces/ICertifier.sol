@@ -61,6 +61,8 @@ interface ICertifier {
     event BatchExpired(bytes32 indexed dealId, uint32 indexed batch, uint256 refund, uint256 paidToWorkers);
     /// @notice Emitted when a result reaches its callback; `task` counts in the deal.
     event Delivered(bytes32 indexed dealId, uint256 indexed task, uint8 attempt, bool isFinal);
+    /// @notice Emitted when a delivery earns the requester's tip; `task` counts in the deal.
+    event DeliveryTipped(bytes32 indexed dealId, uint256 indexed task, address indexed deliverer, uint256 tip);
     /// @notice Emitted when the Court moves a certificate.
     event StatusChanged(bytes32 indexed dealId, uint32 indexed batch, Status status);
 
@@ -187,7 +189,8 @@ interface ICertifier {
     /// @param roundId The round that the log belongs to; unused when nothing stands on chain.
     function expire(Terms calldata terms, uint256 batch, bytes32 roundId, LogItem[] calldata log) external;
 
-    /// @notice Brings one task's result to the deal's callback.
+    /// @notice Brings one task's result to the deal's callback. The caller's balance gets the deal's tip out of the requester's,
+    /// when that has as much; if not, the delivery happens without one. Simulate the call to see what it gets.
     /// @param parcel The certificate, the terms and the receipt, as far as they are needed.
     /// @param proof Position-bound proof that the receipt is under the certificate's root.
     function deliver(Parcel calldata parcel, bytes32[] calldata proof, bytes calldata output) external;

@@ -42,6 +42,8 @@ interface IMarket {
     error PoolClosed(uint256 pool);
     /// @notice Thrown when a field of the request leaves its bounds.
     error RequestOutOfBounds(string name, uint256 value, uint256 lowest, uint256 highest);
+    /// @notice Thrown when a request offers a tip for deliveries and names no callback. Remedy: name one, or `deliveryTip = 0`.
+    error TipWithoutCallback(uint256 deliveryTip);
     /// @notice Thrown when a policy asks for evidence kinds that nobody can give yet. Remedy: `evidence = 0`.
     error EvidenceUnsupported(uint256 evidence);
     /// @notice Thrown when `replicasMax` fresh workers cannot reach the confidence.

@@ -77,6 +77,10 @@ interface IVault {
     /// @param fees Pool's part 128 (low) | protocol's part 128.
     function pay(uint256[] calldata payments, uint256 pool, uint256 fees) external;
 
+    /// @notice Certifier: moves a delivery's tip from the balance of the requester, who signed for it, to `to`'s.
+    /// @return paid Whether the requester had `amount`; if not, nothing moved.
+    function tip(address requester, address to, uint256 amount) external returns (bool paid);
+
     /// @notice Workforce: takes `amount` of an account into a bond or deposit.
     function take(uint160 account, uint256 amount) external;
 

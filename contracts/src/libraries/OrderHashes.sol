@@ -26,9 +26,9 @@ library OrderHashes {
     );
     bytes32 internal constant REQUEST_ORDER = keccak256(
         "RequestOrder(address requester,address payer,address beneficiary,uint256 app,uint256 dataset,uint32 pool,"
-        "uint96 appPriceMax,uint96 datasetPriceMax,uint96 feePerMfuelMax,address callback,uint32 callbackGas,"
-        "bytes32 inputs,uint32 taskCount,uint32 batchSize,uint64 fuelLimit,uint64 memoryLimit,uint64 deadline,"
-        "Policy policy,uint64 expiry,uint64 nonce,bytes32 salt)"
+        "uint96 appPriceMax,uint96 datasetPriceMax,uint96 feePerMfuelMax,uint96 deliveryTip,address callback,"
+        "uint32 callbackGas,bytes32 inputs,uint32 taskCount,uint32 batchSize,uint64 fuelLimit,uint64 memoryLimit,"
+        "uint64 deadline,Policy policy,uint64 expiry,uint64 nonce,bytes32 salt)"
         "Policy(uint32 confidence,uint16 faultyShareBps,uint8 replicasMin,uint8 replicasMax,uint96 collateralMin,"
         "bool countReputation,uint8 evidence,uint32 disputeWindow,bool finalOnly)"
     );
@@ -60,20 +60,20 @@ library OrderHashes {
         return _hash(POOL_ORDER, start, 11);
     }
 
-    /// @notice Struct hash of a request: 17 words, the policy's hash, 3 words.
+    /// @notice Struct hash of a request: 18 words, the policy's hash, 3 words.
     function hash(RequestOrder calldata order) internal pure returns (bytes32 result) {
         bytes32 policyType = POLICY;
         bytes32 requestType = REQUEST_ORDER;
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, policyType)
-            calldatacopy(add(free, 32), add(order, 544), 288)
+            calldatacopy(add(free, 32), add(order, 576), 288)
             let policyHash := keccak256(free, 320)
             mstore(free, requestType)
-            calldatacopy(add(free, 32), order, 544)
-            mstore(add(free, 576), policyHash)
-            calldatacopy(add(free, 608), add(order, 832), 96)
-            result := keccak256(free, 704)
+            calldatacopy(add(free, 32), order, 576)
+            mstore(add(free, 608), policyHash)
+            calldatacopy(add(free, 640), add(order, 864), 96)
+            result := keccak256(free, 736)
         }
     }
 

@@ -86,6 +86,12 @@ library Parcels {
         return uint32(parcel.sizes >> 32);
     }
 
+    /// @notice What the requester offers for the delivery of a task.
+    function deliveryTip(Parcel calldata parcel) internal pure returns (uint256) {
+        // The certificate was checked: its terms have no more than 96 bits here.
+        return parcel.sizes >> 64;
+    }
+
     /// @notice Tasks of this batch; the last one of a deal may be shorter.
     function tasks(Parcel calldata parcel) internal pure returns (uint256) {
         uint256 size = batchSize(parcel);

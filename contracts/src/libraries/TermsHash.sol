@@ -8,14 +8,14 @@ import {Payouts} from "./Payouts.sol";
 /// @notice Hashes terms and derives what follows from them.
 library TermsHash {
     /// @dev Words of {Terms}: all static.
-    uint256 private constant BYTES = 23 * 32;
+    uint256 private constant BYTES = 24 * 32;
     /// @dev Indices of words of {Terms}.
     uint256 private constant APP_PRICE = 6;
     uint256 private constant DATASET_PRICE = 9;
     uint256 private constant FEE_PER_MFUEL = 11;
-    uint256 private constant TASK_COUNT = 16;
-    uint256 private constant BATCH_SIZE = 17;
-    uint256 private constant FUEL_LIMIT = 18;
+    uint256 private constant TASK_COUNT = 17;
+    uint256 private constant BATCH_SIZE = 18;
+    uint256 private constant FUEL_LIMIT = 19;
 
     /// @notice keccak256(abi.encode(terms)) of terms in calldata, which lie there as those very words.
     function hash(Terms calldata terms) internal pure returns (bytes32 result) {
@@ -34,17 +34,18 @@ library TermsHash {
     }
 
     /// @notice keccak256 of what a delivery needs of the terms, as it lies in a {Parcel}: requester, app, dataset, inputs,
-    /// callback with its gas and the pool, sizes.
+    /// callback with its gas and the pool, sizes with the tip.
     function deliveryHash(Terms calldata terms) internal pure returns (bytes32 result) {
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, calldataload(add(terms, 0x20)))
             mstore(add(free, 0x20), calldataload(add(terms, 0x80)))
             mstore(add(free, 0x40), calldataload(add(terms, 0xe0)))
-            mstore(add(free, 0x60), calldataload(add(terms, 0x1e0)))
-            let callback := or(calldataload(add(terms, 0x1a0)), shl(160, calldataload(add(terms, 0x1c0))))
+            mstore(add(free, 0x60), calldataload(add(terms, 0x200)))
+            let callback := or(calldataload(add(terms, 0x1c0)), shl(160, calldataload(add(terms, 0x1e0))))
             mstore(add(free, 0x80), or(callback, shl(192, calldataload(add(terms, 0x140)))))
-            mstore(add(free, 0xa0), or(calldataload(add(terms, 0x200)), shl(32, calldataload(add(terms, 0x220)))))
+            let sizes := or(calldataload(add(terms, 0x220)), shl(32, calldataload(add(terms, 0x240))))
+            mstore(add(free, 0xa0), or(sizes, shl(64, calldataload(add(terms, 0x1a0)))))
             result := keccak256(free, 0xc0)
         }
     }

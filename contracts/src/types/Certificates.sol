@@ -94,7 +94,7 @@ struct LogItem {
 /// finalAt 64.
 /// @param backing From the low bit: odds 128 | stake 96.
 /// @param callback From the low bit: callback 160 | callbackGas 32 | pool 32.
-/// @param sizes From the low bit: taskCount 32 | batchSize 32.
+/// @param sizes From the low bit: taskCount 32 | batchSize 32 | deliveryTip 96.
 /// @param run Of the receipt, from the low bit: index 32 | exit 8 | fuel 64 | cumulativeFuel 64. Its output digest follows
 /// from the output.
 struct Parcel {

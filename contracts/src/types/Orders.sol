@@ -74,6 +74,8 @@ struct PoolOrder {
 /// @notice A requester's order. Taken whole: its EIP-712 digest is the deal's id.
 /// @param payer Who pays; when it is not the requester it signs this same order.
 /// @param dataset 0 = none; then the dataset order of a match is all zeros.
+/// @param deliveryTip Offered to whoever delivers a task's result to the callback, out of the requester's balance at that moment; 0 =
+/// nothing. Needs a callback.
 /// @param inputs Content id (BLAKE3) of the manifest that names the tasks' inputs, arguments and environment.
 /// @param batchSize Tasks that are certified together; the last batch may be shorter.
 /// @param fuelLimit Limit of one execution, 2^62 at most.
@@ -90,6 +92,7 @@ struct RequestOrder {
     uint96 appPriceMax;
     uint96 datasetPriceMax;
     uint96 feePerMfuelMax;
+    uint96 deliveryTip;
     address callback;
     uint32 callbackGas;
     bytes32 inputs;

@@ -25,6 +25,7 @@ struct Terms {
     uint32 pool;
     uint96 feePerMfuel;
     uint96 minimumFee;
+    uint96 deliveryTip;
     address callback;
     uint32 callbackGas;
     bytes32 inputs;

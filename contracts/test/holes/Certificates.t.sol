@@ -211,7 +211,7 @@ contract CertificateHolesTest is Plays {
     function _deliveryHash(Terms memory terms) private pure returns (bytes32) {
         uint256 callback =
             uint256(uint160(terms.callback)) | uint256(terms.callbackGas) << 160 | uint256(terms.pool) << 192;
-        uint256 sizes = uint256(terms.taskCount) | uint256(terms.batchSize) << 32;
+        uint256 sizes = uint256(terms.taskCount) | uint256(terms.batchSize) << 32 | uint256(terms.deliveryTip) << 64;
         return keccak256(abi.encode(terms.requester, terms.app, terms.dataset, terms.inputs, callback, sizes));
     }
 

@@ -37,8 +37,11 @@ contract DrawHolesTest is Plays {
 
     function test_hole_01_keyOfTheOpeningBlockHasNoSeat() public {
         _join(5, 5, BOND);
-        Terms memory terms = _open(_offer());
-        Draft memory draft = _draft(terms, 0, _both(_all(0, 3, 0), _all(5, 1, 0)));
+        // Four operators want six seats: all six bonds have one, but for the late key.
+        Offer memory offer = _offer();
+        offer.request.policy.replicasMin = 4;
+        Terms memory terms = _open(offer);
+        Draft memory draft = _draft(terms, 0, _both(_all(0, 4, 0), _all(5, 1, 0)));
         _expect(ICertifier.NoSeat.selector, _worker(5));
         _post(draft);
     }

@@ -38,6 +38,8 @@ contract Handler is Disputes {
         offer.request.callback = address(_callback);
         offer.request.callbackGas = 200_000;
         if ((seed >> 24) % 3 == 0) offer.request.payer = sponsor;
+        // One tip in two of those that are offered is beyond what the requester has.
+        if ((seed >> 64) % 2 == 0) offer.request.deliveryTip = uint96((seed >> 65) % 2 == 0 ? 1e18 : type(uint96).max);
         if ((seed >> 32) % 3 == 0) offer = _withDataset(offer);
         if ((seed >> 40) % 3 == 0) offer.request.policy.collateralMin = uint96((seed >> 48) % 60e18);
         if ((seed >> 56) % 3 == 0) offer.pool.minimumFee = 1e15;
@@ -248,10 +250,25 @@ contract Handler is Disputes {
         if (early || certifier.delivered(terms.dealId, slot.batch, task)) {
             return _mustFail(call_, "delivered twice or early");
         }
-        (bool ok,) = address(certifier).call(call_);
-        _require(ok, "not delivered");
+        _deliverAs([stranger, requester, address(this)][(seed >> 24) % 3], terms, call_);
         ++deliveries;
         ++seen["deliver"];
+    }
+
+    /// @dev Delivers; the tip moves whole or not at all, from the requester and from nobody else.
+    function _deliverAs(address deliverer, Terms memory terms, bytes memory call_) private {
+        uint256 owed = _owed();
+        uint256 balance = _balance(terms.requester);
+        uint256 before = _balance(deliverer);
+        vm.prank(deliverer);
+        (bool ok,) = address(certifier).call(call_);
+        _require(ok, "not delivered");
+        bool pays = balance >= terms.deliveryTip;
+        if (terms.deliveryTip != 0) ++seen[pays ? bytes32("tip") : bytes32("no tip")];
+        uint256 moved = pays && deliverer != terms.requester ? terms.deliveryTip : 0;
+        _require(_balance(terms.requester) == balance - moved, "another tip was taken");
+        if (deliverer != terms.requester) _require(_balance(deliverer) == before + moved, "another tip was given");
+        _require(_owed() == owed, "a tip made or lost money");
     }
 
     function expire(uint256 seed) external {

@@ -126,7 +126,7 @@ contract ProtocolInvariants is Test {
         }
     }
 
-    uint256 private constant OUTCOMES = 26;
+    uint256 private constant OUTCOMES = 28;
     uint256[OUTCOMES] private _times;
 
     function _count() private {
@@ -162,7 +162,9 @@ contract ProtocolInvariants is Test {
             "same operator",
             "early wave",
             "govern",
-            "parameters refused"
+            "parameters refused",
+            "tip",
+            "no tip"
         ];
         return outcomes[index];
     }

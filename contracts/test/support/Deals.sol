@@ -63,6 +63,7 @@ abstract contract Deals is City {
             appPriceMax: APP_PRICE,
             datasetPriceMax: 0,
             feePerMfuelMax: FEE,
+            deliveryTip: 0,
             callback: address(0),
             callbackGas: 0,
             inputs: keccak256("inputs"),

@@ -83,7 +83,7 @@ library Receipts {
             dataset: terms.dataset,
             inputs: terms.inputs,
             callback: uint256(uint160(terms.callback)) | uint256(terms.callbackGas) << 160 | uint256(terms.pool) << 192,
-            sizes: uint256(terms.taskCount) | uint256(terms.batchSize) << 32,
+            sizes: uint256(terms.taskCount) | uint256(terms.batchSize) << 32 | uint256(terms.deliveryTip) << 64,
             run: uint256(receipt.index) | uint256(receipt.exit) << 32 | uint256(receipt.fuel) << 40
                 | uint256(receipt.cumulativeFuel) << 104,
             traceDigest: receipt.traceDigest

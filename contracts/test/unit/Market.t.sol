@@ -92,6 +92,20 @@ contract MatchTest is Deals {
         _refused(offer, abi.encodeWithSelector(IMarket.PriceTooHigh.selector, "dataset", 1, 0));
     }
 
+    function test_match_givenATipAndNoCallback_itReverts() public {
+        Offer memory offer = _offer();
+        offer.request.deliveryTip = 5;
+        _refused(offer, abi.encodeWithSelector(IMarket.TipWithoutCallback.selector, 5));
+        offer = _offer();
+        offer.request.deliveryTip = type(uint96).max;
+        (offer.request.callback, offer.request.callbackGas) = (stranger, 100_000);
+        uint256 before = _balance(requester);
+        Terms memory terms = _open(offer);
+        vm.assertEq(terms.deliveryTip, type(uint96).max);
+        // Nothing is locked for tips.
+        vm.assertEq(before - _balance(requester), _lockOf(terms, 1));
+    }
+
     function test_match_givenRestrictions_itHoldsEachSideToThem() public {
         bytes32 orderHash;
         for (uint256 i; i < 6; ++i) {

@@ -75,6 +75,8 @@ contract VaultTest is City {
         vm.expectRevert(notAllowed);
         vault.pay(none, 0, 0);
         vm.expectRevert(notAllowed);
+        vault.tip(requester, stranger, 1);
+        vm.expectRevert(notAllowed);
         vault.take(uint160(requester), 1);
         vm.expectRevert(notAllowed);
         vault.give(uint160(stranger), 1);
@@ -94,6 +96,32 @@ contract VaultTest is City {
             vault.pay(payments, 0, 0);
         }
         vm.assertEq(_balance(stranger), 15);
+    }
+
+    function test_tip_byAnyContractButTheCertifier_itReverts() public {
+        address[4] memory others = [address(market), address(workforce), address(recourse), address(court)];
+        for (uint256 i; i < 4; ++i) {
+            vm.prank(others[i]);
+            vm.expectRevert(abi.encodeWithSelector(IVault.NotAllowed.selector, others[i]));
+            vault.tip(requester, stranger, 1);
+        }
+    }
+
+    function test_tip_givenTheBalance_itMovesItWholeOrNotAtAll() public {
+        vm.prank(requester);
+        market.cancelAllRequests();
+        vm.startPrank(address(certifier));
+        vm.assertFalse(vault.tip(requester, stranger, RICHES + 1));
+        vm.assertEq(_balance(requester), RICHES);
+        vm.assertEq(_balance(stranger), 0);
+        vm.assertTrue(vault.tip(requester, requester, RICHES));
+        vm.assertEq(_balance(requester), RICHES);
+        vm.assertTrue(vault.tip(requester, stranger, RICHES));
+        vm.stopPrank();
+        vm.assertEq(_balance(requester), 0);
+        vm.assertEq(_balance(stranger), RICHES);
+        // The nonce lies beside the balance.
+        vm.assertEq(vault.nonceOf(requester), 1);
     }
 
     function test_collectProtocolFees_itTakesTheProtocolsPartOnly() public {

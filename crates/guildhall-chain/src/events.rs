@@ -116,6 +116,7 @@ impl EventKind {
             Self::Certifier(C::BatchExpired(event)) => (event.dealId, Some(event.batch)),
             Self::Certifier(C::StatusChanged(event)) => (event.dealId, Some(event.batch)),
             Self::Certifier(C::Delivered(event)) => (event.dealId, None),
+            Self::Certifier(C::DeliveryTipped(event)) => (event.dealId, None),
             _ => return None,
         };
         Some((DealId(deal), batch))

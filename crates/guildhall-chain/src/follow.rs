@@ -25,6 +25,7 @@ use futures::{
     Stream, StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
+use guildhall_protocol::UnixTime;
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -190,6 +191,24 @@ struct Walk {
     status: watch::Sender<FollowStatus>,
 }
 
+/// How far behind the last block a role may be and still serve, in seconds: two blocks of a slow chain, and some.
+const LAG_SECS_MAX: u64 = 30;
+
+/// Whether a role has heard of what the chain has said; `heard` is the time of the last block that it was told of, `last`
+/// that of the chain's last block. Sets the gauge `chain_lag_seconds` of the role.
+///
+/// # Errors
+/// How far behind it is, for people.
+pub fn caught_up(role: &'static str, heard: Option<UnixTime>, last: UnixTime) -> Result<(), String> {
+    let heard = heard.ok_or_else(|| "no block heard of yet".to_owned())?;
+    let lag_secs = last.0.saturating_sub(heard.0);
+    metrics::gauge!("chain_lag_seconds", "role" => role).set(lag_secs as f64);
+    if lag_secs > LAG_SECS_MAX {
+        return Err(format!("{lag_secs} s behind the chain's last block, at most {LAG_SECS_MAX} are"));
+    }
+    Ok(())
+}
+
 impl Walk {
     async fn run(mut self) {
         let mut heads = Heads::new(&self.endpoint);
@@ -217,6 +236,9 @@ impl Walk {
 
     fn note(&self, failures: u32, error: Option<String>) {
         let followed = self.cursor.last();
+        if let Some(block) = followed {
+            metrics::gauge!("chain_followed_block").set(block.number as f64);
+        }
         self.status.send_if_modified(|status| {
             let new = FollowStatus { followed, head: status.head, failures, error };
             let changed = *status != new;

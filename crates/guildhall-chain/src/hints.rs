@@ -28,6 +28,7 @@ fn before_a_deal(name: &str) -> Option<&'static str> {
         "PriceTooHigh" => "raise the cap in the request, or find a cheaper order",
         "PoolClosed" => "choose another pool",
         "RequestOutOfBounds" | "ParameterOutOfBounds" => "choose a value inside the bounds",
+        "TipWithoutCallback" => "name a callback to deliver to, or offer no tip (`deliveryTip = 0`)",
         "EvidenceUnsupported" => "ask for no evidence (`evidence = 0`)",
         "ConfidenceUnreachable" => "raise `replicasMax`, or ask for less confidence",
         // Workforce.

@@ -580,10 +580,14 @@ impl Desk {
             if let Some(result) = ended
                 && let Some(flight) = self.flying.remove(&nonce)
             {
+                metrics::counter!("chain_transactions_total", "result" => result_label(&result)).increment(1);
                 // A caller that has gone does not want to know; the transaction is done nevertheless.
                 let _ = flight.answer.send(result);
             }
         }
+        let stuck =
+            self.flying.values().filter(|flight| flight.began.elapsed() >= self.policy.stuck_after).count();
+        metrics::gauge!("chain_transactions_stuck", "account" => account.to_string()).set(stuck as f64);
     }
 
     /// The number is used on chain: by which of ours, and is it deep enough?
@@ -678,6 +682,13 @@ impl Desk {
             metrics::counter!("chain_replacements_total").increment(1);
         }
         None
+    }
+}
+
+fn result_label(result: &Result<TxOutcome, SendError>) -> &'static str {
+    match result {
+        Ok(_) => "done",
+        Err(error) => error.code(),
     }
 }
 

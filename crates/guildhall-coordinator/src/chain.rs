@@ -40,6 +40,8 @@ pub enum ChainEvent {
         batch: u32,
         /// How.
         outcome: Outcome,
+        /// The draw that led to the certificate; nothing where there is none.
+        attempt: Option<u8>,
     },
     /// A batch was drawn anew.
     Reopened {

@@ -3,6 +3,7 @@
 //! Everything that the HTTP interface and the loops share. Knows nothing of HTTP.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,25 +36,34 @@ const MAX_REMEMBERED: usize = 16_384;
 
 /// Chain time between blocks: that of the last block, and what has passed since here.
 #[derive(Debug)]
-pub struct ChainClock(Mutex<(Instant, Millis)>);
+pub struct ChainClock {
+    running: Mutex<(Instant, Millis)>,
+    heard: AtomicU64,
+}
 
 impl ChainClock {
     /// A clock that stands at `time` now.
     pub fn new(time: UnixTime) -> Self {
-        Self(Mutex::new((Instant::now(), time.0.saturating_mul(1000))))
+        let running = Mutex::new((Instant::now(), time.0.saturating_mul(1000)));
+        Self { running, heard: AtomicU64::new(0) }
     }
 
     /// Chain time now, in milliseconds.
     pub fn now(&self) -> Millis {
-        let (seen, time) = *lock(&self.0);
+        let (seen, time) = *lock(&self.running);
         time + u64::try_from(seen.elapsed().as_millis()).unwrap_or(0)
     }
 
     /// A block said its time. Chain time never goes back.
     pub fn set(&self, time: UnixTime) {
         let now = self.now();
-        let mut clock = lock(&self.0);
-        *clock = (Instant::now(), now.max(time.0.saturating_mul(1000)));
+        *lock(&self.running) = (Instant::now(), now.max(time.0.saturating_mul(1000)));
+        self.heard.store(time.0, Ordering::Relaxed);
+    }
+
+    /// Time of the last block that was heard of; nothing before the first.
+    pub fn heard(&self) -> Option<UnixTime> {
+        Some(self.heard.load(Ordering::Relaxed)).filter(|time| *time > 0).map(UnixTime)
     }
 }
 
@@ -325,6 +335,21 @@ impl Desk {
         let seed = self.seed(batch.opened.block).await?;
         let round = Round::new(&terms, at.batch, at.attempt, batch.opened, seed)?;
         if round.at == at { Ok(round) } else { Err(unknown()) }
+    }
+
+    /// The first round of a batch, whether it is open or not; nothing for a deal that is not known here.
+    ///
+    /// # Errors
+    /// [`Refusal`] where its seed cannot be had any more.
+    pub async fn first_round(
+        &self,
+        deal: guildhall_protocol::DealId,
+        batch: u32,
+    ) -> Result<Option<Round>, Refusal> {
+        let Some(terms) = self.machine().deal(deal).copied() else { return Ok(None) };
+        let opened = terms.opened();
+        let seed = self.seed(opened.block).await?;
+        Ok(Some(Round::new(&terms, batch, 0, opened, seed)?))
     }
 
     /// Forgets the seeds of blocks that the chain may have dropped.

@@ -11,6 +11,7 @@ use guildhall_api::{
     Ack, Claim, Envelope, MemberState, MemberStep, OpenContribution, Outcome, Round, RoundState, SignedEntry,
     SignedList, Standing,
 };
+use guildhall_chain::SubmittedEntry;
 use guildhall_protocol::list::{CLAIM_BARE, CLAIM_LOST, CLAIM_UNAVAILABLE, EntryWord};
 use guildhall_protocol::lot::LAST_WAVE;
 use guildhall_protocol::messages::{Commitment, CompactSignature, Reservation, Unavailable};
@@ -40,24 +41,13 @@ pub struct ListDraft {
     pub entries: Vec<SignedEntry>,
 }
 
-/// One line of a submission to the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EntryDraft {
-    /// Worker, claim and wave.
-    pub word: EntryWord,
-    /// Own trace root; for a bare or lost entry the commitment; for an unavailable one zero.
-    pub proof: B256,
-    /// Of the contribution, the commitment, or being without the bytes.
-    pub signature: CompactSignature,
-}
-
 /// What is to be posted for a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
     /// The claims, the leading one first.
     pub claims: Vec<Claim>,
     /// The whole list.
-    pub entries: Vec<EntryDraft>,
+    pub entries: Vec<SubmittedEntry>,
     /// Odds that the contract will compute.
     pub odds: Odds,
 }
@@ -643,7 +633,7 @@ impl Gathering {
         Submission { claims, entries, odds }
     }
 
-    fn entry(&self, worker: Address, part: &Part, claims: &[Claim]) -> Option<EntryDraft> {
+    fn entry(&self, worker: Address, part: &Part, claims: &[Claim]) -> Option<SubmittedEntry> {
         let promise = part.promise?;
         let (claim, proof, signature) = match (&part.contribution, part.step()) {
             _ if part.lost => (CLAIM_LOST, promise.commitment, promise.signature),
@@ -655,7 +645,7 @@ impl Gathering {
             (None, MemberStep::Unavailable) => (CLAIM_UNAVAILABLE, B256::ZERO, promise.signature),
             (None, _) => (CLAIM_BARE, promise.commitment, promise.signature),
         };
-        Some(EntryDraft {
+        Some(SubmittedEntry {
             word: EntryWord { worker, claim, wave: part.wave, on_chain: false },
             proof,
             signature,

@@ -1,7 +1,7 @@
 //! What the store holds, and under which keys.
 //!
 //! Keys begin with a letter: `r` + round for everything of a round, `d` + deal for the terms of an open deal, `c` for the
-//! place in the chain.
+//! place in the chain, `h` for the health check's own.
 
 use alloy::primitives::Address;
 use guildhall_api::{OpenContribution, RoundRef, SignedEntry, SignedList};
@@ -16,6 +16,9 @@ pub const CURSOR: &[u8] = b"c";
 pub const ROUNDS: &[u8] = b"r";
 /// First byte of the keys of deals.
 pub const DEALS: &[u8] = b"d";
+
+/// Key that the health check writes.
+pub const CHECK: &[u8] = b"h";
 
 /// One record of a round.
 #[derive(Debug, Clone, Serialize, Deserialize)]

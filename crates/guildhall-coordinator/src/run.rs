@@ -8,6 +8,7 @@ use alloy::signers::local::PrivateKeySigner;
 use guildhall_blobs::BlobStore;
 use guildhall_protocol::PoolId;
 use guildhall_service::CancellationToken;
+use guildhall_service::health::RoleChecks;
 use guildhall_service::http::{self, Limits};
 use guildhall_service::tasks::{OnFailure, StopReason, TaskGroup};
 use tokio::net::TcpListener;
@@ -17,6 +18,7 @@ use crate::chain::Chain;
 use crate::desk::Desk;
 use crate::error::CoordinatorError;
 use crate::limits::WRITE_QUEUE;
+use crate::records::CHECK;
 use crate::shell;
 use crate::store::Store;
 
@@ -45,6 +47,8 @@ pub struct Deps {
     pub key: PrivateKeySigner,
     /// Where the interface is served.
     pub listener: TcpListener,
+    /// How it is: chain and store.
+    pub checks: RoleChecks,
     /// Further routes for the same listener (metrics, health, web pages).
     pub extra_routes: axum::Router,
 }
@@ -54,7 +58,7 @@ pub struct Deps {
 /// # Errors
 /// [`CoordinatorError`] when it cannot start, or when a loop fails that it cannot do without.
 pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<(), CoordinatorError> {
-    let Deps { chain, blobs, key, listener, extra_routes } = deps;
+    let Deps { chain, blobs, key, listener, checks, extra_routes } = deps;
     let coordinator = chain.coordinator_of(config.pool).await?;
     if coordinator != key.address() {
         return Err(CoordinatorError::WrongKey { key: key.address(), pool: config.pool.0, coordinator });
@@ -74,6 +78,8 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
     let at = desk.clone();
     group.spawn("post", OnFailure::Restart, move |stop| shell::post_all(at.clone(), received.clone(), stop));
 
+    watch(&group, &desk, checks);
+
     let limits = Limits {
         body_bytes: BODY_BYTES,
         connections_per_ip: Limits::default().connections,
@@ -90,17 +96,40 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
             Ok::<(), CoordinatorError>(())
         }
     });
-    finish(group, stop).await
-}
-
-async fn finish(group: TaskGroup, stop: CancellationToken) -> Result<(), CoordinatorError> {
-    let token = group.token();
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = token.cancelled() => {}
-    }
-    match group.shut_down(STOP_DEADLINE).await.reason {
+    match group.run_until(stop, STOP_DEADLINE).await.reason {
         StopReason::Asked => Ok(()),
         StopReason::Failed { task, error } => Err(CoordinatorError::Task { task, error }),
     }
+}
+
+/// Keeps the checks and the gauges true.
+fn watch(group: &TaskGroup, desk: &Arc<Desk>, checks: RoleChecks) {
+    let RoleChecks { chain, store } = checks;
+    let at = desk.clone();
+    group.spawn("check-chain", OnFailure::Restart, move |stop| {
+        let (chain, at) = (chain.clone(), at.clone());
+        async move {
+            let ask = || async {
+                let (open, connected) = {
+                    let machine = at.machine();
+                    (machine.open_rounds(), machine.connected().len())
+                };
+                metrics::gauge!("coordinator_rounds_open").set(open as f64);
+                metrics::gauge!("coordinator_members_connected").set(connected as f64);
+                let last = at.chain.now().await.map_err(|fault| fault.to_string())?;
+                guildhall_chain::caught_up("coordinator", at.clock.heard(), last)
+            };
+            chain.watch(stop, ask).await;
+            Ok::<(), CoordinatorError>(())
+        }
+    });
+    let at = desk.clone();
+    group.spawn("check-store", OnFailure::Restart, move |stop| {
+        let (store, at) = (store.clone(), at.clone());
+        async move {
+            let ask = || async { at.store.durable(at.store.put(CHECK.to_vec(), &at.clock.now())?).await };
+            store.watch(stop, ask).await;
+            Ok::<(), CoordinatorError>(())
+        }
+    });
 }

@@ -9,17 +9,17 @@ use alloy::primitives::Address;
 use alloy::signers::SignerSync;
 use futures::StreamExt;
 use futures::future::join_all;
-use guildhall_api::{Outcome, RoundRef, SignedList};
+use guildhall_api::{Outcome, ProgressStep, RoundRef, SignedList};
 use guildhall_protocol::lot::LAST_ATTEMPT;
 use guildhall_protocol::messages::{RoundList, Signed};
-use guildhall_protocol::{RoundId, Status, Terms, UnixTime};
+use guildhall_protocol::{DealId, RoundId, Status, Terms, UnixTime};
 use guildhall_service::CancellationToken;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::chain::{ChainEvent, Post, PostError};
 use crate::desk::Desk;
 use crate::error::CoordinatorError;
-use crate::gathering::{ListDraft, Submission};
+use crate::gathering::{ListDraft, Millis, Submission};
 use crate::limits::{MAX_BATCHES_A_TRANSACTION, MAX_ENTRIES_A_TRANSACTION};
 use crate::machine::Action;
 use crate::records::{CURSOR, DEALS, ROUNDS, Record, deal_key, key_of, round_prefix};
@@ -128,7 +128,11 @@ async fn take(
             }
             desk.deals_changed();
         }
-        ChainEvent::BatchEnded { deal, batch, outcome } => {
+        ChainEvent::BatchEnded { deal, batch, outcome, attempt } => {
+            // Members may certify among themselves: their result has its place here all the same.
+            if attempt == Some(0) && desk.machine().round_of(deal, batch).is_none() {
+                begin_ended(desk, deal, batch, now).await;
+            }
             desk.machine().batch_ended(deal, batch, outcome, now)
         }
         ChainEvent::Reopened { deal, batch } => {
@@ -148,6 +152,18 @@ async fn take(
         }
     }
     Ok(())
+}
+
+/// Begins a round that was certified without this coordinator, so that its result can be stored.
+async fn begin_ended(desk: &Desk, deal: DealId, batch: u32, now: Millis) {
+    let begun = match desk.first_round(deal, batch).await {
+        Ok(Some(round)) => desk.machine().begin(round, now),
+        Ok(None) => return,
+        Err(refusal) => Err(refusal),
+    };
+    if let Err(refusal) = begun {
+        tracing::debug!(%deal, batch, %refusal, "no place for the result of a round that others certified");
+    }
 }
 
 /// After a reorganisation: deals of undone blocks are forgotten until they are said again, ended rounds are asked for.
@@ -223,7 +239,12 @@ async fn act(
         match action {
             Action::CloseList { round, draft } => lists.extend(sign_list(desk, round, draft)?),
             Action::Push { to, event } => desk.hub().push(&to, &event),
-            Action::Announce(event) => desk.hub().announce(event),
+            Action::Announce(event) => {
+                if let ProgressStep::Ended { outcome } = &event.step {
+                    metrics::counter!("coordinator_rounds_total", "outcome" => label(outcome)).increment(1);
+                }
+                desk.hub().announce(event);
+            }
             Action::Certify { round, submission } => {
                 post(desk, postings, round, Posting::Certify(round, submission)).await
             }
@@ -236,6 +257,15 @@ async fn act(
         }
     }
     close_lists(desk, lists).await
+}
+
+fn label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Certified { .. } => "certified",
+        Outcome::Unavailable => "unavailable",
+        Outcome::Expired => "expired",
+        Outcome::Reopened => "reopened",
+    }
 }
 
 async fn post(desk: &Desk, postings: &mpsc::Sender<Posting>, round: RoundId, posting: Posting) {

@@ -19,7 +19,12 @@ use guildhall_coordinator::{Config, CoordinatorError, Deps, run};
 use guildhall_protocol::messages::{Reservation, certifier_domain};
 use guildhall_protocol::{ContentId, RoundId};
 use guildhall_service::CancellationToken;
-use support::{CHAIN, FakeChain, OPENED_AT, POOL, Worker, certifier, lie, receipts, round, terms, truth};
+use guildhall_service::health::{self, Health};
+use guildhall_service::metrics::Metrics;
+use guildhall_testkit::builders::{
+    CHAIN, OPENED_AT, POOL, Worker, certifier, lie, receipts, round, terms, truth,
+};
+use support::FakeChain;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -101,12 +106,14 @@ async fn start(
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let blobs = FsStore::open(directory.path().join("blobs"), 1 << 30).await.expect("a store");
+    let health = Health::new();
     let deps = Deps {
         chain: chain.clone(),
         blobs: Arc::new(blobs),
         key: key.clone(),
         listener,
-        extra_routes: axum::Router::new(),
+        checks: health.role("coordinator"),
+        extra_routes: health::routes(&health, &Metrics::install().expect("the only registry")),
     };
     let stop = CancellationToken::new();
     let config = Config { pool: POOL, data_dir: directory.path().to_owned() };
@@ -385,4 +392,29 @@ async fn one_coordinator_a_store_and_the_pools_key_alone() {
     let (_, _, other) = start(&city.directory, &city.chain, &Worker::new(7).key).await;
     let refused = other.await.expect("no panic").expect_err("not the pool's key");
     assert!(matches!(refused, CoordinatorError::WrongKey { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn it_becomes_ready_and_shows_its_gauges() {
+    let city = City::new(1).await;
+    let get = async |path: &str| {
+        let answer = reqwest::get(format!("{}{path}", city.url)).await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    };
+    let ready = async {
+        loop {
+            let (status, text) = get("/health/ready").await;
+            // Asked anew every ten seconds, and the first time may be before the first block was heard of.
+            if status == 200 {
+                return text;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let text = tokio::time::timeout(PATIENCE, ready).await.expect("ready in time");
+    let checks: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(checks["coordinator.chain"]["status"], "ready");
+    assert_eq!(checks["coordinator.store"]["status"], "ready");
+    assert_eq!(get("/health/live").await.0, 200);
+    assert!(get("/metrics").await.1.contains("coordinator_rounds_open"));
 }

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
-mod support;
-
 use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256};
@@ -13,8 +11,8 @@ use guildhall_coordinator::{Action, Machine, Refusal};
 use guildhall_protocol::confidence::{group, odds, opposing};
 use guildhall_protocol::messages::{CompactSignature, RoundList, Signed};
 use guildhall_protocol::{Terms, Weight};
+use guildhall_testkit::builders::{OPENED_AT, Worker, lie, round, terms, truth};
 use proptest::prelude::*;
-use support::{OPENED_AT, Worker, lie, round, terms, truth};
 
 const START: u64 = OPENED_AT * 1000;
 const LATER: u64 = START + 20_000;

@@ -277,6 +277,7 @@ impl Sealer {
 
     /// Seals one block of what is ready; an empty one only where `even_empty`.
     fn seal_block(&mut self, even_empty: bool) -> Result<(), LedgerError> {
+        let began = Instant::now();
         let candidates = self.candidates()?;
         if candidates.is_empty() && !even_empty {
             return Ok(());
@@ -304,6 +305,9 @@ impl Sealer {
             gone,
         })?;
         self.shared.clock().sealed(timestamp);
+        metrics::histogram!("ledger_seal_seconds").record(began.elapsed().as_secs_f64());
+        metrics::gauge!("ledger_block").set(executed.block.header.number as f64);
+        metrics::counter!("ledger_transactions_total").increment(executed.block.transactions.len() as u64);
         self.sealed(executed.block);
         Ok(())
     }

@@ -34,7 +34,7 @@ sol! {
         bytes32 inputs;
         /// callback 160 | callbackGas 32 | pool 32.
         uint256 callback;
-        /// taskCount 32 | batchSize 32.
+        /// taskCount 32 | batchSize 32 | deliveryTip 96.
         uint256 sizes;
         /// Of the receipt: index 32 | exit 8 | fuel 64 | cumulativeFuel 64.
         uint256 run;
@@ -48,7 +48,9 @@ fn words(terms: &Terms) -> (U256, U256) {
     let callback = U256::from_be_slice(terms.callback.as_slice())
         | U256::from(terms.callbackGas) << 160
         | U256::from(terms.pool) << 192;
-    (callback, U256::from(terms.taskCount) | U256::from(terms.batchSize) << 32)
+    let sizes =
+        U256::from(terms.taskCount) | U256::from(terms.batchSize) << 32 | U256::from(terms.deliveryTip) << 64;
+    (callback, sizes)
 }
 
 /// `keccak256` of what a delivery needs of the terms: a certificate carries it, so that a delivery need not bring the

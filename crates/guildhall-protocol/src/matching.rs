@@ -58,6 +58,11 @@ pub enum MatchError {
         /// Largest allowed.
         highest: u128,
     },
+    /// A tip for deliveries that cannot be.
+    #[error(
+        "request.deliveryTip is {0}, and there is no request.callback to deliver to: name one, or choose 0"
+    )]
+    TipWithoutCallback(Amount),
     /// The policy is out of bounds.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -142,6 +147,7 @@ impl MatchError {
             Self::Expired { .. } => "match.expired",
             Self::Used(_) => "match.used",
             Self::OutOfBounds { .. } => "match.out_of_bounds",
+            Self::TipWithoutCallback(_) => "match.tip_without_callback",
             Self::Policy(error) => error.code(),
             Self::Mismatch { .. } => "match.mismatch",
             Self::Restricted { .. } => "match.restricted",
@@ -271,6 +277,9 @@ pub fn check_request(
     bound("taskCount", request.taskCount, 1, u32::MAX)?;
     bound("batchSize", request.batchSize, 1, BATCH_SIZE_MAX)?;
     bound("callbackGas", request.callbackGas, 0, CALLBACK_GAS_MAX)?;
+    if !request.deliveryTip.is_zero() && request.callback.is_zero() {
+        return Err(MatchError::TipWithoutCallback(Amount(U256::from(request.deliveryTip))));
+    }
     bound("fuelLimit", request.fuelLimit, 1, FUEL_LIMIT_MAX.0)?;
     bound("memoryLimit", request.memoryLimit, MEMORY_LIMIT_MIN_BYTES, MEMORY_LIMIT_MAX_BYTES)?;
     let batch_tasks = request.taskCount.min(request.batchSize);
@@ -369,6 +378,7 @@ fn terms_of(offers: &Offers, facts: &Facts) -> Terms {
         pool: request.pool,
         feePerMfuel: pool.feePerMfuel,
         minimumFee: pool.minimumFee,
+        deliveryTip: request.deliveryTip,
         callback: request.callback,
         callbackGas: request.callbackGas,
         inputs: request.inputs,

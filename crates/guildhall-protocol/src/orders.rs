@@ -160,6 +160,9 @@ sol! {
         /// Most that a million fuel of one execution may cost.
         #[serde(with = "crate::units::decimal")]
         uint96 feePerMfuelMax;
+        /// Offered to whoever delivers a task's result to the callback, out of the requester's balance; 0 = nothing.
+        #[serde(with = "crate::units::decimal")]
+        uint96 deliveryTip;
         /// Contract that results are delivered to, or 0.
         address callback;
         /// Gas that the callback gets.

@@ -49,6 +49,9 @@ sol! {
         /// Kept of a batch's refund when it expires.
         #[serde(with = "crate::units::decimal")]
         uint96 minimumFee;
+        /// Offered to whoever delivers a task's result to the callback, out of the requester's balance.
+        #[serde(with = "crate::units::decimal")]
+        uint96 deliveryTip;
         /// Contract that results are delivered to, or 0.
         address callback;
         /// Gas that the callback gets.

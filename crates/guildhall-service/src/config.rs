@@ -152,11 +152,7 @@ pub fn load<T: DeserializeOwned>(spec: &Spec, layers: &Layers) -> Result<T, Conf
     })
 }
 
-/// The merged layers as a table, before they become a type: what `doctor` shows.
-///
-/// # Errors
-/// As [`load`], but for values that no type has judged yet.
-pub fn merged(spec: &Spec, layers: &Layers) -> Result<Table, ConfigError> {
+fn merged(spec: &Spec, layers: &Layers) -> Result<Table, ConfigError> {
     let mut table = parse(spec.defaults, "the default file")?;
     let known = known_keys(spec, &table)?;
     if let Some(path) = &layers.file {

@@ -1,17 +1,27 @@
-//! Whether the process lives (`/live`) and whether it can serve (`/ready`).
+//! Whether the process lives (`/health/live`) and whether it can serve (`/health/ready`).
 //!
-//! Knows nothing of what is checked: a part asks for a [`Check`] and says how it is.
+//! Knows nothing of what is checked: a part asks for a [`Check`] and says how it is, or lets [`Check::watch`] ask it.
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+
+/// How often [`Check::watch`] asks.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+/// How long [`Check::watch`] waits for an answer; without one the part is not ready.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Most checks of one process; a further one is refused by panicking at start, where a programmer sees it.
-pub const MAX_CHECKS: usize = 64;
+pub const MAX_CHECKS: usize = 256;
 
 /// How one part is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,6 +48,20 @@ pub struct Check {
     name: String,
 }
 
+/// What every role is asked: whether the chain answers and is caught up with, whether its store can be written.
+#[derive(Clone, Debug)]
+pub struct RoleChecks {
+    /// The chain.
+    pub chain: Check,
+    /// The store.
+    pub store: Check,
+}
+
+/// What an operator's tools ask a process: `/health/live`, `/health/ready`, `/metrics`.
+pub fn routes(health: &Health, metrics: &Metrics) -> Router {
+    Router::new().nest("/health", health.router()).merge(metrics.router())
+}
+
 impl Health {
     /// No parts yet: alive and ready.
     pub fn new() -> Self {
@@ -54,6 +78,14 @@ impl Health {
         parts.entry(name.clone()).or_insert_with(|| Condition::NotReady("starting".into()));
         assert!(parts.len() <= MAX_CHECKS, "more than {MAX_CHECKS} health checks");
         Check { health: self.clone(), name }
+    }
+
+    /// The checks of a role, under its name.
+    ///
+    /// # Panics
+    /// As [`Health::check`].
+    pub fn role(&self, name: &str) -> RoleChecks {
+        RoleChecks { chain: self.check(format!("{name}.chain")), store: self.check(format!("{name}.store")) }
     }
 
     /// Whether no part is dead.
@@ -98,6 +130,27 @@ impl Check {
         self.set(Condition::NotReady(reason.into()));
     }
 
+    /// Asks a part how it is, at once and then every ten seconds until `stop`: an error, or no answer within five seconds,
+    /// is "not ready".
+    pub async fn watch<F, E>(&self, stop: CancellationToken, mut ask: impl FnMut() -> F)
+    where
+        F: Future<Output = Result<(), E>>,
+        E: Display,
+    {
+        loop {
+            let answered = stop.run_until_cancelled(tokio::time::timeout(ANSWER_WITHIN, ask())).await;
+            match answered {
+                None => return,
+                Some(Ok(Ok(()))) => self.ready(),
+                Some(Ok(Err(reason))) => self.not_ready(reason.to_string()),
+                Some(Err(_)) => self.not_ready(format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(ASK_EVERY)).await.is_none() {
+                return;
+            }
+        }
+    }
+
     /// This part will not come back without a restart of the process.
     pub fn dead(&self, reason: impl Into<String>) {
         self.set(Condition::Dead(reason.into()));
@@ -134,6 +187,29 @@ mod tests {
         assert_eq!(body["chain"], serde_json::json!({"status": "not_ready", "reason": "starting"}));
         chain.ready();
         assert_eq!(ask(&health, "/ready").await.0, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn a_watched_part_is_as_it_answers() {
+        let health = Health::new();
+        let RoleChecks { chain, store } = health.role("worker");
+        let stop = CancellationToken::new();
+        let full = || async { Err("the disk is full") };
+        let fine = || async { Ok::<(), &str>(()) };
+        let answered = async {
+            let starting = Condition::NotReady("starting".into());
+            while health.snapshot().values().any(|condition| *condition == starting) {
+                tokio::task::yield_now().await;
+            }
+            stop.cancel();
+        };
+        let all = async {
+            tokio::join!(store.watch(stop.clone(), full), chain.watch(stop.clone(), fine), answered)
+        };
+        tokio::time::timeout(ANSWER_WITHIN, all).await.expect("both answered at once, and end at the stop");
+        let found = health.snapshot();
+        assert_eq!(found["worker.store"], Condition::NotReady("the disk is full".into()));
+        assert_eq!(found["worker.chain"], Condition::Ready);
     }
 
     #[tokio::test]

@@ -61,7 +61,7 @@ pub enum OnFailure {
 /// Why a group stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// SIGTERM, SIGINT or somebody's [`TaskGroup::stop`].
+    /// Its caller, or somebody's [`TaskGroup::stop`].
     Asked,
     /// An essential loop failed.
     Failed {
@@ -185,28 +185,17 @@ impl TaskGroup {
         self.stop.cancel();
     }
 
-    /// Runs until SIGTERM, SIGINT, [`TaskGroup::stop`] or the failure of an essential loop, then ends all loops; what
-    /// has not ended after `deadline` is aborted. A second signal aborts at once.
-    pub async fn run_until_stopped(self, deadline: Duration) -> Stopped {
+    /// Runs until `stop`, [`TaskGroup::stop`] or the failure of an essential loop, then ends all loops; what has not ended
+    /// after `deadline` is aborted.
+    pub async fn run_until(self, stop: CancellationToken, deadline: Duration) -> Stopped {
         tokio::select! {
             () = self.stop.cancelled() => {}
-            () = signal() => tracing::info!("stopping: signal received"),
+            () = stop.cancelled() => {}
         }
-        self.finish(deadline, signal()).await
-    }
-
-    /// Stops now: asks all loops to end and aborts what has not ended after `deadline`.
-    pub async fn shut_down(self, deadline: Duration) -> Stopped {
-        self.finish(deadline, std::future::pending()).await
-    }
-
-    async fn finish(self, deadline: Duration, hurry: impl Future<Output = ()>) -> Stopped {
         self.stop.cancel();
         self.tracker.close();
-        tokio::select! {
-            () = self.tracker.wait() => {}
-            () = tokio::time::sleep(deadline) => tracing::warn!("tasks did not stop in time"),
-            () = hurry => tracing::warn!("second signal: not waiting for tasks"),
+        if tokio::time::timeout(deadline, self.tracker.wait()).await.is_err() {
+            tracing::warn!("tasks did not stop in time");
         }
         let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         let mut aborted = Vec::new();
@@ -261,6 +250,22 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     }
 }
 
+/// A token that the first SIGINT or SIGTERM cancels. A second one ends the process at once, with status 130: whatever a
+/// role has acknowledged is on disk by then.
+pub fn stop_on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        signal().await;
+        tracing::info!("stopping: signal received");
+        asked.cancel();
+        signal().await;
+        tracing::warn!("second signal: not waiting");
+        std::process::exit(130);
+    });
+    stop
+}
+
 /// Ends at the first SIGINT or SIGTERM; never where no handler can be installed.
 async fn signal() {
     #[cfg(unix)]
@@ -307,7 +312,7 @@ mod tests {
                 Ok::<(), String>(())
             }
         });
-        let stopped = group.run_until_stopped(DEADLINE).await;
+        let stopped = group.run_until(CancellationToken::new(), DEADLINE).await;
         assert_eq!(starts.load(Ordering::SeqCst), 3);
         assert_eq!(stopped, Stopped { reason: StopReason::Asked, aborted: vec![] });
     }
@@ -335,19 +340,20 @@ mod tests {
             Ok::<(), String>(())
         });
         group.spawn("ledger", OnFailure::StopGroup, |_| async { Err("disk gone") });
-        let stopped = group.run_until_stopped(DEADLINE).await;
+        let stopped = group.run_until(CancellationToken::new(), DEADLINE).await;
         let reason = StopReason::Failed { task: "ledger".into(), error: "disk gone".into() };
         assert_eq!(stopped, Stopped { reason, aborted: vec![] });
     }
 
     #[tokio::test]
     async fn a_loop_that_ignores_the_stop_is_aborted_and_named() {
-        let group = TaskGroup::new();
+        let (group, asked) = (TaskGroup::new(), CancellationToken::new());
+        asked.cancel();
         group.spawn("deaf", OnFailure::Restart, |_| async {
             std::future::pending::<()>().await;
             Ok::<(), String>(())
         });
-        let stopped = group.shut_down(Duration::from_millis(20)).await;
+        let stopped = group.run_until(asked, Duration::from_millis(20)).await;
         assert_eq!(stopped.aborted, ["deaf"]);
     }
 }

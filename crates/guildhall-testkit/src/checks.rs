@@ -127,6 +127,9 @@ impl Holders {
             EventKind::Certifier(CertifierEvents::Slashed(event)) => {
                 self.slashes.push((event.dealId, event.batch, event.units.saturating_to()));
             }
+            EventKind::Certifier(CertifierEvents::DeliveryTipped(event)) => {
+                self.accounts.insert(event.deliverer);
+            }
             EventKind::Recourse(RecourseEvents::Released(event)) => {
                 self.released.insert((event.dealId, event.batch));
             }

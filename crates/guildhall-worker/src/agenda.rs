@@ -224,62 +224,24 @@ impl Item {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::{B256, U256};
-    use guildhall_protocol::{
-        BondUnits, Bps, OpenedWord, OperatorId, Policy, PolicyWord, PoolId, Reputation, RuntimeNumber,
-    };
+    use alloy::primitives::B256;
+    use guildhall_protocol::{BondUnits, OpenedWord};
+    use guildhall_testkit::builders::{self, Worker};
 
     use super::*;
 
     const NOW: UnixTime = UnixTime(1_000_000);
 
     fn opening(deal: u8, tasks: u32, pool_bond: u64) -> Opening {
-        let policy = Policy {
-            confidence: 50,
-            faultyShareBps: 2_000,
-            replicasMin: 3,
-            replicasMax: 5,
-            collateralMin: Default::default(),
-            countReputation: false,
-            evidence: 0,
-            disputeWindow: 60,
-            finalOnly: true,
-        };
-        let opened = Opened {
-            block: 50,
-            time: NOW,
-            pool_bond: BondUnits(pool_bond),
-            parameters: 1,
-            runtime: RuntimeNumber(1),
-            pool_share: Bps(0),
-            protocol_fee: Bps(100),
-            reputation_step: 100,
-            patience: Secs(31),
-        };
+        let deal_of_one = builders::terms(1, 50, (3, 5));
+        let pool_bond = BondUnits(pool_bond);
+        let opened = Opened { block: 50, time: NOW, pool_bond, ..deal_of_one.opened() };
         let terms = Terms {
             dealId: B256::repeat_byte(deal),
-            requester: Address::ZERO,
-            payer: Address::ZERO,
-            beneficiary: Address::ZERO,
-            app: U256::ONE,
-            appOwner: Address::ZERO,
-            appPrice: Default::default(),
-            dataset: U256::ZERO,
-            datasetOwner: Address::ZERO,
-            datasetPrice: Default::default(),
-            pool: 1,
-            feePerMfuel: Default::default(),
-            minimumFee: Default::default(),
-            callback: Address::ZERO,
-            callbackGas: 0,
-            inputs: B256::ZERO,
             taskCount: tasks,
-            batchSize: 1,
-            fuelLimit: 1_000,
-            memoryLimit: 0,
             deadline: NOW.0 + 10_000,
-            policy: PolicyWord::pack(&policy).0,
             opened: OpenedWord::pack(&opened).0,
+            ..deal_of_one
         };
         Opening {
             batches: 0..terms.batches(),
@@ -292,15 +254,8 @@ mod tests {
 
     fn agenda() -> Agenda {
         let mut agenda = Agenda::new(Address::repeat_byte(1));
-        agenda.set_standing(Some(Standing {
-            operator: OperatorId(1),
-            pool: PoolId(1),
-            active_from: 1,
-            reputation: Reputation::ZERO,
-            bond: BondUnits(100),
-            runtime: RuntimeNumber(1),
-            room: BondUnits(50),
-        }));
+        let standing = Standing { bond: BondUnits(100), room: BondUnits(50), ..Worker::new(1).standing };
+        agenda.set_standing(Some(standing));
         agenda
     }
 

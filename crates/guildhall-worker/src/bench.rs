@@ -1,6 +1,7 @@
 //! The workbench: what all seats of one worker share. Signs, keeps, knows the time.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,12 +39,15 @@ pub enum RoundEvent {
 
 /// Chain time between blocks: that of the last block, and what has passed since here.
 #[derive(Debug)]
-pub struct ChainClock(Mutex<(Instant, Duration)>);
+pub struct ChainClock {
+    running: Mutex<(Instant, Duration)>,
+    heard: AtomicU64,
+}
 
 impl ChainClock {
     /// A clock that stands at `time` now.
     pub fn new(time: UnixTime) -> Self {
-        Self(Mutex::new((Instant::now(), Duration::from_secs(time.0))))
+        Self { running: Mutex::new((Instant::now(), Duration::from_secs(time.0))), heard: AtomicU64::new(0) }
     }
 
     /// Chain time now.
@@ -59,11 +63,17 @@ impl ChainClock {
     /// A block said its time. Chain time never goes back.
     pub fn set(&self, time: UnixTime) {
         let now = self.precise();
-        *lock(&self.0) = (Instant::now(), now.max(Duration::from_secs(time.0)));
+        *lock(&self.running) = (Instant::now(), now.max(Duration::from_secs(time.0)));
+        self.heard.store(time.0, Ordering::Relaxed);
+    }
+
+    /// Time of the last block that was heard of; nothing before the first.
+    pub fn heard(&self) -> Option<UnixTime> {
+        Some(self.heard.load(Ordering::Relaxed)).filter(|time| *time > 0).map(UnixTime)
     }
 
     fn precise(&self) -> Duration {
-        let (seen, time) = *lock(&self.0);
+        let (seen, time) = *lock(&self.running);
         time + seen.elapsed()
     }
 }
@@ -92,6 +102,7 @@ pub struct Bench {
     audience: Audience,
     active: Mutex<HashMap<RoundId, (RoundRef, mpsc::Sender<RoundEvent>)>>,
     stream: Notify,
+    heard: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -140,6 +151,7 @@ impl Bench {
             key,
             active: Mutex::default(),
             stream: Notify::new(),
+            heard: AtomicBool::new(false),
         }
     }
 
@@ -213,6 +225,16 @@ impl Bench {
     pub fn round_of(&self, deal: DealId, batch: u32) -> Option<RoundRef> {
         let active = lock(&self.active);
         active.values().map(|(round, _)| *round).find(|round| round.deal == deal && round.batch == batch)
+    }
+
+    /// Whether the coordinator's stream is open.
+    pub fn hears(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// The coordinator's stream opened, or ended.
+    pub fn set_hears(&self, heard: bool) {
+        self.heard.store(heard, Ordering::Relaxed);
     }
 
     /// Asks for the stream to be opened anew.

@@ -7,12 +7,31 @@ use alloy::primitives::{Address, B256};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use guildhall_api::{Outcome, Standing};
-use guildhall_protocol::{BondUnits, ContentId, DealId, Opened, PoolId, Seed, Status, Terms, UnixTime};
+use guildhall_chain::Submission;
+use guildhall_protocol::{
+    BondUnits, ContentId, DealId, LogItem, Opened, PoolId, Seed, Status, Terms, UnixTime,
+};
+
+use crate::seat::Promise;
 
 /// The chain did not answer, or not as expected.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the chain did not answer: {0}")]
 pub struct ChainFault(pub String);
+
+/// Why something for a round is not on chain.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PostError {
+    /// Something else landed in the round's log first: to be made anew on the log as it stands.
+    #[error("another worker was faster")]
+    Raced,
+    /// The contract does not take it, or this worker cannot pay for it.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The transaction could not be sent, or is too early.
+    #[error(transparent)]
+    Chain(#[from] ChainFault),
+}
 
 /// What the chain says of this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +128,24 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
 
     /// The bytes of a deal's app, and of its dataset where it rents one.
     async fn assets(&self, terms: &Terms) -> Result<(ContentId, Option<ContentId>), ChainFault>;
+
+    /// What stands on chain for the round of a batch that runs.
+    async fn log(&self, terms: &Terms, batch: u32) -> Result<Vec<LogItem>, ChainFault>;
+
+    /// Commits on chain, after what the log holds.
+    async fn commit(
+        &self,
+        terms: &Terms,
+        batch: u32,
+        log: &[LogItem],
+        commitment: B256,
+    ) -> Result<B256, PostError>;
+
+    /// Opens the commitment that stands at an index of the log.
+    async fn reveal(&self, promise: &Promise, at: (&[LogItem], usize)) -> Result<B256, PostError>;
+
+    /// Certifies a batch, with what stands on chain merged in.
+    async fn certify(&self, terms: &Terms, batch: u32, submission: Submission) -> Result<B256, PostError>;
 
     /// Ends this worker's sleep.
     async fn wake(&self, worker: Address) -> Result<B256, ChainFault>;

@@ -17,6 +17,7 @@ use guildhall_protocol::{Batch, ContentId, Terms, UnixTime};
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, RoundEvent};
+use crate::direct::{self, OnChain, Shown, Word};
 use crate::error::WorkerError;
 use crate::executor::{Assignment, ExecuteError, Executed};
 use crate::limits::{RETRY_FIRST, RETRY_MAX, STORE_TURN, WITHHELD_DIVISOR};
@@ -25,8 +26,12 @@ use crate::seat::{Left, Promise, Seat, Step};
 
 /// How often a seat that waits asks the coordinator for the round's state, in case an event was lost.
 const ASK_ANYWAY: Duration = Duration::from_secs(10);
-/// How often a worker tries to store a result.
-const STORE_ATTEMPTS: u32 = 10;
+/// Turns in which members that were shown the same post it; how many turns later one tries again.
+const POST_TURNS: u8 = 4;
+/// The longest pause between attempts to store a result, and how many there are at most: two days' worth.
+const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// See [`STORE_PAUSE_MAX`].
+const STORE_ATTEMPTS: u32 = 2 * 24 * 60;
 /// How long after a certificate is final the worker keeps what it executed, in seconds.
 const KEEP_SECS: u64 = 2 * 24 * 3600;
 
@@ -41,6 +46,17 @@ pub struct Work {
     pub terms: Arc<Terms>,
 }
 
+/// What a seat is a seat of.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The round.
+    pub at: RoundRef,
+    /// What is to be executed; nothing for a seat that is bound to a result already.
+    pub work: Option<Work>,
+    /// The deal's terms, as far as this worker still has them.
+    pub terms: Option<Arc<Terms>>,
+}
+
 /// What a step came to.
 #[derive(Debug)]
 enum Done {
@@ -49,6 +65,9 @@ enum Done {
     Sent(Result<(), ApiError>),
     Signed(Box<OpenContribution>),
     Asked(State),
+    Committed(OnChain),
+    Revealed(OnChain),
+    Posted,
 }
 
 /// What a waiting seat learns of its round.
@@ -71,44 +90,52 @@ enum Stuck {
 pub async fn drive(
     bench: &Arc<Bench>,
     mut seat: Seat,
-    at: RoundRef,
-    work: Option<Work>,
+    place: Place,
     mut events: mpsc::Receiver<RoundEvent>,
 ) -> Result<(Left, Option<Promise>), WorkerError> {
+    let mut shown = Shown::default();
     loop {
+        seat.hears(bench.hears());
         let step = seat.step(bench.clock.now());
         if let Step::Leave(left) = step {
             return Ok((left, seat.promise().cloned()));
         }
-        let mut action = Box::pin(perform(bench, at, work.as_ref(), step.clone()));
+        let mut action = Box::pin(perform(bench, &place, shown.clone(), step.clone()));
         loop {
+            let turn = seat.next_turn(bench.clock.now()).map(|time| bench.clock.until(time));
             tokio::select! {
                 done = &mut action => {
-                    apply(bench, at, &mut seat, &step, done?);
+                    apply(bench, place.at, &mut seat, &step, done?);
                     break;
                 }
-                Some(event) = events.recv() => {
-                    take(bench, &mut seat, event);
-                    if seat.step(bench.clock.now()) != step {
-                        break;
-                    }
-                }
+                Some(event) = events.recv() => take(bench, &mut seat, &mut shown, event),
+                () = tokio::time::sleep(turn.unwrap_or_default()), if turn.is_some() => {}
+            }
+            seat.hears(bench.hears());
+            if seat.step(bench.clock.now()) != step {
+                break;
             }
         }
     }
 }
 
-fn take(bench: &Bench, seat: &mut Seat, event: RoundEvent) {
+fn take(bench: &Bench, seat: &mut Seat, shown: &mut Shown, event: RoundEvent) {
     match event {
         RoundEvent::Ended(outcome) => seat.ended(outcome),
-        // A seat needs nothing of what its co-members show: posting without a coordinator is not there yet.
-        RoundEvent::Contributed(_) => {}
-        RoundEvent::Listed(list) => {
-            if let Err(fault) = listed(bench, seat, &list) {
+        RoundEvent::Contributed(contribution) => {
+            if shown.contribution(bench, &contribution) {
+                // Whoever posts first is drawn by the address: those that have it from the coordinator have it at once.
+                let turn = bench.worker().0[0] % POST_TURNS;
+                seat.may_post(bench.clock.now(), direct::turn(turn.into()));
+            }
+        }
+        RoundEvent::Listed(list) => match listed(bench, seat, &list) {
+            Ok(()) => shown.list(&list),
+            Err(fault) => {
                 tracing::error!(round = %list.round.id, fault, "not signing for this list");
                 metrics::counter!("worker_list_faults_total").increment(1);
             }
-        }
+        },
     }
 }
 
@@ -119,13 +146,28 @@ fn listed(bench: &Bench, seat: &mut Seat, list: &SignedList) -> Result<(), Strin
     Ok(())
 }
 
-async fn perform(
-    bench: &Arc<Bench>,
-    at: RoundRef,
-    work: Option<&Work>,
-    step: Step,
-) -> Result<Done, WorkerError> {
-    match (step, work) {
+async fn perform(bench: &Arc<Bench>, place: &Place, shown: Shown, step: Step) -> Result<Done, WorkerError> {
+    let at = place.at;
+    if let Some(terms) = &place.terms {
+        match &step {
+            Step::CommitOnChain(promise) => {
+                return Ok(Done::Committed(direct::place(bench, terms, promise, Word::Commitment).await));
+            }
+            Step::RevealOnChain(promise) => {
+                return Ok(Done::Revealed(direct::place(bench, terms, promise, Word::Reveal).await));
+            }
+            Step::Post => {
+                direct::post(bench, terms, at, &shown).await;
+                return Ok(Done::Posted);
+            }
+            _ => {}
+        }
+    }
+    match (step, &place.work) {
+        // Without the terms nothing can be said on chain.
+        (Step::CommitOnChain(_), _) => Ok(Done::Committed(OnChain::Refused)),
+        (Step::RevealOnChain(_), _) => Ok(Done::Revealed(OnChain::Refused)),
+        (Step::Post, _) => Ok(Done::Posted),
         (Step::Reserve, Some(work)) => {
             let expiry = work.round.wave_end(current_wave(bench, work)).0;
             let message = Reservation { roundId: at.id.0, wave: current_wave(bench, work), expiry };
@@ -192,6 +234,17 @@ fn apply(bench: &Bench, at: RoundRef, seat: &mut Seat, step: &Step, done: Done) 
             bench.progress.tell(at, told);
         }
         Done::Signed(contribution) => seat.signed(*contribution),
+        Done::Committed(OnChain::Stands(_)) => {
+            seat.committed_on_chain(bench.clock.now());
+            bench.progress.tell(at, ProgressStep::Committed);
+        }
+        Done::Revealed(OnChain::Stands(before)) => {
+            seat.revealed_on_chain(bench.clock.now(), direct::turn(before));
+            bench.progress.tell(at, ProgressStep::Contributed);
+        }
+        Done::Committed(OnChain::Refused) | Done::Revealed(OnChain::Refused) => seat.refused_on_chain(),
+        // A certificate ends the seat by its event; where it was no certificate, or the event does not come, it is tried again.
+        Done::Posted => seat.not_posted(bench.clock.now(), direct::turn(POST_TURNS.into())),
         Done::Asked(State { outcome: Some(outcome), .. }) => seat.ended(outcome),
         Done::Asked(State { lists, .. }) => {
             if lists > 0 && seat.awaits_list() {
@@ -236,7 +289,11 @@ async fn execute(bench: &Arc<Bench>, work: &Work) -> Result<Result<Box<Promise>,
     let patience = Duration::from_secs(work.round.patience.0 / WITHHELD_DIVISOR);
     let started = tokio::time::Instant::now();
     loop {
-        match bench.executor.execute(&assignment, &bench.progress).await {
+        let began = tokio::time::Instant::now();
+        let executed = bench.executor.execute(&assignment, &bench.progress).await;
+        metrics::histogram!("worker_execution_seconds").record(began.elapsed().as_secs_f64());
+        metrics::counter!("worker_executions_total", "result" => result_label(&executed)).increment(1);
+        match executed {
             Ok(executed) => return promise(bench, work, executed).await.map(|promise| Ok(Box::new(promise))),
             Err(ExecuteError::Host(reason)) => return Ok(Err(Stuck::Failed(reason))),
             Err(error) if started.elapsed() + pause > patience => {
@@ -248,6 +305,14 @@ async fn execute(bench: &Arc<Bench>, work: &Work) -> Result<Result<Box<Promise>,
                 pause = (pause * 2).min(RETRY_MAX);
             }
         }
+    }
+}
+
+fn result_label(executed: &Result<Executed, ExecuteError>) -> &'static str {
+    match executed {
+        Ok(_) => "done",
+        Err(ExecuteError::Withheld { .. }) => "withheld",
+        Err(ExecuteError::Host(_)) => "failed",
     }
 }
 
@@ -272,6 +337,8 @@ async fn promise(bench: &Arc<Bench>, work: &Work, executed: Executed) -> Result<
         signature: signed.signed.signature,
         bundle: ContentId::of(&bundle),
         traces: ContentId::of(&traces),
+        wave_end: work.round.wave_end(wave),
+        patience: work.round.patience,
         end: work.round.end(),
         keep_until: UnixTime(work.round.deadline.0.saturating_add(window).saturating_add(KEEP_SECS)),
     };
@@ -301,7 +368,8 @@ pub async fn see_to_result(bench: Arc<Bench>, promise: Promise) {
             Err(error) => tracing::debug!(round = %promise.at.id, %error, "the result is not stored yet"),
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RETRY_MAX);
+        // A coordinator that answers has it at once; one that is gone is not asked all the time.
+        pause = (pause * 2).min(if bench.hears() { RETRY_MAX } else { STORE_PAUSE_MAX });
     }
     tracing::warn!(round = %promise.at.id, "could not store the result: it can be had from this worker's store");
 }

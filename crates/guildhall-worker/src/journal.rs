@@ -17,6 +17,7 @@ use crate::seat::Promise;
 const PROMISES: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("promises");
 const CONTRIBUTIONS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("contributions");
 const DEALS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("deals");
+const CHECK: TableDefinition<'static, (), ()> = TableDefinition::new("check");
 const CURSOR: TableDefinition<'static, (), &[u8]> = TableDefinition::new("cursor");
 
 /// Memory that the database may use for pages, in bytes.
@@ -139,6 +140,20 @@ impl Journal {
                     .insert((), write(&cursor)?.as_slice())
                     .map_err(io)?;
             }
+            transaction.commit().map_err(io)
+        })
+        .await
+    }
+
+    /// Writes nothing, durably: whether the disk still takes what is to be signed.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn check(&self) -> Result<(), JournalError> {
+        let database = self.database.clone();
+        blocking(move || {
+            let transaction = database.begin_write().map_err(io)?;
+            transaction.open_table(CHECK).map_err(io)?.insert((), ()).map_err(io)?;
             transaction.commit().map_err(io)
         })
         .await
@@ -274,6 +289,8 @@ mod tests {
             signature: CompactSignature::default(),
             bundle: ContentId::of(b"bundle"),
             traces: ContentId::of(b"traces"),
+            wave_end: UnixTime(1),
+            patience: guildhall_protocol::Secs(1),
             end: UnixTime(1),
             keep_until: UnixTime(2),
         }

@@ -2,11 +2,13 @@
 //!
 //! It makes outgoing connections only. It follows the chain itself and computes its own seats ([`agenda`]); what it signs is
 //! on disk before it is sent ([`journal`]), so that it never signs two different things in one round; one seat is a state
-//! machine without IO ([`seat`]) that [`drive`] puts into effect. `docs/network.md` has the whys.
+//! machine without IO ([`seat`]) that [`drive`] puts into effect; where no coordinator does its part it goes over the chain
+//! ([`direct`]). `docs/network.md` has the whys.
 
 pub mod agenda;
 pub mod bench;
 pub mod chain;
+pub mod direct;
 pub mod drive;
 pub mod error;
 pub mod executor;

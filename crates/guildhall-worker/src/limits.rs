@@ -30,5 +30,8 @@ pub const CREDENTIAL_SECS: u64 = 60;
 pub const WITHHELD_DIVISOR: u64 = 2;
 /// How much later than the member before it, in the order of the list, a member checks that the result is stored.
 pub const STORE_TURN: Duration = Duration::from_secs(2);
+/// How much later than the member before it, in the order of the round's log, a member posts a certificate; how long after
+/// one that was not taken it tries again.
+pub const POST_TURN: Duration = Duration::from_secs(2);
 /// How often the chain is read again in full, so that a lost event costs a minute at most.
 pub const RECONCILE: Duration = Duration::from_secs(60);

@@ -3,22 +3,26 @@
 use std::sync::Arc;
 
 use alloy::primitives::{Address, B256, U256};
-use alloy::sol_types::SolCall;
+use alloy::sol_types::{SolCall, SolError};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use guildhall_api::{Claim, Outcome, Standing};
-use guildhall_chain::bindings::Certifier::CertifierEvents;
+use guildhall_chain::bindings::Certifier::{self, CertifierEvents};
 use guildhall_chain::bindings::Workforce::{WorkforceEvents, wakeCall};
 use guildhall_chain::events::Certified;
 use guildhall_chain::words::{Activity, Worker};
-use guildhall_chain::{Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, Sender, Update};
+use guildhall_chain::{
+    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SeedKind, SendError, Sender,
+    Submission, Update,
+};
 use guildhall_protocol::list::CLAIM_LEADING;
 use guildhall_protocol::{
-    AssetId, BondUnits, ContentId, DealId, Odds, OpenedWord, PoolId, Seed, Terms, UnixTime,
+    AssetId, BondUnits, ContentId, DealId, LogItem, Odds, OpenedWord, PoolId, Seed, Terms, UnixTime,
 };
 
-use crate::chain::{BatchNow, Chain, ChainEvent, ChainFault, Myself, PoolService};
+use crate::chain::{BatchNow, Chain, ChainEvent, ChainFault, Myself, PoolService, PostError};
+use crate::seat::Promise;
 
 /// A deployment, and the sender that wakes the worker.
 #[derive(Debug)]
@@ -37,6 +41,37 @@ impl OnChain {
     /// The chain of `client`; `sender` is the worker's own.
     pub fn new(client: ChainClient, sender: Sender) -> Self {
         Self { client, sender }
+    }
+
+    async fn send(&self, call: Call) -> Result<B256, PostError> {
+        let sent = self.sender.send(call).await;
+        sent.map(|outcome| outcome.hash).map_err(|error| match &error {
+            SendError::WouldRevert(revert) | SendError::Reverted { revert, .. } => {
+                let data = &revert.data;
+                if Certifier::WrongLog::abi_decode(data).is_ok() {
+                    PostError::Raced
+                } else if Certifier::SeedUnavailable::abi_decode(data).is_ok() {
+                    // The chain's clock is a block behind ours: the same call is right a moment later.
+                    PostError::Chain(ChainFault(error.to_string()))
+                } else {
+                    PostError::Refused(error.to_string())
+                }
+            }
+            SendError::Funds { .. } => PostError::Refused(error.to_string()),
+            _ => PostError::Chain(ChainFault(error.to_string())),
+        })
+    }
+
+    /// Writes down on chain what the round was drawn with, where the contracts cannot see it by themselves.
+    async fn write_seed(&self, terms: &Terms, batch: u32) -> Result<(), PostError> {
+        if self.client.deployment().seed_kind == SeedKind::BlockHash {
+            return Ok(());
+        }
+        let opened = self.batch(terms, batch).await?.opened;
+        match self.client.seed_to_write(opened.block).await.map_err(ChainFault::from)? {
+            Some(call) => self.send(call).await.map(|_| ()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -171,6 +206,34 @@ impl Chain for OnChain {
         let dataset = self.client.dataset(AssetId(terms.dataset)).await?;
         let dataset = dataset.ok_or_else(|| missing("dataset", terms.dataset))?;
         Ok((app.code, Some(dataset.content)))
+    }
+
+    async fn log(&self, terms: &Terms, batch: u32) -> Result<Vec<LogItem>, ChainFault> {
+        Ok(self.client.round_log(terms, batch).await?)
+    }
+
+    async fn commit(
+        &self,
+        terms: &Terms,
+        batch: u32,
+        log: &[LogItem],
+        commitment: B256,
+    ) -> Result<B256, PostError> {
+        self.write_seed(terms, batch).await?;
+        let call = self.client.commit_call(terms, batch, log, self.sender.account(), commitment);
+        self.send(call.map_err(ChainFault::from)?).await
+    }
+
+    async fn reveal(&self, promise: &Promise, at: (&[LogItem], usize)) -> Result<B256, PostError> {
+        let Promise { at: round, claim, own_trace_root, .. } = promise;
+        let batch = (round.deal, round.batch);
+        self.send(self.client.reveal_call(batch, round.id, at, *claim, *own_trace_root)).await
+    }
+
+    async fn certify(&self, terms: &Terms, batch: u32, submission: Submission) -> Result<B256, PostError> {
+        self.write_seed(terms, batch).await?;
+        let call = self.client.certify_call(terms, vec![(batch, submission)]).await;
+        self.send(call.map_err(ChainFault::from)?).await
     }
 
     async fn wake(&self, worker: Address) -> Result<B256, ChainFault> {

@@ -10,6 +10,7 @@ use guildhall_api::{MemberEvent, Purpose};
 use guildhall_blobs::BlobStore;
 use guildhall_protocol::PoolId;
 use guildhall_service::CancellationToken;
+use guildhall_service::health::RoleChecks;
 use guildhall_service::tasks::{OnFailure, StopReason, TaskGroup};
 use tokio::sync::{Mutex, mpsc};
 
@@ -52,6 +53,8 @@ pub struct Deps {
     pub key: PrivateKeySigner,
     /// Where progress goes; subscribe before starting.
     pub progress: ProgressSender,
+    /// How it is: chain and store.
+    pub checks: RoleChecks,
     /// Instead of the coordinator over HTTP: for tests that put faults between the two.
     pub link: Option<Arc<dyn Link>>,
 }
@@ -90,18 +93,39 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
     let (at, to) = (bench.clone(), sender);
     group.spawn("listen", OnFailure::Restart, move |stop| listen(at.clone(), pool, to.clone(), stop));
     let most = config.rounds_at_once.clamp(1, MAX_ACTIVE);
+    watch(&group, &bench, deps.checks);
     group.spawn("work", OnFailure::StopGroup, move |stop| {
         taker::work(bench.clone(), pool, most, news.clone(), stop)
     });
-    let token = group.token();
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = token.cancelled() => {}
-    }
-    match group.shut_down(STOP_DEADLINE).await.reason {
+    match group.run_until(stop, STOP_DEADLINE).await.reason {
         StopReason::Asked => Ok(()),
         StopReason::Failed { task, error } => Err(WorkerError::Task { task, error }),
     }
+}
+
+/// Keeps the checks true.
+fn watch(group: &TaskGroup, bench: &Arc<Bench>, checks: RoleChecks) {
+    let RoleChecks { chain, store } = checks;
+    let at = bench.clone();
+    group.spawn("check-chain", OnFailure::Restart, move |stop| {
+        let (chain, at) = (chain.clone(), at.clone());
+        async move {
+            let ask = || async {
+                let last = at.chain.now().await.map_err(|fault| fault.to_string())?;
+                guildhall_chain::caught_up("worker", at.clock.heard(), last)
+            };
+            chain.watch(stop, ask).await;
+            Ok::<(), WorkerError>(())
+        }
+    });
+    let at = bench.clone();
+    group.spawn("check-store", OnFailure::Restart, move |stop| {
+        let (store, at) = (store.clone(), at.clone());
+        async move {
+            store.watch(stop, || at.journal.check()).await;
+            Ok::<(), WorkerError>(())
+        }
+    });
 }
 
 /// Follows the chain until `stop`.
@@ -138,6 +162,7 @@ async fn listen(
             () = stop.cancelled() => break,
             () = bench.resync_asked() => continue,
             ended = listen_once(&bench, pool, &news) => {
+                bench.set_hears(false);
                 if let Err(error) = ended {
                     tracing::info!(%error, "the coordinator's stream ended");
                 }
@@ -154,7 +179,10 @@ async fn listen_once(bench: &Bench, pool: PoolId, news: &mpsc::Sender<News>) -> 
     let mut stream = bench.link.stream(&credential).await?;
     while let Some(event) = stream.next().await? {
         match event {
-            MemberEvent::Ready => tracing::debug!("listening to the coordinator"),
+            MemberEvent::Ready => {
+                tracing::debug!("listening to the coordinator");
+                bench.set_hears(true);
+            }
             MemberEvent::Listed { list } => bench.hand(list.round.id, RoundEvent::Listed(list)),
             MemberEvent::Contributed { contribution } => {
                 bench.hand(contribution.envelope.round.id, RoundEvent::Contributed(contribution));

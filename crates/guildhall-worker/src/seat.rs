@@ -6,11 +6,15 @@
 use alloy::primitives::{Address, B256};
 use guildhall_api::{Ack, Claim, OpenContribution, Outcome, Round, RoundRef, SignedList};
 use guildhall_protocol::messages::{CompactSignature, Contribution, commitment};
-use guildhall_protocol::{ContentId, UnixTime};
+use guildhall_protocol::{ContentId, Secs, UnixTime};
 use serde::{Deserialize, Serialize};
 
 /// How long after the last wave a seat waits for the round's end, in seconds.
 const LINGER_SECS: u64 = 600;
+/// The part of a wave, from its end, in which a worker that is on no list commits on chain: a quarter.
+const ON_CHAIN_DIVISOR: u64 = 4;
+/// The part of a wave, from its beginning, after which a worker executes without a reservation: a quarter.
+const ALONE_DIVISOR: u64 = 4;
 
 /// What this worker promised in a round. Once durable, nothing else is ever signed for the round.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +33,10 @@ pub struct Promise {
     pub bundle: ContentId,
     /// The own traces, one after the other.
     pub traces: ContentId,
+    /// The first second after that wave.
+    pub wave_end: UnixTime,
+    /// Length of a wave.
+    pub patience: Secs,
     /// The first second after the round's last wave.
     pub end: UnixTime,
     /// Until when something of the round may be asked for in a dispute.
@@ -68,6 +76,12 @@ pub enum Step {
     Contribute(Box<Promise>, B256),
     /// Send a contribution that was signed before.
     Show(Box<OpenContribution>),
+    /// Commit on chain: no list holds the commitment, and its wave is nearly over.
+    CommitOnChain(Box<Promise>),
+    /// Open the commitment that stands on chain.
+    RevealOnChain(Box<Promise>),
+    /// Post the certificate, from what members showed and what stands on chain.
+    Post,
     /// Wait for an event: a list, or the end.
     Wait,
     /// Nothing more to do.
@@ -103,6 +117,22 @@ pub enum ListFault {
     Second(u8, B256, B256),
 }
 
+/// Refusals that leave the round as it should be: it has who it needs, it is over, or this worker's operator is in it.
+const FAIR_REFUSALS: [&str; 6] = [
+    "coordinator.full",
+    "coordinator.list_closed",
+    "coordinator.over",
+    "coordinator.already_spoke",
+    "coordinator.equivocation",
+    "coordinator.same_operator",
+];
+
+/// From when a promise that is on no list is made on chain.
+fn commit_at(promise: &Promise) -> UnixTime {
+    let lead = (promise.patience.0 / ON_CHAIN_DIVISOR).max(1);
+    UnixTime(promise.wave_end.0.saturating_sub(lead))
+}
+
 #[derive(Debug, Clone, PartialEq)]
 enum Stage {
     Free,
@@ -114,20 +144,54 @@ enum Stage {
     Left(Left),
 }
 
+/// What this worker has on chain itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnChain {
+    Nothing,
+    /// Its commitment; from then on it may be opened without telling anybody who may still commit.
+    Committed(UnixTime),
+    Revealed,
+    /// The contract does not take it.
+    Refused,
+}
+
 /// One seat.
 #[derive(Debug, Clone)]
 pub struct Seat {
     worker: Address,
+    /// From when it executes without a reservation.
+    alone_at: UnixTime,
     end: UnixTime,
     stage: Stage,
     promise: Option<Promise>,
     list: Option<(u8, B256)>,
+    on_chain: OnChain,
+    /// From when it posts a certificate itself; nothing while it has nothing to post.
+    post_at: Option<UnixTime>,
+    /// Whether the coordinator is heard.
+    heard: bool,
 }
 
 impl Seat {
-    /// A seat that was drawn.
-    pub fn new(worker: Address, round: &Round) -> Self {
-        Self { worker, end: round.end(), stage: Stage::Free, promise: None, list: None }
+    /// A seat that was drawn in `wave`.
+    pub fn new(worker: Address, round: &Round, wave: u8) -> Self {
+        let patience = round.patience.0;
+        let alone_at = round.wave_end(wave).0.saturating_sub(patience - patience / ALONE_DIVISOR);
+        Self { alone_at: UnixTime(alone_at), ..Self::at(worker, round.end(), Stage::Free) }
+    }
+
+    fn at(worker: Address, end: UnixTime, stage: Stage) -> Self {
+        Self {
+            worker,
+            alone_at: end,
+            end,
+            stage,
+            promise: None,
+            list: None,
+            on_chain: OnChain::Nothing,
+            post_at: None,
+            heard: true,
+        }
     }
 
     /// A seat as the journal has it after a restart: whatever was promised is sent again.
@@ -136,7 +200,7 @@ impl Seat {
             Some(contribution) => Stage::Signed { contribution: Box::new(contribution), sent: false },
             None => Stage::Promised { sent: false },
         };
-        Self { worker, end: promise.end, stage, promise: Some(promise), list: None }
+        Self { promise: Some(promise.clone()), ..Self::at(worker, promise.end, stage) }
     }
 
     /// Whether it is bound to a result, and waits for the list.
@@ -149,13 +213,41 @@ impl Seat {
         self.promise.as_ref()
     }
 
+    /// The next moment after `now` at which [`Seat::step`] may change by itself.
+    pub fn next_turn(&self, now: UnixTime) -> Option<UnixTime> {
+        let opens = match self.on_chain {
+            OnChain::Committed(opens) => Some(opens),
+            _ => self.promise.as_ref().map(commit_at),
+        };
+        let alone = (self.stage == Stage::Free).then_some(self.alone_at);
+        [alone, opens, self.post_at].into_iter().flatten().filter(|time| *time > now).min()
+    }
+
+    /// What is to be done on chain at `now`, where the coordinator does not do it.
+    fn direct(&self, now: UnixTime) -> Option<Step> {
+        let promise = self.promise.as_ref().filter(|_| !matches!(self.stage, Stage::Left(_)))?;
+        let alone = self.list.is_none() || !self.heard;
+        match self.on_chain {
+            OnChain::Nothing if alone && now >= commit_at(promise) && now < self.end => {
+                Some(Step::CommitOnChain(Box::new(promise.clone())))
+            }
+            OnChain::Committed(opens) if now >= opens => Some(Step::RevealOnChain(Box::new(promise.clone()))),
+            _ if self.post_at.is_some_and(|time| now >= time) => Some(Step::Post),
+            _ => None,
+        }
+    }
+
     /// What to do at `now`.
     pub fn step(&self, now: UnixTime) -> Step {
         let timed_out = now > self.end;
+        let direct = self.direct(now);
         match (&self.stage, &self.promise) {
             (Stage::Left(left), _) => Step::Leave(left.clone()),
             _ if now.0 > self.end.0.saturating_add(LINGER_SECS) => Step::Leave(Left::TimedOut),
             (Stage::Free | Stage::Held, _) if timed_out => Step::Leave(Left::TimedOut),
+            _ if direct.is_some() => direct.unwrap_or(Step::Wait),
+            // Nobody answers for the seat: the lot gave it all the same.
+            (Stage::Free, _) if now >= self.alone_at => Step::Execute,
             (Stage::Free, _) => Step::Reserve,
             (Stage::Held, _) => Step::Execute,
             (Stage::Promised { sent: false }, Some(promise)) => Step::Commit(Box::new(promise.clone())),
@@ -175,7 +267,7 @@ impl Seat {
 
     /// The batch was executed, and the promise made durable.
     pub fn executed(&mut self, promise: Promise) {
-        if self.stage == Stage::Held {
+        if matches!(self.stage, Stage::Free | Stage::Held) {
             self.promise = Some(promise);
             self.stage = Stage::Promised { sent: false };
         }
@@ -183,7 +275,7 @@ impl Seat {
 
     /// The bytes of the batch cannot be had.
     pub fn withheld(&mut self) {
-        if self.stage == Stage::Held {
+        if matches!(self.stage, Stage::Free | Stage::Held) {
             self.stage = Stage::Withheld { sent: false };
         }
     }
@@ -197,11 +289,53 @@ impl Seat {
         }
     }
 
-    /// The coordinator refused for good.
+    /// The coordinator refused for good. Once something is promised, only a reason that leaves the round as it should be ends
+    /// the seat: what the lot gave, a coordinator can't take, and the chain is asked instead.
     pub fn refused(&mut self, code: &str) {
-        if !matches!(self.stage, Stage::Left(_)) {
-            self.stage = Stage::Left(Left::Refused(code.to_owned()));
+        let fair = self.promise.is_none() || FAIR_REFUSALS.contains(&code);
+        match &mut self.stage {
+            Stage::Left(_) => {}
+            stage if fair => *stage = Stage::Left(Left::Refused(code.to_owned())),
+            _ => self.sent(),
         }
+    }
+
+    /// The commitment stands on chain since `now`.
+    pub fn committed_on_chain(&mut self, now: UnixTime) {
+        let Some(promise) = &self.promise else { return };
+        let (mut opens, patience) = (promise.wave_end, promise.patience.0.max(1));
+        while opens <= now && opens < promise.end {
+            opens = UnixTime(opens.0.saturating_add(patience)).min(promise.end);
+        }
+        self.on_chain = OnChain::Committed(opens);
+    }
+
+    /// The claim stands on chain; `turn` seconds later the certificate is this worker's to post.
+    pub fn revealed_on_chain(&mut self, now: UnixTime, turn: Secs) {
+        self.on_chain = OnChain::Revealed;
+        self.may_post(now, turn);
+    }
+
+    /// The contract does not take this worker's commitment, or its claim.
+    pub fn refused_on_chain(&mut self) {
+        self.on_chain = OnChain::Refused;
+    }
+
+    /// There is something to post, from the end of the wave on, or from `turn` seconds after `now` where that is later.
+    pub fn may_post(&mut self, now: UnixTime, turn: Secs) {
+        let Some(promise) = &self.promise else { return };
+        let after = now.max(promise.wave_end).0.saturating_add(turn.0);
+        self.post_at = Some(self.post_at.map_or(UnixTime(after), |known| known.min(UnixTime(after))));
+    }
+
+    /// The certificate was not taken: it is tried again `pause` later.
+    pub fn not_posted(&mut self, now: UnixTime, pause: Secs) {
+        self.post_at = Some(UnixTime(now.0.saturating_add(pause.0)));
+    }
+
+    /// Whether the coordinator is heard at present.
+    pub fn hears(&mut self, heard: bool) {
+        self.heard = heard;
     }
 
     /// This machine could not execute.
@@ -280,13 +414,15 @@ mod tests {
             signature: CompactSignature::default(),
             bundle: ContentId::of(b"bundle"),
             traces: ContentId::of(b"traces"),
+            wave_end: UnixTime(400),
+            patience: Secs(300),
             end: UnixTime(1_000),
             keep_until: UnixTime(2_000),
         }
     }
 
     fn seat() -> Seat {
-        Seat { worker: ME, end: UnixTime(1_000), stage: Stage::Free, promise: None, list: None }
+        Seat { alone_at: UnixTime(175), ..Seat::at(ME, UnixTime(1_000), Stage::Free) }
     }
 
     fn promised() -> Seat {
@@ -383,6 +519,64 @@ mod tests {
     }
 
     #[test]
+    fn without_a_coordinator_the_way_leads_over_the_chain() {
+        let mut seat = seat();
+        assert_eq!(seat.next_turn(NOW), Some(UnixTime(175)));
+        assert_eq!(seat.step(UnixTime(174)), Step::Reserve);
+        assert_eq!(seat.step(UnixTime(175)), Step::Execute, "nobody answers");
+        seat.executed(promise());
+        assert_eq!(seat.step(UnixTime(200)), Step::Commit(Box::new(promise())), "still offered");
+        assert_eq!(seat.next_turn(UnixTime(200)), Some(UnixTime(325)));
+        assert_eq!(seat.step(UnixTime(325)), Step::CommitOnChain(Box::new(promise())));
+        seat.committed_on_chain(UnixTime(330));
+        assert_eq!(seat.step(UnixTime(399)), Step::Commit(Box::new(promise())), "others may still commit");
+        assert_eq!(seat.step(UnixTime(400)), Step::RevealOnChain(Box::new(promise())));
+        seat.revealed_on_chain(UnixTime(401), Secs(4));
+        assert_eq!(seat.next_turn(UnixTime(401)), Some(UnixTime(405)));
+        assert_eq!(seat.step(UnixTime(405)), Step::Post);
+        seat.not_posted(UnixTime(405), Secs(5));
+        assert_ne!(seat.step(UnixTime(409)), Step::Post);
+        assert_eq!(seat.step(UnixTime(410)), Step::Post);
+        seat.ended(certified());
+        assert_eq!(seat.step(UnixTime(410)), Step::Leave(Left::Ended(certified())));
+    }
+
+    #[test]
+    fn a_commitment_in_a_later_window_is_opened_after_that_window() {
+        let mut seat = promised();
+        seat.committed_on_chain(UnixTime(400));
+        assert_eq!(seat.next_turn(UnixTime(400)), Some(UnixTime(700)));
+        seat.committed_on_chain(UnixTime(999));
+        assert_eq!(seat.next_turn(UnixTime(999)), Some(UnixTime(1_000)));
+    }
+
+    #[test]
+    fn a_listed_seat_goes_to_the_chain_only_when_the_coordinator_is_gone() {
+        let mut seat = promised();
+        seat.listed(&mine(7)).expect("a good list");
+        seat.signed(contribution());
+        seat.sent();
+        assert_eq!(seat.step(UnixTime(350)), Step::Wait);
+        seat.hears(false);
+        assert_eq!(seat.step(UnixTime(350)), Step::CommitOnChain(Box::new(promise())));
+        seat.refused_on_chain();
+        assert_eq!(seat.step(UnixTime(350)), Step::Wait);
+        seat.may_post(UnixTime(350), Secs(2));
+        assert_eq!(seat.step(UnixTime(402)), Step::Post, "with what its co-members showed");
+    }
+
+    #[test]
+    fn a_coordinator_cannot_take_what_the_lot_gave() {
+        let mut seat = promised();
+        seat.refused("coordinator.no_seat");
+        assert_eq!(seat.step(NOW), Step::Wait);
+        assert_eq!(seat.step(UnixTime(325)), Step::CommitOnChain(Box::new(promise())));
+        let mut seat = promised();
+        seat.refused("coordinator.list_closed");
+        assert_eq!(seat.step(NOW), Step::Leave(Left::Refused("coordinator.list_closed".into())));
+    }
+
+    #[test]
     fn full_refused_withheld_and_late_seats_are_left() {
         let mut full = seat();
         full.reserved(Ack::Full);
@@ -400,6 +594,7 @@ mod tests {
         assert_eq!(seat().step(UnixTime(1_001)), Step::Leave(Left::TimedOut));
         let mut waiting = promised();
         waiting.sent();
+        waiting.refused_on_chain();
         assert_eq!(waiting.step(UnixTime(1_001)), Step::Wait, "a certificate may still come");
         assert_eq!(waiting.step(UnixTime(1_001 + LINGER_SECS)), Step::Leave(Left::TimedOut));
     }

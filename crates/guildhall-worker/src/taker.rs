@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use crate::agenda::{Agenda, Next, Opening};
 use crate::bench::{Bench, RoundEvent};
 use crate::chain::{ChainEvent, ChainFault};
-use crate::drive::{Work, agrees, drive, see_to_result};
+use crate::drive::{Place, Work, agrees, drive, see_to_result};
 use crate::error::WorkerError;
 use crate::journal::JournalError;
 use crate::limits::RECONCILE;
@@ -114,7 +114,7 @@ impl Taker {
                 Next::Seat(drawn) => {
                     let (at, wave, tasks) = (drawn.round.at, drawn.wave, drawn.round.tasks);
                     self.bench.progress.tell(at, ProgressStep::SeatDrawn { wave, tasks });
-                    let seat = Seat::new(self.bench.worker(), &drawn.round);
+                    let seat = Seat::new(self.bench.worker(), &drawn.round, wave);
                     self.begin(at, seat, Some(Work { round: drawn.round, wave, terms: drawn.terms }));
                 }
             }
@@ -123,9 +123,11 @@ impl Taker {
 
     fn begin(&mut self, at: RoundRef, seat: Seat, work: Option<Work>) {
         let Some(events) = self.bench.begin(at) else { return };
+        metrics::gauge!("worker_seats_open").increment(1.0);
         let bench = self.bench.clone();
+        let terms = work.as_ref().map(|work| work.terms.clone()).or_else(|| self.terms(at.deal));
         self.seats.spawn(async move {
-            let left = drive(&bench, seat, at, work, events).await;
+            let left = drive(&bench, seat, Place { at, work, terms }, events).await;
             (at, left)
         });
     }
@@ -198,6 +200,7 @@ impl Taker {
         let (at, left) =
             driven.map_err(|error| WorkerError::Task { task: "seat".into(), error: error.to_string() })?;
         self.bench.end(at.id);
+        metrics::gauge!("worker_seats_open").decrement(1.0);
         let (left, promise) = left?;
         metrics::counter!("worker_seats_total", "left" => label(&left)).increment(1);
         match left {

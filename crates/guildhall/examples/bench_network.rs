@@ -113,6 +113,7 @@ async fn deal(city: &City, hello: &Asset, tasks: usize) -> Result<Duration> {
         deadline_secs: 600,
         sponsor: None,
         callback: Default::default(),
+        delivery_tip: Default::default(),
     };
     let ready = city.prepare(&purchase).await?;
     let began = Instant::now();

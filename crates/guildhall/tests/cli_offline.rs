@@ -104,3 +104,21 @@ fn a_new_app_builds_and_runs() {
         guildhall_protocol::manifest::task_seed(format!("0x{deal}").parse().expect("a deal's id"), 3);
     assert_eq!(with(&written_out.iter().map(|byte| format!("{byte:02x}")).collect::<String>()), task);
 }
+
+#[test]
+fn settings_are_printed_and_wrong_ones_are_named() {
+    let desk = Desk::new();
+    for role in ["worker", "coordinator", "up"] {
+        let shown = desk.json(&[role, "--print-config"]);
+        assert_eq!(shown["role"], role);
+        let file = shown["config"].as_str().expect("a text");
+        assert!(file.starts_with(&format!("# Defaults of `guildhall {role}`.")), "{file}");
+    }
+    desk.file("worker.toml", "lane = 3");
+    let told = desk.told(&["worker", "--config", "worker.toml"]);
+    assert!(told.contains("config.unknown_key") && told.contains("did you mean `lanes`?"), "{told}");
+    let told = desk.told(&["coordinator"]);
+    assert!(told.contains("coordinator.no_pool") && told.contains("--pool NUMBER"), "{told}");
+    let told = desk.told(&["up", "--log-format", "verse"]);
+    assert!(told.contains("write `text`, `json` or `auto`"), "{told}");
+}

@@ -4,13 +4,18 @@
 
 mod support;
 
-use alloy::primitives::{aliases::U96, keccak256};
+use alloy::{
+    primitives::{U256, aliases::U96, keccak256},
+    sol_types::SolCall,
+};
 use guildhall::{orders::Order, requester::store::reader};
 use guildhall_api::{Bundle, Produced};
+use guildhall_chain::{Call, bindings::Vault};
 use guildhall_protocol::{ContentId, manifest::Manifest};
 use serde_json::Value;
 use support::{
     Desk,
+    alarm::deploy_alarm,
     city::{On, Shopping, Town, app},
     commands::{self, CASES, DEAL, KEYS, PATHS, Path, Takes, WORKER, case_of},
     redact::redact,
@@ -285,6 +290,51 @@ async fn what_authors_are_told() {
         let kept: Value =
             serde_json::from_slice(&std::fs::read(signed["file"].as_str().unwrap()).unwrap()).unwrap();
         assert_eq!(kept["order"]["nonce"], "2", "{kept}");
+    });
+    town.city.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_deliverers_are_told() {
+    let town = Town::found(On::Embedded, 3, None).await;
+    let (teller, alarm) = (Teller::of(&town), deploy_alarm(&town).await);
+    let reading = teller.desk.path().join("reading").display().to_string();
+    std::fs::write(&reading, U256::from(3_150).to_be_bytes::<32>()).unwrap();
+    let quick = QUICK.replace("--window 1h", "--window 10s");
+    let create = format!("deal create {quick} {reading} --tasks 3 --callback {alarm} --callback-gas 200000");
+    let made = tokio::task::block_in_place(|| {
+        teller.json("deal_create_tip", &format!("{create} --provisional --tip 0.5 --wait"))
+    });
+    let deal: guildhall_protocol::DealId = made["deal"].as_str().unwrap().parse().unwrap();
+    let told = town.history(deal).await;
+    for task in 0..3 {
+        town.fetch(&told, task).await;
+    }
+    tokio::task::block_in_place(|| {
+        teller.text("deal_show_tip", &format!("deal show {deal}"));
+        // The example wants final results: nothing is delivered, and nothing paid.
+        teller.text("deliver_refused", &format!("deliver {deal} 0 --key author"));
+    });
+    town.time_passes(told.certificate(0).unwrap().certified.certificate.finalAt).await;
+    let balance =
+        || teller.desk.json(&["stake", "show", "author"])["balance"].as_str().unwrap().parse::<u128>();
+    tokio::task::block_in_place(|| {
+        let before = balance().unwrap();
+        teller.text("deliver_tip", &format!("deliver {deal} 0 --key author"));
+        let delivered = teller.json("deliver_tip", &format!("deliver {deal} 1 --key author"));
+        assert_eq!(delivered["tip"], (5 * 10_u128.pow(17)).to_string());
+        assert_eq!(balance().unwrap() - before, 10_u128.pow(18));
+    });
+    let chain = &town.city.chain;
+    let (vault, requester) = (chain.deployment().vault, town.city.keys.requester.address());
+    let amount = chain.balance(requester).await.unwrap().0;
+    let data = Vault::withdrawCall { amount, to: requester }.abi_encode().into();
+    town.city.requester().send(Call { to: Some(vault), data, value_wei: U256::ZERO }).await.unwrap();
+    tokio::task::block_in_place(|| {
+        let before = balance().unwrap();
+        teller.text("deliver_tip_without_balance", &format!("deliver {deal} 2 --key author"));
+        assert_eq!(balance().unwrap(), before);
+        teller.text("deliver_twice", &format!("deliver {deal} 2 --key author"));
     });
     town.city.stop().await;
 }

@@ -118,6 +118,8 @@ fn usage_errors_are_json_where_json_was_asked_for() {
         &["deal", "create", "--app", "1", "--pool", "1", "--callback", ACCOUNT],
         &["deal", "create", "--app", "1", "--pool", "1", "--callback", ACCOUNT, "--callback-gas", "0"],
         &["deal", "create", "--app", "1", "--pool", "1", "--callback-gas", "5"],
+        &["deal", "create", "--app", "1", "--pool", "1", "--tip", "1"],
+        &["order", "sign", "request", "--app", "1", "--pool", "1", "--tip", "1"],
         &["deal", "create", "--app", "1", "--pool", "1", "--payer", ACCOUNT, "--payer-key", "alice"],
         &["app", "run", "app.wasm", "--seed", "1"],
     ] {
@@ -176,6 +178,17 @@ fn refusals_in_words() {
     insta::assert_snapshot!("no_order", desk.told(&["deal", "match", "order.json"]));
     insta::assert_snapshot!("no_deal_id", desk.told(&["deal", "show", "0x1234"]));
     insta::assert_snapshot!("no_amount", desk.told(&["stake", "deposit", "1,5"]));
+    let tip = |amount| {
+        let deal = ["deal", "create", "--app", "1", "--pool", "1", "data", "--tip", amount];
+        desk.told(&[&deal as &[&str], &["--callback", ACCOUNT, "--callback-gas", "200000"]].concat())
+    };
+    insta::assert_snapshot!("no_tip", tip("1,5"));
+    insta::assert_snapshot!("tip_too_high", tip("79228162515"));
+    insta::assert_snapshot!("tip_below_zero", tip("-1"));
+    insta::assert_snapshot!(
+        "tip_without_callback",
+        desk.told(&["deal", "create", "--app", "1", "--pool", "1", "data", "--tip", "1"])
+    );
     insta::assert_snapshot!("no_assets", desk.told(&["demo", "--assets", "none"]));
     insta::assert_snapshot!("app_exists", desk.told(&["app", "new", "data"]));
     insta::assert_snapshot!("app_name", desk.told(&["app", "new", "My App"]));

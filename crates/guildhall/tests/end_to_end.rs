@@ -4,7 +4,7 @@
 
 mod support;
 
-use alloy::primitives::{Address, Bytes, I256, U256, aliases::U96, hex};
+use alloy::primitives::{Address, Bytes, I256, U256, aliases::U96};
 use guildhall::{
     city::Asset,
     demo::Liar,
@@ -13,8 +13,13 @@ use guildhall::{
 use guildhall_chain::{Call, Key, bindings::Vault};
 use guildhall_protocol::Exit;
 use guildhall_testkit::checks;
+use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
 use std::sync::Arc;
-use support::city::{On, Shopping, Town, app, instead_of, quick_policy};
+use support::{
+    alarm::{TemperatureAlarm, deploy_alarm},
+    city::{On, Shopping, Town, app, instead_of, quick_policy},
+};
+use tokio::sync::Semaphore;
 
 /// Runs each scenario on both chains.
 macro_rules! on_both_chains {
@@ -38,6 +43,8 @@ on_both_chains! {
     a_batch_that_nobody_certifies_expires_and_is_refunded;
     a_stopped_city_goes_on_where_it_was;
     a_result_is_delivered_to_a_contract_that_acts_on_it;
+    without_a_coordinator_workers_certify_on_chain;
+    a_delivery_earns_its_tip_while_the_requester_has_it;
 }
 
 async fn certified(town: &Town, app: &Asset, shopping: Shopping) -> guildhall::requester::history::History {
@@ -223,29 +230,47 @@ async fn a_result_is_delivered_to_a_contract_that_acts_on_it(on: On) {
     town.city.stop().await;
 }
 
-alloy::sol! {
-    #[sol(rpc)]
-    contract TemperatureAlarm {
-        constructor(address certifier, address requester, uint256 app, uint32 pool, int256 threshold);
-        function centidegrees() external view returns (int256);
-    }
-}
-
-async fn deploy_alarm(town: &Town) -> Address {
-    let artifact = include_str!("../../guildhall-chain/abi/TemperatureAlarm.json");
-    let artifact: serde_json::Value = serde_json::from_str(artifact).expect("an artifact");
-    let mut code = hex::decode(artifact["bytecode"].as_str().expect("code")).expect("hex");
-    let made = TemperatureAlarm::constructorCall {
-        certifier: town.city.chain.deployment().certifier,
-        requester: town.city.keys.requester.address(),
-        app: town.hello.id.0,
-        pool: town.city.pool.0,
-        threshold: I256::try_from(3_000).expect("small"),
+/// Somebody else delivers for the tip, while the requester has it; afterwards a delivery happens all the same.
+async fn a_delivery_earns_its_tip_while_the_requester_has_it(on: On) {
+    let town = Town::found(on, 3, None).await;
+    let (chain, requester) = (&town.city.chain, town.city.keys.requester.address());
+    let deliverer = town.city.keys.author.clone();
+    let sender = chain.sender(deliverer.clone(), Default::default());
+    let balance = async |account: Address| chain.balance(account).await.expect("the chain answers").0;
+    let alarm = deploy_alarm(&town).await;
+    let reading = |value: u64| Bytes::copy_from_slice(&U256::from(value).to_be_bytes::<32>());
+    let tip = U96::from(7_000_000);
+    let shopping = Shopping {
+        inputs: vec![reading(3_150), reading(3_250)],
+        batch_size: 2,
+        callback: alarm,
+        delivery_tip: tip,
+        ..Shopping::of(&[])
     };
-    code.extend(alloy::sol_types::SolConstructor::abi_encode(&made));
-    let call = Call { to: None, data: code.into(), value_wei: U256::ZERO };
-    let sent = town.city.requester().send(call).await.expect("it is deployed");
-    sent.created.expect("a contract")
+    let told = certified(&town, &town.hello, shopping).await;
+    assert_eq!(told.terms.deliveryTip, tip);
+    town.time_passes(told.certificate(0).expect("certified").certified.certificate.finalAt).await;
+    let (has, had) = (balance(requester).await, balance(deliverer.address()).await);
+    assert!(has >= U256::from(tip), "the requester has {has}");
+    let expected = settle::tip_now(chain, &told.terms).await.expect("the chain answers");
+    let first = town.fetch(&told, 0).await;
+    let outcome = settle::deliver(chain, &sender, &told, 0, &first).await.expect("it is delivered");
+    assert_eq!((settle::tip_of(chain, &outcome), expected), (expected, guildhall_protocol::Amount(tip.to())));
+    assert_eq!(balance(deliverer.address()).await - had, U256::from(tip));
+    assert_eq!(has - balance(requester).await, U256::from(tip));
+    let rest = Vault::withdrawCall { amount: balance(requester).await, to: requester };
+    let data = alloy::sol_types::SolCall::abi_encode(&rest).into();
+    let call = Call { to: Some(chain.deployment().vault), data, value_wei: U256::ZERO };
+    town.city.requester().send(call).await.expect("it is withdrawn");
+    assert!(settle::tip_now(chain, &told.terms).await.expect("the chain answers").0.is_zero());
+    let second = town.fetch(&told, 1).await;
+    let outcome = settle::deliver(chain, &sender, &told, 0, &second).await.expect("it is delivered");
+    assert!(settle::tip_of(chain, &outcome).0.is_zero());
+    assert_eq!(balance(deliverer.address()).await - had, U256::from(tip));
+    let kept = TemperatureAlarm::new(alarm, chain.provider()).centidegrees().call().await;
+    assert_eq!(kept.expect("the chain answers"), I256::try_from(3_250).expect("small"));
+    checks::conserved(chain).await;
+    town.city.stop().await;
 }
 
 async fn a_stopped_city_goes_on_where_it_was(on: On) {
@@ -263,6 +288,64 @@ async fn a_stopped_city_goes_on_where_it_was(on: On) {
     assert_eq!(fetched.output, b"before the night");
     checks::conserved(&town.city.chain).await;
     town.city.stop().await;
+}
+
+/// An executor that has done its work, and waits to be let go on.
+#[derive(Debug)]
+struct Gated {
+    honest: Arc<dyn Executor>,
+    executed: Arc<Semaphore>,
+    go: Arc<Semaphore>,
+}
+
+#[async_trait::async_trait]
+impl Executor for Gated {
+    async fn execute(
+        &self,
+        assignment: &Assignment,
+        progress: &ProgressSender,
+    ) -> Result<Executed, ExecuteError> {
+        let executed = self.honest.execute(assignment, progress).await?;
+        self.executed.add_permits(1);
+        let _go = self.go.acquire().await.expect("the gate is never closed");
+        Ok(executed)
+    }
+}
+
+/// The coordinator is gone between the executions and the commitments: workers commit, reveal and certify on chain, and the
+/// result is there once it is back.
+async fn without_a_coordinator_workers_certify_on_chain(on: On) {
+    let (executed, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (at, to) = (executed.clone(), go.clone());
+    let gated = move |_: usize, honest| -> Arc<dyn Executor> {
+        Arc::new(Gated { honest, executed: at.clone(), go: to.clone() })
+    };
+    let mut town = Town::found(on, 3, Some(Arc::new(gated))).await;
+    // Low enough that a block that comes a wave late changes nothing.
+    let policy = guildhall_protocol::Policy { confidence: 3, ..quick_policy() };
+    let shopping = Shopping { policy, ..Shopping::of(&["on our own"]) };
+    let opened = town.buy(&town.hello, shopping).await.expect("the deal opens");
+    executed.acquire_many(3).await.expect("open").forget();
+    town.city.coordinator_off().await;
+    go.add_permits(3);
+    let told = town.settled(&opened).await;
+    let certified = &told.certificate(0).expect("certified").certified;
+    assert_eq!(certified.certificate.seats, 3);
+    assert!(!certified.trail.0.wrapping_shr(40).is_zero(), "all of it stood on chain");
+    let count = |name| told.events.iter().filter(|event| event.name == name).count();
+    assert_eq!((count("Committed"), count("Revealed")), (3, 3));
+    checks::conserved(&town.city.chain).await;
+    town.city.coordinator_on().await.expect("it starts where it was");
+    let fetched = town.fetch(&told, 0).await;
+    assert_eq!(fetched.output, b"on our own");
+    assert!(town.verify(&told, 0, &fetched).await.holds());
+    let told = certified_by_all(&town, "together again").await;
+    assert!(told.events.iter().all(|event| event.name != "Committed"), "nothing more on chain");
+    town.city.stop().await;
+}
+
+async fn certified_by_all(town: &Town, input: &str) -> guildhall::requester::history::History {
+    certified(town, &town.hello, Shopping::of(&[input])).await
 }
 
 /// A transaction that the vault refuses leaves every balance as it was.

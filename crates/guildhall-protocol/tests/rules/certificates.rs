@@ -2,7 +2,7 @@
 
 use alloy_primitives::{B256, U256, aliases::U96, keccak256};
 use guildhall_protocol::{
-    Batch, BatchSlot, Certificate, Odds, OnChain, Receipt, ReceiptProof, Status, Terms, UnixTime,
+    Batch, BatchSlot, Certificate, Odds, OnChain, Parcel, Receipt, ReceiptProof, Status, Terms, UnixTime,
     VerifyError, certificate::Step, check_match, delivery_hash, verify_result,
 };
 
@@ -90,6 +90,18 @@ fn deliveries_do_not_change_what_the_slot_holds() {
     let mut result = Result::new();
     result.chain.batch.0 |= U256::from(0xffff_ffffu32) << 8;
     assert!(result.verify(OUTPUT).is_ok());
+}
+
+/// The tip lies above task count and batch size, and is under the certificate's hash as they are.
+#[test]
+fn a_certificate_binds_the_tip_of_a_delivery() {
+    let result = Result::new();
+    let mut terms = result.terms;
+    terms.deliveryTip = U96::MAX;
+    assert_ne!(delivery_hash(&terms), delivery_hash(&result.terms));
+    let sizes = |terms| Parcel::new(terms, &result.certificate, &result.receipt).sizes;
+    assert_eq!(sizes(&terms), sizes(&result.terms) | U256::from(U96::MAX) << 64);
+    assert!(sizes(&result.terms) < U256::ONE << 64);
 }
 
 #[test]

@@ -164,6 +164,19 @@ fn requests_out_of_bounds() {
 }
 
 #[test]
+fn a_tip_needs_a_callback() {
+    let (code, text) = refusal(|offers, _| offers.request.deliveryTip = U96::from(12_345));
+    assert_eq!(code, "match.tip_without_callback");
+    assert!(text.contains("12345") && text.contains("request.callback"), "{text}");
+    let plain = check_match(&offers(), &facts()).unwrap();
+    let mut offers = offers();
+    (offers.request.callback, offers.request.deliveryTip) = (address(0xcc), U96::MAX);
+    let tipped = check_match(&offers, &facts()).unwrap();
+    // Nothing is locked for it.
+    assert_eq!((tipped.terms.deliveryTip, tipped.lock), (U96::MAX, plain.lock));
+}
+
+#[test]
 fn policies_out_of_bounds() {
     let changes: [Change<Policy>; 9] = [
         ("policy.confidence", |policy| policy.confidence = 0),

@@ -81,6 +81,7 @@ fn request() -> RequestOrder {
         feePerMfuelMax: U96::from(1_000_000),
         callback: Address::ZERO,
         callbackGas: 0,
+        deliveryTip: U96::ZERO,
         inputs: B256::repeat_byte(9),
         taskCount: 25,
         batchSize: 10,

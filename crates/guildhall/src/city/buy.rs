@@ -1,6 +1,6 @@
 //! Buys in a city, as its requester: for the demonstration, the tests and the measurements.
 
-use alloy::primitives::{Address, Bytes};
+use alloy::primitives::{Address, Bytes, aliases::U96};
 use guildhall_chain::Key;
 use guildhall_protocol::{AssetId, Policy, RequestOrder};
 
@@ -37,6 +37,8 @@ pub struct Purchase {
     pub sponsor: Option<Key>,
     /// The contract that results are delivered to, and the gas that it gets; none where it is zero.
     pub callback: (Address, u32),
+    /// Offered for the delivery of each task; zero for nothing.
+    pub delivery_tip: U96,
 }
 
 /// A signed request with the orders that it takes: nothing is missing but the match.
@@ -81,6 +83,7 @@ impl City {
             policy: purchase.policy,
             callback: purchase.callback.0,
             callback_gas: purchase.callback.1,
+            delivery_tip: purchase.delivery_tip,
             caps: Caps::default(),
         };
         let request = request(&self.chain, &ask, &offers, inputs, tasks).await?;

@@ -17,7 +17,7 @@ use guildhall_chain::{ChainClient, Key, SeedKind, Sender, SenderPolicy};
 use guildhall_ledger::Ledger;
 use guildhall_protocol::{Parameters, PoolId};
 use guildhall_sandbox::Sandbox;
-use guildhall_service::files::DataDir;
+use guildhall_service::{files::DataDir, health::Health};
 use guildhall_worker::Executor;
 use tokio::sync::mpsc;
 use url::Url;
@@ -62,6 +62,10 @@ pub struct CityConfig {
     pub rounds_at_once: usize,
     /// The executable that becomes a sandbox process; this one if left out.
     pub executable: Option<PathBuf>,
+    /// How every role is, by name.
+    pub health: Health,
+    /// Further routes for the coordinator's listener: health and metrics.
+    pub extra_routes: axum::Router,
     /// Executors that misbehave: for demonstrations and tests.
     pub wrap: Option<Wrap>,
 }
@@ -97,6 +101,8 @@ impl CityConfig {
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             rounds_at_once: 4,
             executable: None,
+            health: Health::new(),
+            extra_routes: axum::Router::new(),
             wrap: None,
         }
     }
@@ -135,6 +141,7 @@ pub struct City {
     workers: Vec<WorkerHandle>,
     sandbox: Arc<Sandbox>,
     senders: Senders,
+    ended: mpsc::Sender<roles::Ended>,
     ends: mpsc::Receiver<roles::Ended>,
     // Held until the end: one city for a directory.
     _lock: DataDir,
@@ -201,6 +208,7 @@ impl City {
             workers,
             sandbox,
             senders,
+            ended,
             ends,
             config,
             _lock: lock,
@@ -274,6 +282,25 @@ impl City {
         if let Some(handle) = self.workers.get_mut(worker) {
             handle.stop().await;
         }
+    }
+
+    /// Switches the coordinator off; everybody else goes on.
+    pub async fn coordinator_off(&mut self) {
+        if let Some(coordinator) = self.coordinator.take() {
+            self.config.coordinator = coordinator.address();
+            coordinator.stop().await;
+        }
+    }
+
+    /// Switches the coordinator on again, where it was.
+    ///
+    /// # Errors
+    /// As [`City::start`].
+    pub async fn coordinator_on(&mut self) -> Result<()> {
+        let (key, ended) = (&self.keys.coordinator, self.ended.clone());
+        let started = CoordinatorHandle::start(&self.config, &self.chain, key, self.pool, ended).await?;
+        self.coordinator = Some(started);
+        Ok(())
     }
 
     /// Stops every role, then the chain.

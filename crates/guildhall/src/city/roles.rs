@@ -1,6 +1,6 @@
 //! The roles of a city: its coordinator and its workers, each as its own crate runs it.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use alloy::primitives::Address;
 use guildhall_api::CoordinatorClient;
@@ -77,6 +77,7 @@ impl Running {
 #[derive(Debug)]
 pub(super) struct CoordinatorHandle {
     running: Running,
+    address: SocketAddr,
     url: String,
 }
 
@@ -104,7 +105,8 @@ impl CoordinatorHandle {
             blobs: Arc::new(blobs),
             key: key.signer().clone(),
             listener,
-            extra_routes: axum::Router::new(),
+            checks: config.health.role("coordinator"),
+            extra_routes: config.extra_routes.clone(),
         };
         let role = guildhall_coordinator::Config { pool, data_dir: dir };
         let stop = CancellationToken::new();
@@ -123,11 +125,15 @@ impl CoordinatorHandle {
                 let _ = ended.try_send(end);
             }
         });
-        Ok(Self { running, url })
+        Ok(Self { running, address, url })
     }
 
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(super) async fn stop(mut self) {
@@ -191,18 +197,19 @@ pub(super) async fn start_workers(
             coordinator_url: Some(coordinator.to_owned()),
             rounds_at_once: config.rounds_at_once,
         };
-        let progress = ProgressSender::default();
+        let (progress, name) = (ProgressSender::default(), format!("worker-{}", number + 1));
         let deps = guildhall_worker::Deps {
             chain: onchain,
             blobs: blobs.clone(),
             executor,
             key: key.signer().clone(),
             progress: progress.clone(),
+            checks: config.health.role(&name),
             link: None,
         };
         let (stop, address) = (CancellationToken::new(), key.address());
         let run = guildhall_worker::run(role, deps, stop.clone());
-        let running = Running::start(format!("worker-{}", number + 1), stop, run, ended.clone());
+        let running = Running::start(name, stop, run, ended.clone());
         workers.push(WorkerHandle { address, progress, running });
     }
     Ok(workers)

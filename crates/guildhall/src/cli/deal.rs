@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, U256};
 use clap::{Args, Subcommand};
 use guildhall_api::CoordinatorClient;
 use guildhall_chain::{ChainClient, Key};
@@ -227,6 +227,7 @@ pub(crate) async fn show(chain: &ChainClient, history: &History) -> Result<Shown
         pool: terms.pool,
         tasks: terms.taskCount,
         deadline: terms.deadline,
+        delivery_tip: (!terms.deliveryTip.is_zero()).then(|| Amount(U256::from(terms.deliveryTip))),
         opening: None,
         batches,
     })
@@ -305,6 +306,9 @@ pub(crate) struct Shown {
     pool: u32,
     tasks: u32,
     deadline: u64,
+    /// What the delivery of a task may earn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_tip: Option<Amount>,
     /// Where this command opened it.
     #[serde(skip_serializing_if = "Option::is_none")]
     opening: Option<Opening>,
@@ -313,15 +317,17 @@ pub(crate) struct Shown {
 
 impl Report for Shown {
     fn text(&self, style: Style) -> String {
+        let tip = self.delivery_tip.map(|tip| format!(", {} tokens for a delivery", show_tokens(tip.0)));
         let head = format!(
-            "{} {}\napp {}, dataset {}, pool {}, {} tasks of {}",
+            "{} {}\napp {}, dataset {}, pool {}, {} tasks of {}{}",
             style.strong("deal"),
             self.deal,
             self.app,
             self.dataset,
             self.pool,
             self.tasks,
-            self.requester
+            self.requester,
+            tip.unwrap_or_default()
         );
         let rows = self.batches.iter().map(|batch| {
             let odds = batch.odds_micro.as_ref().and_then(|odds| odds.parse().ok()).map(show_odds);

@@ -5,6 +5,7 @@
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use guildhall_service::telemetry::LogFormat;
 use url::Url;
 
 use crate::{
@@ -18,6 +19,7 @@ mod app;
 mod app_project;
 mod assets;
 mod completions;
+mod config;
 mod deal;
 mod doctor;
 mod key;
@@ -76,6 +78,10 @@ struct Global {
         hide = true
     )]
     password_fd: Option<u32>,
+    /// How log lines look: `text`, `json`, or `auto`, which is text on a terminal and JSON elsewhere.
+    #[arg(long, global = true, value_name = "FORMAT", env = "GUILDHALL_LOG_FORMAT", hide_env_values = true)]
+    #[arg(default_value = "text", hide_default_value = true, value_parser = log_format)]
+    log_format: LogFormat,
     /// Say nothing but the result and errors.
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -167,7 +173,7 @@ pub fn main() -> ExitCode {
         (false, _) => "debug",
     };
     // Logs that can't be set up are no reason not to work.
-    let _ = guildhall_service::telemetry::init(guildhall_service::telemetry::LogFormat::Text, filter);
+    let _ = guildhall_service::telemetry::init(cli.global.log_format, filter);
     let status = match start(cli, out) {
         Ok(status) => status,
         Err(failure) => {
@@ -176,6 +182,15 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(status.number())
+}
+
+fn log_format(text: &str) -> std::result::Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("write `text`, `json` or `auto`".to_owned()),
+    }
 }
 
 /// Help and version go to standard output; what was not understood goes to standard error with status 2, as JSON where

@@ -128,6 +128,10 @@ pub(crate) struct RequestArgs {
     /// Gas that the callback gets.
     #[arg(long, value_name = "GAS", requires = "callback", value_parser = callback_gas())]
     pub(crate) callback_gas: Option<u32>,
+    /// Tip, in tokens, for whoever delivers a result to the callback; out of the requester's balance in the Vault, when
+    /// it is enough.
+    #[arg(long, value_name = "TOKENS", requires = "callback", allow_negative_numbers = true, value_parser = tokens96)]
+    pub(crate) tip: Option<U96>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -278,6 +282,7 @@ pub(crate) async fn prepare(
         policy,
         callback: args.callback.unwrap_or_default(),
         callback_gas: args.callback_gas.unwrap_or_default(),
+        delivery_tip: args.tip.unwrap_or_default(),
         caps: Caps { app: args.app_price_max, dataset: args.dataset_price_max, fee: args.fee_max },
     };
     let request = request(chain, &ask, &offers, inputs, tasks).await?;

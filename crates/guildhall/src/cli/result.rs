@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256, U256};
 use clap::{Args, Subcommand};
 use guildhall_chain::{ChainClient, TxOutcome};
-use guildhall_protocol::{DealId, Receipt};
+use guildhall_protocol::{Amount, DealId, Receipt};
 use guildhall_service::files::{MODE_PUBLIC, atomic_write};
 use serde::Serialize;
 use url::Url;
@@ -25,7 +25,7 @@ use crate::{
         settle,
         verify::{Claimed, Verification, verify},
     },
-    values::{show_odds, thousands},
+    values::{show_odds, show_tokens, thousands},
 };
 
 /// Output up to this length is shown, when it is text.
@@ -210,10 +210,48 @@ pub(crate) async fn deliver(which: &WhichResult, context: &Context) -> Result<Ex
         .terms
         .locate(which.task)
         .map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let terms = &found.history.terms;
+    let offered = Amount(U256::from(terms.deliveryTip));
+    if !offered.0.is_zero() {
+        let expected = settle::tip_now(&found.chain, terms).await?;
+        context.out.say(tip_in_prospect(offered, expected, terms.requester));
+    }
     let sender = sender(&found.chain, &key);
     let outcome = settle::deliver(&found.chain, &sender, &found.history, batch, &found.fetched).await?;
-    context.out.result(&Done::new(&outcome))?;
+    let tip = settle::tip_of(&found.chain, &outcome);
+    context.out.result(&DeliveryDone { done: Done::new(&outcome), offered, tip })?;
     Ok(ExitStatus::Done)
+}
+
+/// What a delivery would earn, said before it is sent.
+fn tip_in_prospect(offered: Amount, expected: Amount, requester: Address) -> String {
+    let tip = show_tokens(offered.0);
+    if expected == offered {
+        format!("tip: {tip} tokens, to the Vault's balance of the key that delivers")
+    } else {
+        format!("tip: none; {requester} offers {tip} tokens and has less in the Vault")
+    }
+}
+
+/// A delivery, with the tip that it earned.
+#[derive(Serialize)]
+struct DeliveryDone {
+    #[serde(flatten)]
+    done: Done,
+    #[serde(skip)]
+    offered: Amount,
+    tip: Amount,
+}
+
+impl Report for DeliveryDone {
+    fn text(&self, style: Style) -> String {
+        let done = self.done.text(style);
+        match (self.offered.0.is_zero(), self.tip.0.is_zero()) {
+            (true, _) => done,
+            (false, true) => format!("{done}\nno tip: the requester's balance is lower"),
+            (false, false) => format!("{done}\ntip {} tokens", show_tokens(self.tip.0)),
+        }
+    }
 }
 
 /// A transaction that did what it should.

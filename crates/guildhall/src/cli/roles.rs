@@ -9,15 +9,23 @@ use guildhall_blobs::{BlobStore, FetchPolicy, FsStore, Layered, ObjectSource};
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
 use guildhall_service::{
-    CancellationToken,
+    CancellationToken, Coded as _,
     files::{DataDir, create_private_dir},
+    health::{self, Health},
+    http,
+    metrics::Metrics,
+    tasks::stop_on_signal,
 };
 use guildhall_worker::{ProgressSender, ProgressStep, SandboxExecutor};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::{Context, net::sender};
+use super::{
+    Context,
+    config::{ConfigArgs, CoordinatorSettings, WorkerSettings, flag},
+    net::sender,
+};
 use crate::{
     error::{ExitStatus, Failure, Result},
     requester::store::reader,
@@ -35,22 +43,27 @@ pub(crate) struct WorkerArgs {
     /// Tasks executed at once; one a processor if left out.
     #[arg(long, value_name = "N")]
     lanes: Option<usize>,
-    /// Rounds worked on at once.
-    #[arg(long, default_value_t = 4, value_name = "N")]
-    rounds: usize,
+    /// Rounds worked on at once; 4 if left out.
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
     /// Directory of the worker's journal and cache; `worker` in the data directory if left out.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Where health and metrics are served; nowhere if left out.
+    #[arg(long, value_name = "ADDRESS")]
+    status_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CoordinatorArgs {
     /// Number of the pool.
     #[arg(long, value_name = "NUMBER")]
-    pool: u32,
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:8650", value_name = "ADDRESS")]
-    listen: SocketAddr,
+    pool: Option<u32>,
+    /// Where to listen; 127.0.0.1:8650 if left out.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
     /// Directory of its store; `coordinator` in the data directory if left out.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -58,33 +71,61 @@ pub(crate) struct CoordinatorArgs {
     /// `AWS_*` variables, or `file:///DIR`.
     #[arg(long, value_name = "URL")]
     copies: Option<Url>,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
-/// A token that SIGINT and SIGTERM cancel.
-pub(crate) fn stop_on_signal() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let asked = stop.clone();
-    tokio::spawn(async move {
-        wait_for_signal().await;
-        asked.cancel();
-    });
-    stop
-}
-
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
-        }
-        // Without handlers the system's own end the process.
-        _ => std::future::pending().await,
+impl WorkerArgs {
+    fn settings(&self, context: &Context) -> Result<Option<WorkerSettings>> {
+        let flags = vec![
+            flag("coordinator", self.coordinator.as_ref()),
+            flag("lanes", self.lanes.as_ref()),
+            flag("rounds", self.rounds.as_ref()),
+            flag("dir", self.dir.as_ref().map(|dir| dir.display()).as_ref()),
+            flag("status_listen", self.status_listen.as_ref()),
+        ];
+        self.config.worker(context.out, flags)
     }
 }
 
+impl CoordinatorArgs {
+    fn settings(&self, context: &Context) -> Result<Option<CoordinatorSettings>> {
+        let flags = vec![
+            flag("pool", self.pool.as_ref()),
+            flag("listen", self.listen.as_ref()),
+            flag("dir", self.dir.as_ref().map(|dir| dir.display()).as_ref()),
+            flag("copies", self.copies.as_ref()),
+        ];
+        self.config.coordinator(context.out, flags)
+    }
+}
+
+async fn bind(role: &'static str, address: SocketAddr, remedy: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(role, format!("could not listen at {address}: {error}"))
+            .hint(format!("choose another address with `{remedy}`, or stop who uses it"))
+    })
+}
+
+/// Serves health and metrics of a process until `stop`.
+async fn serve_status(address: SocketAddr, health: &Health, stop: CancellationToken) -> Result<()> {
+    let listener = bind("worker.listen", address, "--status-listen").await?;
+    let router = health::routes(health, &metrics()?);
+    tokio::spawn(http::serve(listener, router, http::Limits::default(), stop));
+    Ok(())
+}
+
+/// The process' metrics, with their upkeep running.
+pub(crate) fn metrics() -> Result<Metrics> {
+    let metrics = Metrics::install().map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    tokio::spawn(metrics.clone().upkeep(CancellationToken::new()));
+    Ok(metrics)
+}
+
 pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitStatus> {
+    let Some(settings) = args.settings(context)? else { return Ok(ExitStatus::Done) };
     let (chain, key) = (context.chain().await?, context.key().await?);
-    let dir = DataDir::open(args.dir.unwrap_or_else(|| context.profile.data.join("worker")))?;
+    let dir = DataDir::open(settings.dir.unwrap_or_else(|| context.profile.data.join("worker")))?;
     let state = chain.worker(key.address()).await?.ok_or_else(|| {
         Failure::new(
             "worker.unknown",
@@ -92,8 +133,11 @@ pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitSt
         )
         .hint("let an operator join it: `guildhall pool join POOL --worker KEY`")
     })?;
-    let url = context.coordinator_url(&chain, state.pool.0, args.coordinator.as_ref()).await?;
-    let lanes = args.lanes.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let url = context.coordinator_url(&chain, state.pool.0, settings.coordinator.as_ref()).await?;
+    let lanes = match settings.lanes {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        lanes => lanes,
+    };
     let cache = dir.join("machine-code");
     create_private_dir(&cache)?;
     let sandbox = SandboxConfig { cache_dir: Some(cache), children: lanes, ..SandboxConfig::default() };
@@ -101,6 +145,10 @@ pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitSt
     let blobs = reader(&dir.join("blobs"), &url).await?;
     let onchain = Arc::new(guildhall_worker::OnChain::new(chain.clone(), sender(&chain, &key)));
     let executor = SandboxExecutor::new(Arc::new(sandbox), blobs.clone(), onchain.clone(), lanes);
+    let (health, stop) = (Health::new(), stop_on_signal());
+    if let Some(address) = settings.status_listen {
+        serve_status(address, &health, stop.clone()).await?;
+    }
     let progress = ProgressSender::default();
     tell(context, &progress);
     context.out.say(format!("worker {} of pool {}, coordinator {url}", key.address(), state.pool));
@@ -113,7 +161,7 @@ pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitSt
     let config = guildhall_worker::Config {
         data_dir: dir.path().to_owned(),
         coordinator_url: Some(url),
-        rounds_at_once: args.rounds,
+        rounds_at_once: settings.rounds,
     };
     let deps = guildhall_worker::Deps {
         chain: onchain,
@@ -121,9 +169,10 @@ pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitSt
         executor: Arc::new(executor),
         key: key.signer().clone(),
         progress,
+        checks: health.role("worker"),
         link: None,
     };
-    guildhall_worker::run(config, deps, stop_on_signal()).await?;
+    guildhall_worker::run(config, deps, stop).await?;
     Ok(ExitStatus::Done)
 }
 
@@ -163,21 +212,24 @@ fn tell(context: &Context, progress: &ProgressSender) {
 }
 
 pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Result<ExitStatus> {
-    let copies = args.copies.as_ref().map(|url| ObjectSource::new(url, ObjectSource::options_from_env()));
+    let Some(settings) = args.settings(context)? else { return Ok(ExitStatus::Done) };
+    if settings.pool == 0 {
+        return Err(Failure::new("coordinator.no_pool", "no pool was named, and they count from one")
+            .hint("name it with `--pool NUMBER`, or `pool` in the configuration file"));
+    }
+    let copies = settings.copies.as_ref().map(|url| ObjectSource::new(url, ObjectSource::options_from_env()));
     let copies = copies
         .transpose()
         .map_err(|error| Failure::from(error).hint("write `s3://BUCKET/PATH` or `file:///DIR`"))?;
     let (chain, key) = (context.chain().await?, context.key().await?);
-    let dir = DataDir::open(args.dir.unwrap_or_else(|| context.profile.data.join("coordinator")))?;
+    let dir = DataDir::open(settings.dir.unwrap_or_else(|| context.profile.data.join("coordinator")))?;
     let local = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
     let blobs: Arc<dyn BlobStore> = match copies {
         Some(copies) => Arc::new(Layered::with_copies(local, copies, Vec::new(), FetchPolicy::default())),
         None => Arc::new(local),
     };
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-        Failure::new("coordinator.listen", format!("could not listen at {}: {error}", args.listen))
-            .hint("choose another address with `--listen`, or stop who uses it")
-    })?;
+    let listener = bind("coordinator.listen", settings.listen, "--listen").await?;
+    let health = Health::new();
     let address =
         listener.local_addr().map_err(|error| Failure::new("coordinator.listen", error.to_string()))?;
     let deps = guildhall_coordinator::Deps {
@@ -185,12 +237,19 @@ pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Res
         blobs,
         key: key.signer().clone(),
         listener,
-        extra_routes: axum::Router::new(),
+        checks: health.role("coordinator"),
+        extra_routes: health::routes(&health, &metrics()?),
     };
-    let config = guildhall_coordinator::Config { pool: PoolId(args.pool), data_dir: dir.path().to_owned() };
+    let config =
+        guildhall_coordinator::Config { pool: PoolId(settings.pool), data_dir: dir.path().to_owned() };
     let url = format!("http://{address}");
-    context.out.say(format!("coordinator of pool {} at {url}", args.pool));
-    context.out.line(&Started { step: "started", pool: args.pool, key: key.address(), coordinator: &url })?;
+    context.out.say(format!("coordinator of pool {} at {url}", settings.pool));
+    context.out.line(&Started {
+        step: "started",
+        pool: settings.pool,
+        key: key.address(),
+        coordinator: &url,
+    })?;
     let (out, stop) = (context.out, stop_on_signal());
     if out.json() {
         tokio::spawn(async move {

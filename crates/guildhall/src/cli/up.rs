@@ -7,12 +7,21 @@ use std::{
 
 use alloy::primitives::aliases::U96;
 use clap::Args;
-use guildhall_chain::{Key, SeedKind};
+use guildhall_chain::Key;
 use guildhall_protocol::{Parameters, Secs};
-use guildhall_service::files::{MODE_PUBLIC, atomic_write};
+use guildhall_service::{
+    files::{MODE_PUBLIC, atomic_write},
+    health::{self, Health},
+    tasks::stop_on_signal,
+};
 use serde::Serialize;
 
-use super::{Context, net::CHAIN_URL_FILE, roles::stop_on_signal};
+use super::{
+    Context,
+    config::{ConfigArgs, UpSettings, flag},
+    net::CHAIN_URL_FILE,
+    roles::metrics,
+};
 use crate::{
     city::{Asset, City, CityChain, CityConfig, coins_needed},
     demo::{Stage, play},
@@ -25,27 +34,33 @@ const APPS_DIR: &str = "build/apps";
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// Workers, each of an operator of its own.
-    #[arg(long, default_value_t = 9, value_name = "N")]
-    workers: usize,
-    /// Where the embedded chain serves JSON-RPC.
-    #[arg(long, default_value = "127.0.0.1:8545", value_name = "ADDRESS")]
-    listen: SocketAddr,
-    /// Where the coordinator listens.
-    #[arg(long, default_value = "127.0.0.1:8650", value_name = "ADDRESS")]
-    coordinator_listen: SocketAddr,
-    /// What the lot's seeds are made of, when the city is founded: `block-hash`, or `prevrandao` for Ethereum.
-    #[arg(long, default_value = "block-hash", value_name = "KIND", value_parser = seed_kind)]
-    seeds: SeedKind,
+    /// Workers, each of an operator of its own; 9 if left out.
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Where the embedded chain serves JSON-RPC; 127.0.0.1:8545 if left out.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where the coordinator listens; 127.0.0.1:8650 if left out.
+    #[arg(long, value_name = "ADDRESS")]
+    coordinator_listen: Option<SocketAddr>,
+    /// What the lot's seeds are made of, when the city is founded: `block-hash` if left out, or `prevrandao` for Ethereum.
+    #[arg(long, value_name = "KIND")]
+    seeds: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
     #[command(flatten)]
     places: Places,
 }
 
-fn seed_kind(text: &str) -> std::result::Result<SeedKind, String> {
-    match text {
-        "block-hash" => Ok(SeedKind::BlockHash),
-        "prevrandao" => Ok(SeedKind::Prevrandao),
-        _ => Err(format!("`{text}` is no kind of seeds; write `block-hash` or `prevrandao`")),
+impl UpArgs {
+    fn settings(&self, context: &Context) -> Result<Option<UpSettings>> {
+        let flags = vec![
+            flag("workers", self.workers.as_ref()),
+            flag("listen", self.listen.as_ref()),
+            flag("coordinator_listen", self.coordinator_listen.as_ref()),
+            flag("seeds", self.seeds.as_ref()),
+        ];
+        self.config.up(context.out, flags)
     }
 }
 
@@ -89,17 +104,22 @@ pub(crate) async fn demo(args: DemoArgs, context: &Context) -> Result<ExitStatus
 }
 
 pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
+    let Some(settings) = args.settings(context)? else { return Ok(ExitStatus::Done) };
     let stop = stop_on_signal();
+    let health = Health::new();
+    let status_routes = health::routes(&health, &metrics()?);
     let chain = match context.profile.chain() {
-        Some(url) => CityChain::Node { url: url.clone(), funder: funder(args.workers, context).await? },
-        None => CityChain::Embedded { rpc: Some(args.listen) },
+        Some(url) => CityChain::Node { url: url.clone(), funder: funder(settings.workers, context).await? },
+        None => CityChain::Embedded { rpc: Some(settings.listen) },
     };
     let config = CityConfig {
         chain,
-        workers: args.workers,
-        coordinator: args.coordinator_listen,
+        workers: settings.workers,
+        coordinator: settings.coordinator_listen,
         parameters: Parameters { patience_base_secs: Secs(10), ..Parameters::default() },
-        seed_kind: args.seeds,
+        seed_kind: settings.seeds,
+        health,
+        extra_routes: status_routes,
         ..CityConfig::new(context.profile.data.clone())
     };
     context.out.say("founding the city, or waking it up");

@@ -216,6 +216,7 @@ async fn order(city: &City, props: &Props, app: &Asset, model: &Asset, out: Out)
         deadline_secs: DEADLINE_SECS,
         sponsor: None,
         callback: Default::default(),
+        delivery_tip: Default::default(),
     };
     let ready = city.prepare(&purchase).await?;
     let opened = city.open(&ready).await?;

@@ -60,6 +60,8 @@ pub struct Ask {
     pub callback: Address,
     /// Gas that it gets.
     pub callback_gas: u32,
+    /// Offered for the delivery of each task, out of the requester's balance; zero for nothing.
+    pub delivery_tip: U96,
     /// Price caps: app, dataset, a million fuel; the orders' own prices where nobody said.
     pub caps: Caps,
 }
@@ -129,6 +131,7 @@ pub async fn request(
         appPriceMax: ask.caps.app.unwrap_or(app.price),
         datasetPriceMax: ask.caps.dataset.unwrap_or(dataset.price),
         feePerMfuelMax: ask.caps.fee.unwrap_or(pool.feePerMfuel),
+        deliveryTip: ask.delivery_tip,
         callback: ask.callback,
         callbackGas: ask.callback_gas,
         inputs: inputs.0,

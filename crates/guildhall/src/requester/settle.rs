@@ -11,9 +11,9 @@ use guildhall_chain::{
         Certifier::{self, CertifierEvents},
         Recourse::{self, RecourseEvents},
     },
-    events::Certified,
+    events::{self, Certified},
 };
-use guildhall_protocol::{Claim, Member, Parcel, members_hash};
+use guildhall_protocol::{Amount, Claim, Member, Parcel, Terms, members_hash};
 
 use super::{deal::bring, history::History, results::Fetched};
 use crate::error::{Failure, Result};
@@ -95,6 +95,27 @@ pub async fn release(
 
 fn rival(claim: &Claim) -> Recourse::Claim {
     Recourse::Claim { root: claim.root, fuel: claim.fuel.0 }
+}
+
+/// What the delivery of a task earns now, in the token's smallest unit: the deal's tip, or nothing where the requester's
+/// balance is lower.
+///
+/// # Errors
+/// `chain.*` when the balance can't be read.
+pub async fn tip_now(chain: &ChainClient, terms: &Terms) -> Result<Amount> {
+    let offered = Amount(U256::from(terms.deliveryTip));
+    let covered = offered.0.is_zero() || chain.balance(terms.requester).await? >= offered;
+    Ok(if covered { offered } else { Amount::ZERO })
+}
+
+/// The tip that a delivery earned, in the token's smallest unit.
+pub fn tip_of(chain: &ChainClient, outcome: &TxOutcome) -> Amount {
+    let events = outcome.logs.iter().filter_map(|log| events::decode(chain.deployment(), log));
+    let tips = events.filter_map(|event| match event.kind {
+        EventKind::Certifier(CertifierEvents::DeliveryTipped(tipped)) => Some(tipped.tip),
+        _ => None,
+    });
+    Amount(tips.fold(U256::ZERO, U256::saturating_add))
 }
 
 /// Brings a result to the deal's callback.

@@ -1,0 +1,169 @@
+//! Settings of the roles: the commented default file of each, then `--config FILE`, then the environment, then flags.
+//!
+//! Knows nothing of what the settings mean, but that they have to be good values.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use guildhall_chain::SeedKind;
+use guildhall_service::{
+    Coded as _,
+    config::{self, Layers, Spec, non_empty},
+};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use url::Url;
+
+use crate::{
+    error::{Failure, Result},
+    output::{Out, Report, Style},
+};
+
+/// Settings of a worker.
+const WORKER: Spec = Spec { role: "worker", defaults: include_str!("../defaults/worker.toml") };
+/// Settings of a coordinator.
+const COORDINATOR: Spec =
+    Spec { role: "coordinator", defaults: include_str!("../defaults/coordinator.toml") };
+/// Settings of a city.
+const UP: Spec = Spec { role: "up", defaults: include_str!("../defaults/up.toml") };
+
+/// Where settings come from.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// File with settings; `--print-config` shows its keys.
+    #[arg(long, value_name = "FILE", env = "GUILDHALL_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// Print the commented default file, and do nothing else.
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// What a flag said of a key, if anything.
+pub(crate) type Flag = (&'static str, Option<String>);
+
+/// A flag's value as a text, as the file has it.
+pub(crate) fn flag(key: &'static str, value: Option<&impl ToString>) -> Flag {
+    (key, value.map(ToString::to_string))
+}
+
+/// Settings of `guildhall worker`; `src/defaults/worker.toml` says what each means.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkerSettings {
+    #[serde(deserialize_with = "non_empty")]
+    pub(crate) coordinator: Option<Url>,
+    pub(crate) lanes: usize,
+    pub(crate) rounds: usize,
+    #[serde(deserialize_with = "non_empty")]
+    pub(crate) dir: Option<PathBuf>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(crate) status_listen: Option<SocketAddr>,
+}
+
+/// Settings of `guildhall coordinator`; `src/defaults/coordinator.toml` says what each means.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CoordinatorSettings {
+    pub(crate) pool: u32,
+    pub(crate) listen: SocketAddr,
+    #[serde(deserialize_with = "non_empty")]
+    pub(crate) dir: Option<PathBuf>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(crate) copies: Option<Url>,
+}
+
+/// Settings of `guildhall up`; `src/defaults/up.toml` says what each means.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpSettings {
+    pub(crate) workers: usize,
+    pub(crate) listen: SocketAddr,
+    pub(crate) coordinator_listen: SocketAddr,
+    #[serde(deserialize_with = "seeds")]
+    pub(crate) seeds: SeedKind,
+}
+
+fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<SeedKind, D::Error> {
+    seed_kind(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+fn seed_kind(text: &str) -> std::result::Result<SeedKind, String> {
+    match text {
+        "block-hash" => Ok(SeedKind::BlockHash),
+        "prevrandao" => Ok(SeedKind::Prevrandao),
+        _ => Err(format!("`seeds` = `{text}` is no kind of seeds; write `block-hash` or `prevrandao`")),
+    }
+}
+
+impl ConfigArgs {
+    /// Settings of a worker; nothing where only the default file was asked for.
+    pub(crate) fn worker(&self, out: Out, flags: Vec<Flag>) -> Result<Option<WorkerSettings>> {
+        self.load(&WORKER, out, flags)
+    }
+
+    /// Settings of a coordinator; nothing where only the default file was asked for.
+    pub(crate) fn coordinator(&self, out: Out, flags: Vec<Flag>) -> Result<Option<CoordinatorSettings>> {
+        self.load(&COORDINATOR, out, flags)
+    }
+
+    /// Settings of a city; nothing where only the default file was asked for.
+    pub(crate) fn up(&self, out: Out, flags: Vec<Flag>) -> Result<Option<UpSettings>> {
+        self.load(&UP, out, flags)
+    }
+
+    fn load<T: DeserializeOwned>(&self, spec: &Spec, out: Out, flags: Vec<Flag>) -> Result<Option<T>> {
+        if self.print_config {
+            out.result(&DefaultFile { role: spec.role, config: spec.defaults })?;
+            return Ok(None);
+        }
+        let said = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        let layers = Layers::from_process(self.config.clone(), said.collect());
+        config::load(spec, &layers).map(Some).map_err(|error| {
+            let failure = Failure::new(error.code(), error.to_string());
+            let hint = error.hint();
+            let keys = format!("`guildhall {} --print-config` shows every key", spec.role);
+            failure.hint(hint.map_or(keys.clone(), |hint| format!("{hint}; {keys}")))
+        })
+    }
+}
+
+/// The commented default file of a role.
+#[derive(Serialize)]
+struct DefaultFile {
+    role: &'static str,
+    config: &'static str,
+}
+
+impl Report for DefaultFile {
+    fn text(&self, _style: Style) -> String {
+        self.config.trim_end().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of<T: DeserializeOwned>(spec: &Spec, flags: &[(&str, &str)]) -> std::result::Result<T, String> {
+        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let layers = Layers { flags, ..Layers::default() };
+        config::load(spec, &layers).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_default_file_is_complete_and_good() {
+        let worker: WorkerSettings = of(&WORKER, &[]).unwrap();
+        assert!(worker.status_listen.is_none() && worker.coordinator.is_none() && worker.dir.is_none());
+        let coordinator: CoordinatorSettings = of(&COORDINATOR, &[]).unwrap();
+        assert!(coordinator.listen.ip().is_loopback() && coordinator.copies.is_none());
+        let up: UpSettings = of(&UP, &[]).unwrap();
+        assert_eq!((up.workers, up.seeds), (9, SeedKind::BlockHash));
+    }
+
+    #[test]
+    fn a_value_that_is_none_is_named() {
+        let error = of::<UpSettings>(&UP, &[("seeds", "dice")]).unwrap_err();
+        assert!(error.contains("dice") && error.contains("prevrandao"), "{error}");
+        let error = of::<WorkerSettings>(&WORKER, &[("status_listen", "here")]).unwrap_err();
+        assert!(error.contains("here"), "{error}");
+    }
+}
