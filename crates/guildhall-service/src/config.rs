@@ -83,6 +83,8 @@ pub enum ConfigError {
 impl Coded for ConfigError {
     fn code(&self) -> &'static str {
         match self {
+            // The same as of every other file that is named and is not there.
+            Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "file.missing",
             Self::Read { .. } => "config.read",
             Self::Syntax { .. } => "config.syntax",
             Self::UnknownKey { .. } => "config.unknown_key",
