@@ -22,7 +22,7 @@ use crate::chain::Chain;
 use crate::error::WorkerError;
 use crate::executor::Executor;
 use crate::journal::Journal;
-use crate::limits::{CREDENTIAL_SECS, ROUND_QUEUE};
+use crate::limits::{CREDENTIAL_SECS, MAX_ACTIVE, ROUND_QUEUE};
 use crate::link::Link;
 use crate::progress::ProgressSender;
 
@@ -78,6 +78,40 @@ impl ChainClock {
     }
 }
 
+/// A seat that this worker holds.
+#[derive(Debug)]
+struct Held {
+    round: RoundRef,
+    events: mpsc::Sender<RoundEvent>,
+    waits: bool,
+}
+
+/// The seats that this worker holds. Those that only wait for others do not count as work: where every worker of a pool
+/// waited in a round of its own, none would have a hand free for the next wave of the others.
+#[derive(Debug, Default)]
+struct Seats(HashMap<RoundId, Held>);
+
+impl Seats {
+    fn begin(&mut self, round: RoundRef) -> Option<mpsc::Receiver<RoundEvent>> {
+        if self.0.contains_key(&round.id) {
+            return None;
+        }
+        let (events, receiver) = mpsc::channel(ROUND_QUEUE);
+        self.0.insert(round.id, Held { round, events, waits: false });
+        Some(receiver)
+    }
+
+    fn waits(&mut self, round: RoundId) {
+        if let Some(seat) = self.0.get_mut(&round) {
+            seat.waits = true;
+        }
+    }
+
+    fn has_room(&self, most: usize) -> bool {
+        self.0.len() < MAX_ACTIVE && self.0.values().filter(|seat| !seat.waits).count() < most
+    }
+}
+
 /// What all seats of one worker share.
 #[derive(Debug)]
 pub struct Bench {
@@ -100,7 +134,8 @@ pub struct Bench {
     key: PrivateKeySigner,
     domain: Eip712Domain,
     audience: Audience,
-    active: Mutex<HashMap<RoundId, (RoundRef, mpsc::Sender<RoundEvent>)>>,
+    active: Mutex<Seats>,
+    freed: Notify,
     stream: Notify,
     heard: AtomicBool,
 }
@@ -150,6 +185,7 @@ impl Bench {
             coordinator,
             key,
             active: Mutex::default(),
+            freed: Notify::new(),
             stream: Notify::new(),
             heard: AtomicBool::new(false),
         }
@@ -194,37 +230,42 @@ impl Bench {
 
     /// Begins a seat: its events arrive at the receiver. Nothing when the round has a seat already.
     pub fn begin(&self, round: RoundRef) -> Option<mpsc::Receiver<RoundEvent>> {
-        let mut active = lock(&self.active);
-        if active.contains_key(&round.id) {
-            return None;
-        }
-        let (sender, receiver) = mpsc::channel(ROUND_QUEUE);
-        active.insert(round.id, (round, sender));
-        Some(receiver)
+        lock(&self.active).begin(round)
     }
 
     /// Ends a seat.
     pub fn end(&self, round: RoundId) {
-        lock(&self.active).remove(&round);
+        lock(&self.active).0.remove(&round);
     }
 
-    /// Seats now.
-    pub fn active(&self) -> usize {
-        lock(&self.active).len()
+    /// A seat has nothing left to execute: it waits for others, and this machine is free for another round.
+    pub fn waits(&self, round: RoundId) {
+        lock(&self.active).waits(round);
+        self.freed.notify_one();
+    }
+
+    /// Waits until a seat has nothing left to execute.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
+    }
+
+    /// Whether another seat may be taken, where `most` may have something to execute at once.
+    pub fn has_room(&self, most: usize) -> bool {
+        lock(&self.active).has_room(most)
     }
 
     /// Hands an event to the seat that it concerns, if there is one. A seat that does not keep up loses it and asks the
     /// coordinator for the round's state later.
     pub fn hand(&self, round: RoundId, event: RoundEvent) {
-        if let Some((_, sender)) = lock(&self.active).get(&round) {
-            let _ = sender.try_send(event);
+        if let Some(seat) = lock(&self.active).0.get(&round) {
+            let _ = seat.events.try_send(event);
         }
     }
 
     /// The round of a batch that has a seat here, if there is one.
     pub fn round_of(&self, deal: DealId, batch: u32) -> Option<RoundRef> {
         let active = lock(&self.active);
-        active.values().map(|(round, _)| *round).find(|round| round.deal == deal && round.batch == batch)
+        active.0.values().map(|seat| seat.round).find(|round| round.deal == deal && round.batch == batch)
     }
 
     /// Whether the coordinator's stream is open.
@@ -249,5 +290,30 @@ impl Bench {
 
     fn sign_digest(&self, digest: &B256) -> Result<CompactSignature, WorkerError> {
         Ok(self.key.sign_hash_sync(digest)?.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(number: u8) -> RoundRef {
+        RoundRef { id: RoundId(B256::repeat_byte(number)), deal: DealId::default(), batch: 0, attempt: 0 }
+    }
+
+    #[test]
+    fn a_seat_that_waits_leaves_room_for_work() {
+        let mut seats = Seats::default();
+        let _first = seats.begin(round(1)).expect("a new seat");
+        assert!(seats.begin(round(1)).is_none(), "one seat a round");
+        assert!(!seats.has_room(1), "it executes");
+        seats.waits(round(1).id);
+        assert!(seats.has_room(1));
+        for number in 2..=MAX_ACTIVE as u8 {
+            assert!(seats.has_room(1));
+            let _seat = seats.begin(round(number)).expect("a new seat");
+            seats.waits(round(number).id);
+        }
+        assert!(!seats.has_room(1), "those that wait are bounded too");
     }
 }

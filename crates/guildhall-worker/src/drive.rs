@@ -218,10 +218,14 @@ fn apply(bench: &Bench, at: RoundRef, seat: &mut Seat, step: &Step, done: Done) 
                 bench.progress.tell(at, ProgressStep::Seated);
             }
         }
-        Done::Executed(Ok(promise)) => seat.executed(*promise),
+        Done::Executed(Ok(promise)) => {
+            seat.executed(*promise);
+            bench.waits(at.id);
+        }
         Done::Executed(Err(Stuck::Withheld(reason))) => {
             tracing::warn!(round = %at.id, reason, "the bytes of the batch are withheld");
             seat.withheld();
+            bench.waits(at.id);
         }
         Done::Executed(Err(Stuck::Failed(reason))) => seat.failed(reason),
         Done::Sent(Ok(())) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Rounds worked at once, those that only wait for their certificate included. At the bound, further seats wait.
+/// Seats held at once, those that only wait for their certificate included. At the bound, further seats wait.
 pub const MAX_ACTIVE: usize = 64;
 /// Openings (deals, and batches drawn anew) remembered at once. At the bound, the latest are left out until others end.
 pub const MAX_OPENINGS: usize = 4_096;

@@ -36,7 +36,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Its coordinator's address instead of the one that the pool gives on chain.
     pub coordinator_url: Option<String>,
-    /// Rounds worked at once, at most [`MAX_ACTIVE`].
+    /// Rounds that may have something to execute at once, at most [`MAX_ACTIVE`]; those that only wait do not count.
     pub rounds_at_once: usize,
 }
 

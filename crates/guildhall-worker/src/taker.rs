@@ -75,7 +75,7 @@ pub async fn work(
     let mut news = news.lock().await;
     let mut taker = Taker {
         agenda: Agenda::new(bench.worker()),
-        bench,
+        bench: bench.clone(),
         pool,
         seats: JoinSet::new(),
         most,
@@ -97,6 +97,7 @@ pub async fn work(
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             Some(next) = news.recv() => taker.hear(next).await?,
+            () = bench.freed() => {}
             Some(driven) = taker.seats.join_next() => taker.left(driven)?,
             () = tokio::time::sleep(wave.unwrap_or(RECONCILE)), if wave.is_some() => {}
             _ = reconcile.tick() => taker.reconcile().await?,
@@ -107,7 +108,7 @@ pub async fn work(
 impl Taker {
     /// Takes as many seats as there is room for.
     fn fill(&mut self) {
-        while self.bench.active() < self.most {
+        while self.bench.has_room(self.most) {
             match self.agenda.next(self.bench.clock.now()) {
                 Next::Nothing => return,
                 Next::Searching => {}
@@ -123,6 +124,9 @@ impl Taker {
 
     fn begin(&mut self, at: RoundRef, seat: Seat, work: Option<Work>) {
         let Some(events) = self.bench.begin(at) else { return };
+        if work.is_none() {
+            self.bench.waits(at.id);
+        }
         metrics::gauge!("worker_seats_open").increment(1.0);
         let bench = self.bench.clone();
         let terms = work.as_ref().map(|work| work.terms.clone()).or_else(|| self.terms(at.deal));
