@@ -10,12 +10,13 @@ use alloy::{
     sol_types::{SolCall, SolEvent as _},
 };
 use guildhall_protocol::{
-    Claim, CompactSignature, DealId, EntryWord, LogItem, RoundId, Terms, list::CLAIM_BARE,
+    Claim, CompactSignature, DealId, EntryWord, LogItem, Opened, RoundId, Status, Terms, list::CLAIM_BARE,
 };
 
 use crate::{
     bindings::{Certifier, ICertifier, convert},
     client::{ChainClient, ChainError},
+    seeds::SeedKind,
     sender::Call,
 };
 
@@ -119,6 +120,36 @@ impl ChainClient {
             LogItem::unpack(item.word, item.a, item.b).ok()
         };
         Ok(logs.iter().filter_map(item).collect())
+    }
+
+    /// Where a batch stands: its status, the draw that runs, and where and when that draw opened.
+    ///
+    /// # Errors
+    /// [`ChainError`] as of every read, and for a status that the protocol does not have.
+    pub async fn draw_of(&self, terms: &Terms, batch: u32) -> Result<(Status, u8, Opened), ChainError> {
+        let answer = |message: String| ChainError::Answer { what: "a batch", message };
+        let slot = self.batch_slot(terms.deal(), batch).await?;
+        let status = slot.status().ok_or_else(|| answer(format!("batch {batch} has no known status")))?;
+        let attempt = slot.attempt().unwrap_or(0);
+        if attempt == 0 {
+            return Ok((status, attempt, terms.opened()));
+        }
+        let reopened = self.reopened_at(terms.deal(), batch).await?;
+        let missing = || answer(format!("attempt {attempt} of batch {batch} has no opening"));
+        Ok((status, attempt, reopened.ok_or_else(missing)?.unpack()))
+    }
+
+    /// The call that has to come before others of a batch's round, because they need its seed on chain; `None` = nothing to
+    /// do.
+    ///
+    /// # Errors
+    /// As of [`ChainClient::seed_to_write`].
+    pub async fn seed_call(&self, terms: &Terms, batch: u32) -> Result<Option<Call>, ChainError> {
+        if self.deployment().seed_kind == SeedKind::BlockHash {
+            return Ok(None);
+        }
+        let (_, _, opened) = self.draw_of(terms, batch).await?;
+        self.seed_to_write(opened.block).await
     }
 
     /// The call that certifies batches of a deal, all or none, with what stands on chain for their rounds merged in.

@@ -10,9 +10,9 @@ use guildhall_chain::bindings::Certifier::{self, CertifierEvents};
 use guildhall_chain::bindings::Workforce::WorkforceEvents;
 use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{
-    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SeedKind, SendError, Sender, Update,
+    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SendError, Sender, Update,
 };
-use guildhall_protocol::{DealId, Odds, Opened, PoolId, Seed, Terms, UnixTime};
+use guildhall_protocol::{DealId, Odds, PoolId, Seed, Terms, UnixTime};
 
 use crate::chain::{BatchNow, Chain, ChainEvent, ChainFault, Post, PostError};
 use crate::gathering::Submission;
@@ -58,11 +58,8 @@ impl OnChain {
 
     /// Writes down on chain what the round was drawn with, where the contracts cannot see it by themselves.
     async fn write_seed(&self, post: &Post) -> Result<(), PostError> {
-        if self.client.deployment().seed_kind == SeedKind::BlockHash {
-            return Ok(());
-        }
-        let opened = self.batch(&post.terms, post.batch).await?.opened;
-        if let Some(call) = self.client.seed_to_write(opened.block).await.map_err(ChainFault::from)? {
+        let call = self.client.seed_call(&post.terms, post.batch).await;
+        if let Some(call) = call.map_err(ChainFault::from)? {
             let sent = self.sender.send(call).await;
             sent.map_err(|error| PostError::Chain(ChainFault(error.to_string())))?;
         }
@@ -163,15 +160,7 @@ impl Chain for OnChain {
     }
 
     async fn batch(&self, terms: &Terms, batch: u32) -> Result<BatchNow, ChainFault> {
-        let slot = self.client.batch_slot(terms.deal(), batch).await?;
-        let status = slot.status().ok_or_else(|| ChainFault(format!("batch {batch} has no known status")))?;
-        let attempt = slot.attempt().unwrap_or(0);
-        let opened: Opened = if attempt == 0 {
-            terms.opened()
-        } else {
-            let missing = || ChainFault(format!("attempt {attempt} of batch {batch} has no opening"));
-            self.client.reopened_at(terms.deal(), batch).await?.ok_or_else(missing)?.unpack()
-        };
+        let (status, attempt, opened) = self.client.draw_of(terms, batch).await?;
         Ok(BatchNow { status, attempt, opened })
     }
 

@@ -13,12 +13,11 @@ use guildhall_chain::bindings::Workforce::{WorkforceEvents, wakeCall};
 use guildhall_chain::events::Certified;
 use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{
-    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SeedKind, SendError, Sender,
-    Submission, Update,
+    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SendError, Sender, Submission, Update,
 };
 use guildhall_protocol::list::CLAIM_LEADING;
 use guildhall_protocol::{
-    AssetId, BondUnits, ContentId, DealId, LogItem, Odds, OpenedWord, PoolId, Seed, Terms, UnixTime,
+    AssetId, BondUnits, ContentId, DealId, LogItem, Odds, PoolId, Seed, Terms, UnixTime,
 };
 
 use crate::chain::{BatchNow, Chain, ChainEvent, ChainFault, Myself, PoolService, PostError};
@@ -64,11 +63,7 @@ impl OnChain {
 
     /// Writes down on chain what the round was drawn with, where the contracts cannot see it by themselves.
     async fn write_seed(&self, terms: &Terms, batch: u32) -> Result<(), PostError> {
-        if self.client.deployment().seed_kind == SeedKind::BlockHash {
-            return Ok(());
-        }
-        let opened = self.batch(terms, batch).await?.opened;
-        match self.client.seed_to_write(opened.block).await.map_err(ChainFault::from)? {
+        match self.client.seed_call(terms, batch).await.map_err(ChainFault::from)? {
             Some(call) => self.send(call).await.map(|_| ()),
             None => Ok(()),
         }
@@ -185,11 +180,7 @@ impl Chain for OnChain {
     }
 
     async fn batch(&self, terms: &Terms, batch: u32) -> Result<BatchNow, ChainFault> {
-        let slot = self.client.batch_slot(terms.deal(), batch).await?;
-        let status = slot.status().ok_or_else(|| ChainFault(format!("batch {batch} has no known status")))?;
-        let attempt = slot.attempt().unwrap_or(0);
-        let reopened = if attempt == 0 { None } else { self.client.reopened_at(terms.deal(), batch).await? };
-        let opened = reopened.map_or_else(|| terms.opened(), OpenedWord::unpack);
+        let (status, attempt, opened) = self.client.draw_of(terms, batch).await?;
         Ok(BatchNow { status, attempt, opened })
     }
 
