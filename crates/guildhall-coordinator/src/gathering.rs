@@ -18,7 +18,8 @@ use guildhall_protocol::messages::{Commitment, CompactSignature, Reservation, Un
 use guildhall_protocol::{ContentId, Odds, UnixTime, Weight};
 
 use crate::limits::{
-    BARE_GRACE_MS, MAX_LISTED, MAX_PROOFS, POST_RETRY_MS, RESERVE_GRACE_MS, REVEAL_GRACE_MS, SPARE_GRACE_MS,
+    HELD_GRACE_MS, MAX_LISTED, MAX_PROOFS, POST_RETRY_MS, RESERVE_GRACE_MS, REVEAL_GRACE_MS, SLOWER_TIMES,
+    SPARE_GRACE_MS,
 };
 use crate::part::{Equivocation, Part, Promise};
 use crate::refusal::Refusal;
@@ -71,7 +72,8 @@ pub struct Gathering {
     parts: BTreeMap<Address, Part>,
     lists: BTreeMap<u8, SignedList>,
     listed_at: Millis,
-    enough_since: Option<Millis>,
+    /// The longest that a member took from its seat to its commitment.
+    slowest: Millis,
     spare_since: Option<Millis>,
     post_after: Millis,
     posted: bool,
@@ -90,7 +92,7 @@ impl Gathering {
             parts: BTreeMap::new(),
             lists: BTreeMap::new(),
             listed_at: 0,
-            enough_since: None,
+            slowest: 0,
             spare_since: None,
             post_after: 0,
             posted: false,
@@ -180,7 +182,7 @@ impl Gathering {
         if self.lists.contains_key(&wave) || !self.has_room(worker, wave, now) {
             return Ok(Ack::Full);
         }
-        self.parts.insert(worker, Part::new(*standing, wave, until));
+        self.parts.insert(worker, Part::new(*standing, wave, now, until));
         Ok(Ack::Accepted)
     }
 
@@ -300,7 +302,7 @@ impl Gathering {
         }
         self.parts.retain(|_, part| part.listed || part.wave > wave);
         self.lists.insert(wave, list);
-        (self.enough_since, self.spare_since) = (None, None);
+        self.spare_since = None;
         self.listed_at = now;
     }
 
@@ -329,17 +331,16 @@ impl Gathering {
         if self.outcome.is_some() {
             return None;
         }
-        let grace = self.grace();
         let times = [
             Some(self.began + RESERVE_GRACE_MS),
             Some(self.listed_at + REVEAL_GRACE_MS),
             Some(self.post_after),
             self.spare_since.map(|since| since + SPARE_GRACE_MS),
-            self.enough_since.map(|since| since + grace),
             Some(self.round.end().0.saturating_mul(1000)),
         ];
         let waves = (0..=LAST_WAVE).map(|wave| self.round.wave_end(wave).0.saturating_mul(1000));
-        let seats = self.parts.values().filter(|part| part.promise.is_none()).map(|part| part.until);
+        let held = self.parts.values().filter(|part| part.promise.is_none());
+        let seats = held.flat_map(|part| [part.until, self.overdue(part)]);
         times.into_iter().flatten().chain(waves).chain(seats).filter(|&time| time > now).min()
     }
 
@@ -389,7 +390,7 @@ impl Gathering {
         commitment: B256,
         signature: CompactSignature,
     ) {
-        let part = self.parts.entry(worker).or_insert_with(|| Part::new(standing, wave, 0));
+        let part = self.parts.entry(worker).or_insert_with(|| Part::new(standing, wave, 0, 0));
         part.promise = Some(Promise { commitment, signature });
     }
 
@@ -506,19 +507,13 @@ impl Gathering {
         if !self.has_room(worker, wave, now) {
             return Err(Refusal::Full);
         }
-        let part = self.parts.entry(worker).or_insert_with(|| Part::new(*standing, wave, 0));
+        let part = self.parts.entry(worker).or_insert_with(|| Part::new(*standing, wave, now, 0));
         (part.wave, part.standing, part.promise) = (wave, *standing, Some(promise));
-        self.note_enough(wave, now);
-        Ok(Ack::Accepted)
-    }
-
-    fn note_enough(&mut self, wave: u8, now: Millis) {
-        if self.would_do(wave, false) {
-            self.enough_since.get_or_insert(now);
-        }
+        self.slowest = self.slowest.max(now.saturating_sub(part.since));
         if self.would_do(wave, true) {
             self.spare_since.get_or_insert(now);
         }
+        Ok(Ack::Accepted)
     }
 
     fn keep_proof(&mut self, proof: Equivocation) {
@@ -596,20 +591,21 @@ impl Gathering {
         if !self.would_do(wave, false) {
             return false;
         }
-        let since = |since: Option<Millis>, grace: u64| since.is_some_and(|since| now >= since + grace);
         !self.is_expecting(wave, connected, now)
-            || since(self.spare_since, SPARE_GRACE_MS)
-            || since(self.enough_since, self.grace())
+            || self.spare_since.is_some_and(|since| now >= since + SPARE_GRACE_MS)
     }
 
-    fn grace(&self) -> u64 {
-        let taken = self.enough_since.map_or(0, |since| since.saturating_sub(self.began));
-        (taken / 2).max(BARE_GRACE_MS)
+    /// From when a held seat is not waited for any more: a list that just does fails by one dissenter, and the next wave is
+    /// far away, but a machine that stopped must not hold all the others up.
+    fn overdue(&self, part: &Part) -> Millis {
+        part.since + (SLOWER_TIMES * self.slowest).max(HELD_GRACE_MS)
     }
 
     /// Whether somebody may still commit soon: a seat is held, or a connected seat holder had no time to take its own.
     fn is_expecting(&self, wave: u8, connected: &Connected, now: Millis) -> bool {
-        let held = |part: &Part| part.wave == wave && part.promise.is_none() && part.until > now;
+        let held = |part: &Part| {
+            part.wave == wave && part.promise.is_none() && now < part.until.min(self.overdue(part))
+        };
         if self.parts.values().any(held) {
             return true;
         }

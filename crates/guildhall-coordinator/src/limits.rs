@@ -41,9 +41,11 @@ pub const MAX_ENTRIES_A_TRANSACTION: usize = 240;
 pub const RESERVE_GRACE_MS: u64 = 400;
 /// How long, in milliseconds, a list that would do even with one dissenter waits for those still executing, at least.
 pub const SPARE_GRACE_MS: u64 = 50;
-/// How long, in milliseconds, a list that would just do waits for those still executing, at least. It waits for half of
-/// the time that the round has taken so far if that is longer, so that slower machines get their chance.
-pub const BARE_GRACE_MS: u64 = 500;
+/// How many times longer than the slowest member so far the holder of a seat may take, before a list that would just do
+/// closes without it.
+pub const SLOWER_TIMES: u64 = 2;
+/// How long, in milliseconds, such a list waits for the holder of a seat at least.
+pub const HELD_GRACE_MS: u64 = 500;
 /// How long, in milliseconds, a listed member has to show its claim before the certificate is posted without it.
 pub const REVEAL_GRACE_MS: u64 = 2_000;
 /// How long, in milliseconds, after a refused or lost transaction the next one is tried.

@@ -46,6 +46,8 @@ pub(crate) struct Promise {
 pub(crate) struct Part {
     pub(crate) standing: Standing,
     pub(crate) wave: u8,
+    /// Since when it has its seat.
+    pub(crate) since: Millis,
     /// Until when its seat is held without a commitment.
     pub(crate) until: Millis,
     pub(crate) promise: Option<Promise>,
@@ -57,10 +59,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    pub(crate) fn new(standing: Standing, wave: u8, until: Millis) -> Self {
+    pub(crate) fn new(standing: Standing, wave: u8, since: Millis, until: Millis) -> Self {
         Self {
             standing,
             wave,
+            since,
             until,
             promise: None,
             listed: false,

@@ -151,6 +151,62 @@ fn a_held_seat_is_waited_for_and_a_lost_one_is_not() {
 }
 
 #[test]
+fn a_list_that_just_does_waits_for_machines_that_are_not_much_slower() {
+    let (mut bench, workers) = (Bench::new(terms(4, 99, (5, 12))), workers(8));
+    for worker in &workers {
+        bench.reserve(worker, START).expect("a seat");
+    }
+    let claim = |number: usize| if number == 0 { lie(1) } else { truth() };
+    for (number, worker) in workers[..5].iter().enumerate() {
+        bench.commit(worker, claim(number), START + 4_000).expect("taken");
+    }
+    bench.settle(START + 6_000);
+    assert!(bench.lists.is_empty(), "one dissenter among five would spoil it, and three others are at work");
+    for worker in &workers[5..7] {
+        bench.commit(worker, truth(), START + 6_500).expect("taken");
+    }
+    bench.settle(START + 6_500);
+    assert!(bench.lists.is_empty(), "one more moment: now it stands a dissenter");
+    bench.settle(START + 6_550);
+    assert_eq!(bench.lists[&0].entries.len(), 7);
+    for (number, worker) in workers[..7].iter().enumerate() {
+        bench.contribute(worker, claim(number), START + 6_600).expect("taken");
+    }
+    bench.settle(START + 6_600);
+    assert_eq!(bench.submissions.len(), 1);
+}
+
+#[test]
+fn who_comes_too_late_for_a_list_that_failed_counts_in_the_next_wave() {
+    let (mut bench, workers) = (Bench::new(terms(4, 99, (5, 12))), workers(8));
+    let claim = |number: usize| if number == 0 { lie(1) } else { truth() };
+    for (number, worker) in workers[..5].iter().enumerate() {
+        bench.commit(worker, claim(number), START).expect("taken");
+    }
+    bench.settle(START + 1_000);
+    for (number, worker) in workers[..5].iter().enumerate() {
+        bench.contribute(worker, claim(number), START + 1_000).expect("taken");
+    }
+    for worker in &workers[5..] {
+        let late = bench.commit(worker, truth(), START + 1_500);
+        assert!(matches!(late, Err(Refusal::ListClosed(0))), "{late:?}");
+    }
+    let second = START + round(&bench.terms).patience.0 * 1000;
+    for worker in &workers[5..] {
+        let message = worker.commitment(bench.at, 1, truth());
+        bench.machine.commit(&message, &worker.standing, second).expect("taken");
+    }
+    bench.settle(second);
+    assert_eq!(bench.lists[&1].entries.len(), 3);
+    let list = bench.lists[&1].hash();
+    for worker in &workers[5..] {
+        bench.machine.contribute(&worker.contribution(bench.at, 1, truth(), list), second).expect("taken");
+    }
+    bench.settle(second);
+    assert_eq!(bench.submissions[0].entries.len(), 8, "nobody is left out");
+}
+
+#[test]
 fn seats_are_those_of_the_lot_and_one_an_operator() {
     let mut bench = Bench::new(terms(3, 50, (3, 5)));
     let first = Worker::new(1);

@@ -12,7 +12,7 @@ use guildhall_api::{
     Ack, ApiError, Bundle, Claim, OpenContribution, Outcome, Purpose, Round, RoundRef, SignedList,
 };
 use guildhall_protocol::batch::own_trace_root;
-use guildhall_protocol::messages::{Commitment, Reservation, Unavailable, commitment};
+use guildhall_protocol::messages::{Commitment, Reservation, Unavailable};
 use guildhall_protocol::{Batch, ContentId, Terms, UnixTime};
 use tokio::sync::mpsc;
 
@@ -182,8 +182,7 @@ async fn perform(bench: &Arc<Bench>, place: &Place, shown: Shown, step: Step) ->
         }
         (Step::Commit(promise), _) => {
             let (wave, commitment) = (promise.wave, promise.commitment(bench.worker()));
-            let mut message = bench.sign(at, Commitment { roundId: at.id.0, wave, commitment })?;
-            message.signed.signature = promise.signature;
+            let message = bench.sign(at, Commitment { roundId: at.id.0, wave, commitment })?;
             Ok(Done::Sent(offer(|| bench.link.commit(&message)).await.map(|_| ())))
         }
         (Step::Contribute(promise, list), _) => {
@@ -259,7 +258,7 @@ fn apply(bench: &Bench, at: RoundRef, seat: &mut Seat, step: &Step, done: Done) 
         Done::Reserved(Err(error)) | Done::Sent(Err(error)) => {
             let code = error.refusal().unwrap_or("api.foreign").to_owned();
             tracing::info!(round = %at.id, %error, "the coordinator refused");
-            seat.refused(&code);
+            seat.refused(&code, bench.clock.now());
         }
     }
 }
@@ -320,7 +319,7 @@ fn result_label(executed: &Result<Executed, ExecuteError>) -> &'static str {
     }
 }
 
-/// Binds this worker to what it found: signs the commitment and makes it durable. The bytes follow while it waits for the
+/// Binds this worker to what it found, durably, before anything of it is signed. The bytes follow while it waits for the
 /// list: if they are lost in a crash, executing again makes the same.
 async fn promise(bench: &Arc<Bench>, work: &Work, executed: Executed) -> Result<Promise, WorkerError> {
     let Executed { receipts, own_traces, outputs } = executed;
@@ -330,15 +329,12 @@ async fn promise(bench: &Arc<Bench>, work: &Work, executed: Executed) -> Result<
     let claim = Claim { root: batch.root(), fuel: batch.fuel() };
     let bundle = Bytes::from(Bundle::build(receipts, outputs)?.encode());
     let (at, wave) = (work.round.at, current_wave(bench, work));
-    let commitment = commitment(bench.worker(), at.id, claim.root, claim.fuel, own_trace_root);
-    let signed = bench.sign(at, Commitment { roundId: at.id.0, wave, commitment })?;
     let window = u64::from(work.round.policy.disputeWindow);
     let promise = Promise {
         at,
         wave,
         claim,
         own_trace_root,
-        signature: signed.signed.signature,
         bundle: ContentId::of(&bundle),
         traces: ContentId::of(&traces),
         wave_end: work.round.wave_end(wave),

@@ -286,7 +286,6 @@ mod tests {
             wave: 0,
             claim: Claim { root: B256::repeat_byte(root), fuel: Fuel(u64::MAX) },
             own_trace_root: B256::ZERO,
-            signature: CompactSignature::default(),
             bundle: ContentId::of(b"bundle"),
             traces: ContentId::of(b"traces"),
             wave_end: UnixTime(1),

@@ -5,7 +5,8 @@
 
 use alloy::primitives::{Address, B256};
 use guildhall_api::{Ack, Claim, OpenContribution, Outcome, Round, RoundRef, SignedList};
-use guildhall_protocol::messages::{CompactSignature, Contribution, commitment};
+use guildhall_protocol::lot::LAST_WAVE;
+use guildhall_protocol::messages::{Contribution, commitment};
 use guildhall_protocol::{ContentId, Secs, UnixTime};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const LINGER_SECS: u64 = 600;
 /// The part of a wave, from its end, in which a worker that is on no list commits on chain: a quarter.
 const ON_CHAIN_DIVISOR: u64 = 4;
-/// The part of a wave, from its beginning, after which a worker executes without a reservation: a quarter.
+/// How long a worker asks for a seat before it executes without a reservation: a quarter of a wave.
 const ALONE_DIVISOR: u64 = 4;
 
 /// What this worker promised in a round. Once durable, nothing else is ever signed for the round.
@@ -27,8 +28,6 @@ pub struct Promise {
     pub claim: Claim,
     /// Root over its own traces.
     pub own_trace_root: B256,
-    /// Its signature over the commitment.
-    pub signature: CompactSignature,
     /// The result bundle.
     pub bundle: ContentId,
     /// The own traces, one after the other.
@@ -58,6 +57,12 @@ impl Promise {
             fuel: self.claim.fuel.0,
             listHash: list_hash,
         }
+    }
+
+    /// The same promise a wave later: the commitment stays, so that nothing contradicts it.
+    fn carry(&mut self) {
+        self.wave += 1;
+        self.wave_end = UnixTime(self.wave_end.0.saturating_add(self.patience.0)).min(self.end);
     }
 }
 
@@ -118,20 +123,17 @@ pub enum ListFault {
 }
 
 /// Refusals that leave the round as it should be: it has who it needs, it is over, or this worker's operator is in it.
-const FAIR_REFUSALS: [&str; 6] = [
+const FAIR_REFUSALS: [&str; 5] = [
     "coordinator.full",
-    "coordinator.list_closed",
     "coordinator.over",
     "coordinator.already_spoke",
     "coordinator.equivocation",
     "coordinator.same_operator",
 ];
-
-/// From when a promise that is on no list is made on chain.
-fn commit_at(promise: &Promise) -> UnixTime {
-    let lead = (promise.patience.0 / ON_CHAIN_DIVISOR).max(1);
-    UnixTime(promise.wave_end.0.saturating_sub(lead))
-}
+/// The wave's list is closed: what was executed counts in the next one.
+const LIST_CLOSED: &str = "coordinator.list_closed";
+/// The coordinator's clock is in another wave.
+const WRONG_WAVE: &str = "coordinator.wrong_wave";
 
 #[derive(Debug, Clone, PartialEq)]
 enum Stage {
@@ -164,6 +166,10 @@ pub struct Seat {
     end: UnixTime,
     stage: Stage,
     promise: Option<Promise>,
+    /// Before that, the promise is not offered: its wave has not begun.
+    offer_from: UnixTime,
+    /// Whether the coordinator took the promise.
+    taken: bool,
     list: Option<(u8, B256)>,
     on_chain: OnChain,
     /// From when it posts a certificate itself; nothing while it has nothing to post.
@@ -173,11 +179,11 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// A seat that was drawn in `wave`.
-    pub fn new(worker: Address, round: &Round, wave: u8) -> Self {
-        let patience = round.patience.0;
-        let alone_at = round.wave_end(wave).0.saturating_sub(patience - patience / ALONE_DIVISOR);
-        Self { alone_at: UnixTime(alone_at), ..Self::at(worker, round.end(), Stage::Free) }
+    /// A seat that is taken at `now`.
+    pub fn new(worker: Address, round: &Round, now: UnixTime) -> Self {
+        let asks_from = now.max(round.opened.time).0;
+        let alone_at = UnixTime(asks_from.saturating_add(round.patience.0 / ALONE_DIVISOR));
+        Self { alone_at, ..Self::at(worker, round.end(), Stage::Free) }
     }
 
     fn at(worker: Address, end: UnixTime, stage: Stage) -> Self {
@@ -187,6 +193,8 @@ impl Seat {
             end,
             stage,
             promise: None,
+            offer_from: UnixTime(0),
+            taken: false,
             list: None,
             on_chain: OnChain::Nothing,
             post_at: None,
@@ -217,10 +225,24 @@ impl Seat {
     pub fn next_turn(&self, now: UnixTime) -> Option<UnixTime> {
         let opens = match self.on_chain {
             OnChain::Committed(opens) => Some(opens),
-            _ => self.promise.as_ref().map(commit_at),
+            _ => self.promise.as_ref().map(|promise| self.commit_at(promise)),
         };
         let alone = (self.stage == Stage::Free).then_some(self.alone_at);
-        [alone, opens, self.post_at].into_iter().flatten().filter(|time| *time > now).min()
+        [alone, opens, self.post_at, Some(self.offer_from)]
+            .into_iter()
+            .flatten()
+            .filter(|time| *time > now)
+            .min()
+    }
+
+    /// From when a promise that is on no list is made on chain. A coordinator that is heard and took it has until the end of
+    /// the wave to list it, so that a round that is only slow costs no transactions; the next wave is early enough then.
+    fn commit_at(&self, promise: &Promise) -> UnixTime {
+        let lead = (promise.patience.0 / ON_CHAIN_DIVISOR).max(1);
+        let patient = self.heard && self.taken && promise.wave < LAST_WAVE;
+        let wave = if patient { promise.patience.0 } else { 0 };
+        let end = UnixTime(promise.wave_end.0.saturating_add(wave)).min(promise.end);
+        UnixTime(end.0.saturating_sub(lead))
     }
 
     /// What is to be done on chain at `now`, where the coordinator does not do it.
@@ -228,7 +250,7 @@ impl Seat {
         let promise = self.promise.as_ref().filter(|_| !matches!(self.stage, Stage::Left(_)))?;
         let alone = self.list.is_none() || !self.heard;
         match self.on_chain {
-            OnChain::Nothing if alone && now >= commit_at(promise) && now < self.end => {
+            OnChain::Nothing if alone && now >= self.commit_at(promise) && now < self.end => {
                 Some(Step::CommitOnChain(Box::new(promise.clone())))
             }
             OnChain::Committed(opens) if now >= opens => Some(Step::RevealOnChain(Box::new(promise.clone()))),
@@ -250,7 +272,9 @@ impl Seat {
             (Stage::Free, _) if now >= self.alone_at => Step::Execute,
             (Stage::Free, _) => Step::Reserve,
             (Stage::Held, _) => Step::Execute,
-            (Stage::Promised { sent: false }, Some(promise)) => Step::Commit(Box::new(promise.clone())),
+            (Stage::Promised { sent: false }, Some(promise)) if now >= self.offer_from => {
+                Step::Commit(Box::new(promise.clone()))
+            }
             (Stage::Withheld { sent: false }, _) => Step::SayUnavailable,
             (Stage::Listed { list }, Some(promise)) => Step::Contribute(Box::new(promise.clone()), *list),
             (Stage::Signed { contribution, sent: false }, _) => Step::Show(contribution.clone()),
@@ -282,6 +306,11 @@ impl Seat {
 
     /// The coordinator has the commitment, the word of withheld bytes, or the contribution.
     pub fn sent(&mut self) {
+        self.taken |= matches!(self.stage, Stage::Promised { .. });
+        self.mark_sent();
+    }
+
+    fn mark_sent(&mut self) {
         if let Stage::Promised { sent } | Stage::Withheld { sent } | Stage::Signed { sent, .. } =
             &mut self.stage
         {
@@ -289,14 +318,31 @@ impl Seat {
         }
     }
 
-    /// The coordinator refused for good. Once something is promised, only a reason that leaves the round as it should be ends
-    /// the seat: what the lot gave, a coordinator can't take, and the chain is asked instead.
-    pub fn refused(&mut self, code: &str) {
-        let fair = self.promise.is_none() || FAIR_REFUSALS.contains(&code);
-        match &mut self.stage {
-            Stage::Left(_) => {}
-            stage if fair => *stage = Stage::Left(Left::Refused(code.to_owned())),
-            _ => self.sent(),
+    /// The coordinator refused for good. What was executed for a list that is closed counts in the next wave. Once something
+    /// is promised, only a reason that leaves the round as it should be ends the seat: what the lot gave, a coordinator can't
+    /// take, and the chain is asked instead.
+    pub fn refused(&mut self, code: &str, now: UnixTime) {
+        let unlisted = matches!(self.stage, Stage::Promised { .. });
+        match (&mut self.promise, code) {
+            _ if matches!(self.stage, Stage::Left(_)) => {}
+            (Some(promise), LIST_CLOSED) if unlisted && promise.wave < LAST_WAVE => {
+                self.offer_from = promise.wave_end;
+                promise.carry();
+            }
+            (Some(promise), WRONG_WAVE) if unlisted && now < promise.end => {
+                // At a boundary the clocks may differ by a moment; later, the wave went by before the coordinator answered.
+                self.offer_from = UnixTime(now.0.saturating_add(1));
+                if now >= promise.wave_end && promise.wave < LAST_WAVE {
+                    promise.carry();
+                }
+            }
+            (promise, code) => {
+                if promise.is_none() || code == LIST_CLOSED || FAIR_REFUSALS.contains(&code) {
+                    self.stage = Stage::Left(Left::Refused(code.to_owned()));
+                } else {
+                    self.mark_sent();
+                }
+            }
         }
     }
 
@@ -343,12 +389,13 @@ impl Seat {
         self.stage = Stage::Left(Left::Failed(reason));
     }
 
-    /// A list arrived, its signatures checked. The first good one of this worker's wave counts.
+    /// A list arrived, its signatures checked, this worker's own among them. The first good one counts, in whichever wave it
+    /// is: a promise may have been offered for two.
     ///
     /// # Errors
     /// [`ListFault`] for one that this worker must not sign under; [`ListFault::Second`] is a proof against the coordinator.
     pub fn listed(&mut self, list: &SignedList) -> Result<(), ListFault> {
-        let Some(promise) = &self.promise else { return Err(ListFault::NotMine) };
+        let Some(promise) = &mut self.promise else { return Err(ListFault::NotMine) };
         if list.round.id != promise.at.id {
             return Err(ListFault::OtherRound);
         }
@@ -360,9 +407,10 @@ impl Seat {
         }
         let mine =
             list.entry(self.worker).is_some_and(|entry| entry.commitment == promise.commitment(self.worker));
-        if !mine || list.wave() != promise.wave {
+        if !mine {
             return Err(ListFault::NotMine);
         }
+        promise.wave = list.wave();
         self.list = Some((list.wave(), list.hash()));
         if let Stage::Promised { .. } = self.stage {
             self.stage = Stage::Listed { list: list.hash() };
@@ -388,8 +436,9 @@ impl Seat {
 #[cfg(test)]
 mod tests {
     use guildhall_api::{Envelope, SignedEntry};
-    use guildhall_protocol::messages::{RoundList, Signed};
+    use guildhall_protocol::messages::{CompactSignature, RoundList, Signed};
     use guildhall_protocol::{DealId, Fuel, Odds, RoundId};
+    use guildhall_testkit::builders;
 
     use super::*;
 
@@ -411,7 +460,6 @@ mod tests {
             wave: 0,
             claim: Claim { root: B256::repeat_byte(4), fuel: Fuel(5) },
             own_trace_root: B256::repeat_byte(6),
-            signature: CompactSignature::default(),
             bundle: ContentId::of(b"bundle"),
             traces: ContentId::of(b"traces"),
             wave_end: UnixTime(400),
@@ -519,6 +567,17 @@ mod tests {
     }
 
     #[test]
+    fn a_seat_that_is_taken_late_in_a_wave_asks_as_long_as_any_other() {
+        let round = builders::round(&builders::terms(1, 50, (3, 5)));
+        let (opened, quarter) = (round.opened.time, round.patience.0 / ALONE_DIVISOR);
+        for taken in [UnixTime(opened.0 - 2), opened, UnixTime(opened.0 + 3 * quarter)] {
+            let (seat, from) = (Seat::new(ME, &round, taken), taken.max(opened).0);
+            assert_eq!(seat.step(UnixTime(from + quarter - 1)), Step::Reserve);
+            assert_eq!(seat.step(UnixTime(from + quarter)), Step::Execute, "nobody answers");
+        }
+    }
+
+    #[test]
     fn without_a_coordinator_the_way_leads_over_the_chain() {
         let mut seat = seat();
         assert_eq!(seat.next_turn(NOW), Some(UnixTime(175)));
@@ -568,12 +627,62 @@ mod tests {
     #[test]
     fn a_coordinator_cannot_take_what_the_lot_gave() {
         let mut seat = promised();
-        seat.refused("coordinator.no_seat");
+        seat.refused("coordinator.no_seat", NOW);
         assert_eq!(seat.step(NOW), Step::Wait);
         assert_eq!(seat.step(UnixTime(325)), Step::CommitOnChain(Box::new(promise())));
         let mut seat = promised();
-        seat.refused("coordinator.list_closed");
-        assert_eq!(seat.step(NOW), Step::Leave(Left::Refused("coordinator.list_closed".into())));
+        seat.refused("coordinator.over", NOW);
+        assert_eq!(seat.step(NOW), Step::Leave(Left::Refused("coordinator.over".into())));
+    }
+
+    #[test]
+    fn what_was_executed_for_a_closed_list_counts_in_the_next_wave() {
+        let mut seat = promised();
+        seat.refused("coordinator.list_closed", UnixTime(120));
+        let carried = Promise { wave: 1, wave_end: UnixTime(700), ..promise() };
+        assert_eq!(
+            seat.step(UnixTime(399)),
+            Step::Wait,
+            "nothing on chain either: the coordinator is at work"
+        );
+        assert_eq!(seat.next_turn(UnixTime(399)), Some(UnixTime(400)));
+        assert_eq!(seat.step(UnixTime(400)), Step::Commit(Box::new(carried.clone())));
+        seat.refused("coordinator.wrong_wave", UnixTime(400));
+        assert_eq!(seat.step(UnixTime(400)), Step::Wait, "its clock is behind");
+        assert_eq!(seat.step(UnixTime(401)), Step::Commit(Box::new(carried.clone())));
+        seat.sent();
+        let list = |wave| {
+            let mut list = mine(7);
+            list.signed.message.wave = wave;
+            list
+        };
+        let mut early = seat.clone();
+        seat.listed(&list(1)).expect("a good list");
+        assert_eq!(seat.step(UnixTime(401)), Step::Contribute(Box::new(carried), B256::repeat_byte(7)));
+        early.listed(&list(0)).expect("the first offer was taken after all");
+        assert_eq!(early.promise().map(|promise| promise.wave), Some(0));
+        let mut late = promised();
+        late.refused("coordinator.wrong_wave", UnixTime(405));
+        assert_eq!(late.promise().map(|promise| promise.wave), Some(1), "its wave went by");
+        for _ in 0..3 {
+            late.refused("coordinator.list_closed", UnixTime(700));
+        }
+        assert_eq!(late.step(UnixTime(700)), Step::Leave(Left::Refused("coordinator.list_closed".into())));
+    }
+
+    #[test]
+    fn a_coordinator_that_is_at_work_has_until_the_end_of_the_wave() {
+        let mut seat = promised();
+        seat.sent();
+        assert_eq!(seat.step(UnixTime(399)), Step::Wait);
+        assert_eq!(seat.next_turn(UnixTime(399)), Some(UnixTime(625)));
+        assert_eq!(
+            seat.step(UnixTime(625)),
+            Step::CommitOnChain(Box::new(promise())),
+            "it keeps it from the list"
+        );
+        seat.hears(false);
+        assert_eq!(seat.step(UnixTime(325)), Step::CommitOnChain(Box::new(promise())), "it is gone");
     }
 
     #[test]
@@ -582,7 +691,7 @@ mod tests {
         full.reserved(Ack::Full);
         assert_eq!(full.step(NOW), Step::Leave(Left::Full));
         let mut refused = seat();
-        refused.refused("coordinator.no_seat");
+        refused.refused("coordinator.no_seat", NOW);
         refused.ended(certified());
         assert_eq!(refused.step(NOW), Step::Leave(Left::Refused("coordinator.no_seat".into())));
         let mut withheld = seat();

@@ -115,7 +115,7 @@ impl Taker {
                 Next::Seat(drawn) => {
                     let (at, wave, tasks) = (drawn.round.at, drawn.wave, drawn.round.tasks);
                     self.bench.progress.tell(at, ProgressStep::SeatDrawn { wave, tasks });
-                    let seat = Seat::new(self.bench.worker(), &drawn.round, wave);
+                    let seat = Seat::new(self.bench.worker(), &drawn.round, self.bench.clock.now());
                     self.begin(at, seat, Some(Work { round: drawn.round, wave, terms: drawn.terms }));
                 }
             }
