@@ -10,7 +10,7 @@ import {CaseWords} from "./libraries/CaseWords.sol";
 import {Confidence} from "./libraries/Confidence.sol";
 import {Draws, Round} from "./libraries/Draws.sol";
 import {Lot} from "./libraries/Lot.sol";
-import {Claims, MemberWords} from "./libraries/MemberWords.sol";
+import {Claims} from "./libraries/MemberWords.sol";
 import {Payouts} from "./libraries/Payouts.sol";
 import {TermsHash} from "./libraries/TermsHash.sol";
 import {WorkerWords} from "./libraries/WorkerWords.sol";
@@ -28,14 +28,6 @@ abstract contract Cases is ICourt, Judicial {
     using Draws for Round;
     using CaseWords for Case;
 
-    /// @dev Smallest bond of a dispute, in the token's smallest unit: a thousand bond units.
-    uint256 private constant BOND_MIN = 1000 * WorkerWords.BOND_UNIT;
-    /// @dev Seats of a jury at most.
-    uint256 private constant SEATS_MAX = 32;
-    /// @dev Length of a window: the round's patience within these bounds, so that six windows (the longest term) are a day at
-    /// most: {WorkerWords-RISK_PERIOD} reckons with that.
-    uint256 private constant WINDOW_MIN = 60;
-    uint256 private constant WINDOW_MAX = 4 hours;
     /// @dev Blocks after the certificate's whose seed says whether it is audited. A block hash of kind 1 is known one block
     /// later; the prevrandao of kind 2 is that of the block after, which the proposer of the block before can foresee.
     /// So nobody who orders the certificate's own block knows it, of either kind.
@@ -141,7 +133,7 @@ abstract contract Cases is ICourt, Judicial {
     /// @inheritdoc ICourt
     function reserve(address worker, uint256 units, address caller) external returns (WorkerWord word) {
         if (msg.sender != address(jury)) revert NotAllowed(msg.sender);
-        return _reserve(worker, units, caller);
+        return _putAtRisk(worker, units, caller);
     }
 
     /// @dev Fills in what follows from terms and certificate; answers the bond.
@@ -218,22 +210,10 @@ abstract contract Cases is ICourt, Judicial {
         _authenticate(certified);
         uint256 gross = uint256(certified.certificate.fuel) * terms.feePerMfuel / 1e6;
         uint256 units = level * Payouts.slashUnits(gross);
-        WorkerWord word = _reserve(worker, units, msg.sender);
+        WorkerWord word = _putAtRisk(worker, units, msg.sender);
         _checkEntitled(terms, certified, worker, word);
         record.worker = worker;
         record.stakes = record.stakes.withBond(units * WorkerWords.BOND_UNIT);
-    }
-
-    /// @dev Puts stake of a worker at risk, at its own or its operator's call; answers its word as it was.
-    function _reserve(address worker, uint256 units, address caller) private returns (WorkerWord word) {
-        MemberWord[] memory members = new MemberWord[](1);
-        members[0] = MemberWords.pack(worker, Claims.BARE, 0, 0, units);
-        word = workforce.settle(members)[0];
-        if (word.room() < units) revert ExposureTooHigh(worker, units, word.room());
-        // The operator's number fits: a worker's word has 32 bits for it.
-        if (caller != worker && workforce.operatorAddress(uint32(word.operator())) != caller) {
-            revert NotAllowed(caller);
-        }
     }
 
     /// @dev Reverts unless the worker had a seat that the certificate does without, or stands there with a claim that
@@ -270,21 +250,7 @@ abstract contract Cases is ICourt, Judicial {
     /// @dev Seats of a jury: half as many more as fresh weights need to overturn the certificate.
     function _seatsOf(Certificate calldata certificate, uint256 level) private pure returns (uint256) {
         uint256 target = CaseWords.targetOf(certificate, level) * (Confidence.ONE + certificate.odds) / Confidence.ONE;
-        uint256 fresh = Confidence.freshWeight(certificate.policy.faultyShareBps());
-        (uint256 needed,) = Confidence.seatsFor(target, fresh, 1, SEATS_MAX);
-        uint256 seats = Lot.want(needed);
-        return seats < SEATS_MAX ? seats : SEATS_MAX;
-    }
-
-    /// @dev Fee of one execution of one task at the limit, rounded up: what a juror earns.
-    function _feeOf(Terms calldata terms) internal pure returns (uint256) {
-        return (uint256(terms.fuelLimit) * terms.feePerMfuel + 999_999) / 1e6;
-    }
-
-    /// @dev Length of a window.
-    function _windowOf(uint256 patience) private pure returns (uint256) {
-        if (patience < WINDOW_MIN) return WINDOW_MIN;
-        return patience < WINDOW_MAX ? patience : WINDOW_MAX;
+        return _seatsFor(target, certificate.policy.faultyShareBps());
     }
 
     /// @dev Whether a slot's case is not closed.

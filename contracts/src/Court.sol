@@ -13,7 +13,7 @@ import {Purse, Purses} from "./libraries/Purses.sol";
 import {ReceiptTree} from "./libraries/ReceiptTree.sol";
 import {TermsHash} from "./libraries/TermsHash.sol";
 import {WorkerWords} from "./libraries/WorkerWords.sol";
-import {Case, CaseState, FactsWord, Hearing, Juror, Leaf, Receipt} from "./types/Cases.sol";
+import {Case, CaseState, FactsWord, Hearing, Leaf, Receipt} from "./types/Cases.sol";
 import {Certificate, CertifiedBatch, Status} from "./types/Certificates.sol";
 import {Terms} from "./types/Terms.sol";
 import {MemberWord} from "./types/Workers.sol";
@@ -272,12 +272,7 @@ contract Court is Cases {
     function _punishJurors(Purse memory purse, Hearing[] calldata hearings, bytes32 finding) private {
         uint256 slashed;
         for (uint256 i; i < hearings.length; ++i) {
-            Case calldata record = hearings[i].record;
-            Juror[] calldata jurors = hearings[i].jurors;
-            for (uint256 j; j < jurors.length; ++j) {
-                if (_isRight(jurors[j], finding)) continue;
-                slashed += _punish(record, jurors[j].word.worker(), record.stakes.slash());
-            }
+            slashed += _slashJurors(hearings[i], finding);
         }
         purse.addSlashed(slashed);
     }
@@ -291,26 +286,13 @@ contract Court is Cases {
         bool all
     ) private pure {
         uint256 count;
-        uint256 each;
-        // Counted first, then paid.
-        for (uint256 pass; pass < 2; ++pass) {
-            if (pass == 1) each = purse.takeEach(_feeOf(terms), count);
-            if (pass == 1 && each == 0) return;
-            for (uint256 i; i < hearings.length; ++i) {
-                Juror[] calldata jurors = hearings[i].jurors;
-                for (uint256 j; j < jurors.length; ++j) {
-                    bool earns = all ? jurors[j].word.revealed() : _isRight(jurors[j], finding);
-                    if (!earns) continue;
-                    if (pass == 0) ++count;
-                    else purse.give(Accounts.ofOperator(jurors[j].word.operator()), each);
-                }
-            }
+        for (uint256 i; i < hearings.length; ++i) {
+            count += _countEarning(hearings[i].jurors, finding, all);
         }
-    }
-
-    /// @dev Whether a juror found what prevailed.
-    function _isRight(Juror calldata juror, bytes32 finding) private pure returns (bool) {
-        return juror.word.revealed() && juror.finding == finding;
+        uint256 each = purse.takeEach(_feeOf(terms), count);
+        for (uint256 i; i < hearings.length; ++i) {
+            _giveJurors(purse, hearings[i].jurors, finding, all, each);
+        }
     }
 
     /// @dev Gives the pot to the contributors in equal parts, what does not divide to the payer.
@@ -341,14 +323,6 @@ contract Court is Cases {
             if (_isParty(terms, workforce.operatorAddress(uint32(_operatorOf(member.worker()))))) continue;
             workforce.earn(member.worker(), terms.pool, points);
         }
-    }
-
-    /// @dev Punishes one worker for what it did in a case; answers what it lost, in the token's smallest unit.
-    function _punish(Case calldata record, address worker, uint256 units) private returns (uint256) {
-        uint256 taken = workforce.punish(worker, units, record.facts.openedAt());
-        // Fits: packed from such a field.
-        emit Punished(record.dealId, uint32(record.facts.batch()), worker, taken);
-        return taken * WorkerWords.BOND_UNIT;
     }
 
     /// @dev Whether leaves cannot be those of an honest batch.

@@ -23,6 +23,8 @@ contract Workforce is Pools, Domain {
     address public immutable recourse;
     /// @notice May add reputation and slash after a verdict; zero = no Court.
     address public immutable court;
+    /// @notice May put stake at risk and slash after a verdict; zero = no Inquest.
+    address public immutable inquest;
     /// @inheritdoc IWorkforce
     uint256 public immutable minimumBond;
 
@@ -43,6 +45,7 @@ contract Workforce is Pools, Domain {
         address certifier_,
         address recourse_,
         address court_,
+        address inquest_,
         uint256 minimumBond_,
         uint256 minimumDeposit_
     ) Pools(vault_, minimumDeposit_) {
@@ -52,6 +55,7 @@ contract Workforce is Pools, Domain {
         certifier = certifier_;
         recourse = recourse_;
         court = court_;
+        inquest = inquest_;
         minimumBond = minimumBond_;
     }
 
@@ -166,7 +170,8 @@ contract Workforce is Pools, Domain {
 
     /// @inheritdoc IWorkforce
     function settle(MemberWord[] calldata members) external returns (WorkerWord[] memory words) {
-        if (msg.sender != certifier && msg.sender != court) revert NotAllowed(msg.sender);
+        bool allowed = msg.sender == certifier || msg.sender == court || msg.sender == inquest;
+        if (!allowed) revert NotAllowed(msg.sender);
         uint256 bucket = WorkerWords.bucketAt(block.timestamp);
         words = new WorkerWord[](members.length);
         for (uint256 i; i < members.length;) {
@@ -245,7 +250,8 @@ contract Workforce is Pools, Domain {
     }
 
     /// @inheritdoc IWorkforce
-    function punish(address worker, uint256 units, uint256 since) external only(court) returns (uint256 slashed) {
+    function punish(address worker, uint256 units, uint256 since) external returns (uint256 slashed) {
+        if (msg.sender != court && msg.sender != inquest) revert NotAllowed(msg.sender);
         WorkerWord word;
         (word, slashed) = _takeAtRisk(worker, units, since);
         _store(worker, word.withReputation(0));

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const contracts = [
-  "Vault", "Registry", "Workforce", "Market", "Certifier", "Recourse", "Court", "Jury", "BlockhashSeed", "PrevrandaoSeed",
+  "Vault", "Registry", "Workforce", "Market", "Certifier", "Recourse", "Court", "Jury", "Inquest", "BlockhashSeed", "PrevrandaoSeed",
   "DevToken", "TemperatureAlarm",
 ];
 const interfaces = ["IDeliveryCallback", "IGroup", "ISeed"];

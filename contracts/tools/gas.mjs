@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { keccak256, toHex, zeroHash } from "viem";
+import { keccak256, pad, toHex, zeroHash } from "viem";
 import { City, UNIT, findingOf, parcelOf, startAnvil } from "./city.mjs";
 
 const path = join(dirname(fileURLToPath(import.meta.url)), "..", "snapshots", "gas.json");
@@ -97,6 +97,42 @@ async function disputeAndJudge(city) {
   return { dispute: opened.gasUsed, commit: seats[4].gas, verdict: decided.gasUsed, finalize: finalized.gasUsed };
 }
 
+/// Two workers reveal two claims of one batch on chain, it expires, and one task of it goes before a jury.
+async function inquire(city) {
+  const deal = await city.match();
+  const roundId = await city.roundId(deal);
+  const fuel = 1_500_000n;
+  const log = [];
+  for (const [i, worker] of city.workers.slice(0, 2).entries()) {
+    const name = Object.keys(city.people).find((n) => city.people[n] === worker);
+    const commitment = city.commitment(worker.address, roundId, keccak256(toHex(`root ${i}`)), fuel, zeroHash);
+    const committed = await city.call(name, "Certifier", "commit", [deal.terms, 0n, log, worker.address, commitment, "0x"]);
+    log.push(city.event(committed, "Certifier", "Committed").item);
+  }
+  for (const i of [0, 1]) {
+    const root = keccak256(toHex(`root ${i}`));
+    const revealed = await city.call("relayer", "Certifier", "reveal", [deal.terms.dealId, 0n, roundId, log, BigInt(i), root, fuel, zeroHash]);
+    log.push(city.event(revealed, "Certifier", "Revealed").item);
+  }
+  city.pass(300_000);
+  await city.call("relayer", "Certifier", "expire", [deal.terms, 0n, roundId, log]);
+  return (await city.call("requester", "Inquest", "openExpired", [deal.terms, 0n, roundId, log, 0n])).gasUsed;
+}
+
+/// Says that a member's own trace is false.
+async function accuse(city) {
+  const claim = { root: keccak256(toHex("root")), fuel: 1_500_000n };
+  const deal = await city.match();
+  const certified = await city.certify(deal, 3);
+  const roundId = await city.roundId(deal);
+  const entries = await city.contributions(deal, 0, 3, claim.root, claim.fuel);
+  const workers = city.workers.slice(0, 3);
+  const list = workers.flatMap((w, i) => [pad(w.address), city.commitment(w.address, roundId, claim.root, claim.fuel, entries[i].proof)]);
+  const { r, vs, proof } = entries[0];
+  const accusation = { worker: workers[0].address, ownTraceRoot: proof, wave: 0, before: zeroHash, list, r, vs, log: [] };
+  return (await city.call("requester", "Inquest", "accuse", [deal.terms, certified, 0n, accusation])).gasUsed;
+}
+
 /// Certifies until the seed asks for an audit, and opens it.
 async function openAudit(city) {
   for (;;) {
@@ -162,6 +198,8 @@ async function measure(city) {
   gas.jury_verdict_5 = Number(judged.verdict);
   gas.finalize = Number(judged.finalize);
   gas.audit_open = Number(await from(() => openAudit(city)));
+  gas.inquest_open = Number(await from(() => inquire(city)));
+  gas.accuse = Number(await from(() => accuse(city)));
   gas.deploy_total = Number(city.deployGas);
   return Object.fromEntries(Object.entries(gas).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -22,20 +22,12 @@ interface ICourt is ICases {
     /// @notice Emitted when a case is closed and its money paid.
     /// @param verdict Void also where another case voided the batch first.
     event CaseClosed(bytes32 indexed dealId, uint32 indexed batch, uint32 indexed index, CaseState verdict);
-    /// @notice Emitted when stake is taken by a verdict or a proof; `units` of 1e15.
-    event Punished(bytes32 indexed dealId, uint32 indexed batch, address indexed worker, uint256 units);
     /// @notice Emitted when a certificate falls by proof, without a jury.
     event Disproved(bytes32 indexed dealId, uint32 indexed batch, uint256 path, address indexed by);
 
-    /// @notice Thrown when a batch has no such task.
-    error NoSuchTask(uint256 index, uint256 tasks);
-    /// @notice Thrown when a caller is neither the worker nor its operator.
-    error NotAllowed(address caller);
     /// @notice Thrown when a worker may not open without a bond: it had no seat in the round, or its claim has no second
     /// member. Remedy: open with a bond.
     error NotEntitled(address worker);
-    /// @notice Thrown when a worker has less free stake than it must put at risk.
-    error ExposureTooHigh(address worker, uint256 units, uint256 room);
     /// @notice Thrown when leaves contradict neither each other nor the certificate.
     error NoFault();
     /// @notice Thrown when the seed does not ask for an audit of this certificate.

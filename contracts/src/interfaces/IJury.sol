@@ -1,38 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Case, CaseState, Hearing, Juror, Receipt} from "../types/Cases.sol";
+import {Case, CaseState, Hearing, Receipt} from "../types/Cases.sol";
 import {Certificate, CertifiedBatch} from "../types/Certificates.sol";
 import {Terms} from "../types/Terms.sol";
-import {ICases} from "./ICases.sol";
+import {IJurors} from "./IJurors.sol";
 
 /// @title The juries of the Court
 /// @notice Who sits on the jury of a case, what each of them finds, and what it weighs. Moves no money and no batch.
-interface IJury is ICases {
-    /// @notice Emitted when a juror commits.
-    event JurorCommitted(bytes32 indexed caseId, address indexed worker, Juror juror);
-    /// @notice Emitted when a juror reveals.
-    /// @param juror Its word and finding as {ICourt-decide} needs them.
-    event JurorRevealed(bytes32 indexed caseId, address indexed worker, Juror juror, bytes32 ownTrace);
+interface IJury is IJurors {
     /// @notice Emitted when an opener shows what it had sealed.
     event SealOpened(bytes32 indexed caseId, bytes32 finding);
     /// @notice Emitted when the certified receipt of a disputed task is shown.
     event ReceiptShown(bytes32 indexed dealId, uint32 indexed batch, uint32 indexed index, Receipt receipt);
-
-    /// @notice Thrown when a worker has no seat on the jury: ticket, runtime, bond, or a change since the opening block.
-    error NoSeat(address worker);
-    /// @notice Thrown when a worker is a party to the case, or sat on the jury before.
-    error Excluded(address worker);
-    /// @notice Thrown when the operator sits on this jury already.
-    error SameOperator(address worker);
-    /// @notice Thrown when a jury is full.
-    error TooMany(uint256 count, uint256 highest);
-    /// @notice Thrown when a commitment or seal is not opened by what was shown.
-    error WrongOpening(address maker);
-    /// @notice Thrown when a juror's word and finding are not what stands on chain.
-    error WrongJuror(address worker);
-    /// @notice Thrown when the jury is not whole, or not sorted by operator.
-    error WrongJury(uint256 given, uint256 committed);
 
     /// @notice A drawn worker's blind finding; by the worker or its operator, in the commit windows. Puts a slash at risk.
     /// @param records The case, then, where it is an appeal, the first.
@@ -44,11 +24,6 @@ interface IJury is ICases {
         address worker,
         bytes32 commitment
     ) external;
-
-    /// @notice Opens a juror's commitment in the reveal window. Anybody may: only its maker knows the opening.
-    /// @param finding keccak256(abi(index, exit, fuel, outputDigest, traceDigest)).
-    /// @param ownTrace The juror's own trace of the task, for others to compare.
-    function reveal(Case calldata record, Juror calldata juror, bytes32 finding, bytes32 ownTrace) external;
 
     /// @notice Shows what the opener sealed, in the reveal window.
     function openSeal(Case calldata record, bytes32 finding, bytes32 salt) external;
@@ -63,20 +38,11 @@ interface IJury is ICases {
         bytes32[] calldata proof
     ) external;
 
-    /// @notice What stands on chain of an operator's juror; zero = none.
-    function jurorOf(bytes32 caseId, uint256 operator) external view returns (bytes32);
-
     /// @notice What the certificate says of a task, once shown; zero = nobody showed it.
     function receiptShown(bytes32 dealId, uint256 batch, uint256 index) external view returns (bytes32 finding);
 
     /// @notice What the opener of a case had sealed, once shown.
     function sealOpened(bytes32 caseId) external view returns (bytes32 finding);
-
-    /// @notice How many committed in a case.
-    function jurorsOf(bytes32 caseId) external view returns (uint256);
-
-    /// @notice Reverts unless these are all jurors of the case, sorted by operator.
-    function check(bytes32 caseId, Juror[] calldata jurors) external view;
 
     /// @notice What a whole jury comes to: the verdict, what prevailed (zero when nothing did) and its odds, times 1e6.
     /// @param certificate The one that the case is about; the caller has checked it.

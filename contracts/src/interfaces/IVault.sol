@@ -62,7 +62,7 @@ interface IVault {
     /// @notice Moves the protocol's part of these pools' fees to `to`'s balance. Caller: the protocol's owner.
     function collectProtocolFees(uint256[] calldata pools, address to) external;
 
-    /// @notice Market, Court: locks `amount` of `payer` for a deal or a dispute and answers `payer`'s nonce.
+    /// @notice Market, Court, Inquest: locks `amount` of `payer` for a deal or a case and answers `payer`'s nonce.
     function lock(address payer, uint256 amount) external returns (uint256 nonce);
 
     /// @notice Market: pays in what `owner` lacks to have `amount`, from its tokens, by permit or by an earlier approval.
@@ -71,7 +71,7 @@ interface IVault {
     /// @notice Market: kills the requester's orders.
     function bumpNonce(address requester) external returns (uint256 nonce);
 
-    /// @notice Certifier, Recourse, Court: pays out of a deal's lock or of escrow.
+    /// @notice Certifier, Recourse, Court, Inquest: pays out of a deal's lock or of escrow.
     /// @param payments Account 160 (high) | amount 96.
     /// @param pool Whose account gets `fees`; 0 = none.
     /// @param fees Pool's part 128 (low) | protocol's part 128.

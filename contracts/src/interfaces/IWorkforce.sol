@@ -130,7 +130,7 @@ interface IWorkforce {
     /// @notice Moves a pool's shares to its owner's balance. Caller: the pool's owner.
     function collectPoolFees(uint32 pool) external returns (uint256 amount);
 
-    /// @notice Certifier, Court: puts stake at risk and takes slashes, and answers the words as they were, rolled to now.
+    /// @notice Certifier, Court, Inquest: puts stake at risk and takes slashes, and answers the words as they were, rolled to now.
     /// @dev Takes {WorkerWords-slashable} at most, and the worker's reputation; puts {WorkerWords-room} at risk at most.
     /// Whether that was enough is the Certifier's to judge from the words.
     function settle(MemberWord[] calldata members) external returns (WorkerWord[] memory words);
@@ -147,7 +147,7 @@ interface IWorkforce {
     /// @notice Court: adds reputation earned in an audited certificate of `pool`; nothing when the worker has moved.
     function earn(address worker, uint32 pool, uint256 points) external;
 
-    /// @notice Court: slashes up to `units` after a verdict, what is at risk included, and takes the reputation.
+    /// @notice Court, Inquest: slashes up to `units` after a verdict, what is at risk included, and takes the reputation.
     /// @param since When it was put at risk, Unix seconds: once that is over, only what is not at risk for something else.
     function punish(address worker, uint256 units, uint256 since) external returns (uint256 slashed);
 

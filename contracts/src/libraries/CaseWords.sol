@@ -8,10 +8,13 @@ import {Confidence} from "./Confidence.sol";
 /// @title The words of a case
 /// @notice Packs, reads and hashes {Case}, {Juror} and what a jury compares.
 library CaseWords {
-    /// @dev Kinds of cases: who answers for the opening. A bond, a worker's stake, or nobody (the seed asked for it).
+    /// @dev Kinds of cases of the Court: who answers for the opening. A bond, a worker's stake, or nobody (the seed asked for it).
     uint256 internal constant BONDED = 1;
     uint256 internal constant STAKED = 2;
     uint256 internal constant AUDIT = 3;
+    /// @dev Kinds of inquests, which a bond answers for: what stands on chain for an expired batch; one worker's own trace.
+    uint256 internal constant EXPIRY = 4;
+    uint256 internal constant ACCUSATION = 5;
 
     /// @dev Windows of a jury: three to commit, one to reveal, two in which a first verdict may be appealed.
     uint256 private constant COMMIT_WINDOWS = 3;

@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {CaseWords} from "../libraries/CaseWords.sol";
+import {Claim, LogItem} from "./Certificates.sol";
+import {MemberWord} from "./Workers.sol";
 
 using CaseWords for FactsWord global;
 using CaseWords for StakesWord global;
@@ -18,7 +20,7 @@ enum CaseState {
     Closed
 }
 
-/// @notice A case: one task of one certified batch before one jury. The keccak256 of these seven words is its id; the chain
+/// @notice A case: one task of one batch before one jury. The keccak256 of these seven words is its id; the chain
 /// keeps the upper 216 bits of it, calls bring the words back.
 /// @param facts See {FactsWord}.
 /// @param stakes See {StakesWord}.
@@ -26,7 +28,8 @@ enum CaseState {
 /// @param worker Whose stake answers for the opening instead of a bond; zero otherwise.
 /// @param seal keccak256(abi(opener, dealId, batch, index, finding, salt)): what the opener says is right, shown after the
 /// jury has committed; zero in audits.
-/// @param before Id of the case that this one appeals; zero at level 1.
+/// @param before Id of the case that this one appeals; zero at level 1. In an inquest `worker` is the accused (zero over an
+/// expired batch), `seal` the hash of the {Docket}, `before` the round's id.
 struct Case {
     bytes32 dealId;
     FactsWord facts;
@@ -69,6 +72,34 @@ struct Receipt {
     uint64 cumulativeFuel;
     bytes32 outputDigest;
     bytes32 traceDigest;
+}
+
+/// @notice Who answers in an inquest, and for what; the case's seal is keccak256(abi(docket)).
+/// @param members Over an expired batch: who committed on chain, in the log's order; `claim` is its index in `claims`, 255 = never revealed,
+/// 252 = lost its slash before; `exposure` is what it put at risk when the case was opened. Of an accusation: the certificate's.
+/// @param claims Over an expired batch: the claims that contradict. Of an accusation: the accused's own trace root, with the
+/// certified fuel.
+struct Docket {
+    MemberWord[] members;
+    Claim[] claims;
+}
+
+/// @notice What binds a worker to an own trace root: its signed contribution, whose list holds its commitment; or its reveal in
+/// the round's log.
+/// @param before Hash of the list of the waves before the worker's; zero in wave 0.
+/// @param list Worker and commitment of each entry of its wave in turn, in the list's order.
+/// @param r First half of its contribution's EIP-2098 signature.
+/// @param vs Second half.
+/// @param log All that stands on chain for the round, when the reveal stands there; then wave to `vs` are not used.
+struct Accusation {
+    address worker;
+    bytes32 ownTraceRoot;
+    uint8 wave;
+    bytes32 before;
+    bytes32[] list;
+    bytes32 r;
+    bytes32 vs;
+    LogItem[] log;
 }
 
 /// @notice A leaf of a batch's tree with its proof.

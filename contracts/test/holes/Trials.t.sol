@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ICases} from "../../src/interfaces/ICases.sol";
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {ICourt} from "../../src/interfaces/ICourt.sol";
-import {IJury} from "../../src/interfaces/IJury.sol";
+import {IJurors} from "../../src/interfaces/IJurors.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {ISeed} from "../../src/interfaces/ISeed.sol";
 import {Case, CaseState, Juror, Receipt} from "../../src/types/Cases.sol";
@@ -40,7 +40,7 @@ contract TrialHolesTest is Trials {
         jury.showReceipt(trial.terms, trial.done.certificate, trial.record, receipts[0], proof);
         vm.warp(notBefore);
         // Nor does anything else than what was sealed open the seal.
-        _expect(IJury.WrongOpening.selector, disputer);
+        _expect(IJurors.WrongOpening.selector, disputer);
         jury.openSeal(trial.record, right, SALT);
         jury.openSeal(trial.record, wrong, SALT);
     }
@@ -54,11 +54,11 @@ contract TrialHolesTest is Trials {
         vm.recordLogs();
         vm.prank(copier);
         jury.commit(trial.terms, trial.done, _records(trial), copier, first.finding);
-        Juror memory copy = abi.decode(_dataOf(IJury.JurorCommitted.selector), (Juror));
+        Juror memory copy = abi.decode(_dataOf(IJurors.JurorCommitted.selector), (Juror));
         vm.warp(trial.record.facts.commitEnd());
         _revealJuror(trial.record, first, right);
         bytes32 trace = _jurorTrace(trial.seated[0], _idOf(trial.record));
-        _expect(IJury.WrongOpening.selector, copier);
+        _expect(IJurors.WrongOpening.selector, copier);
         jury.reveal(trial.record, copy, right, trace);
     }
 
@@ -107,7 +107,7 @@ contract TrialHolesTest is Trials {
             uint256 state = _disputeWithSeatOf(trial, parties[i]);
             address worker = _worker(parties[i]);
             vm.prank(worker);
-            _expect(IJury.Excluded.selector, worker);
+            _expect(IJurors.Excluded.selector, worker);
             jury.commit(trial.terms, trial.done, _records(trial), worker, 0);
             vm.revertToState(state);
         }
@@ -144,7 +144,7 @@ contract TrialHolesTest is Trials {
         while (_drawn(trial.record, who)) ++who;
         address worker = _worker(who);
         vm.prank(worker);
-        _expect(IJury.NoSeat.selector, worker);
+        _expect(IJurors.NoSeat.selector, worker);
         jury.commit(trial.terms, trial.done, _records(trial), worker, 0);
     }
 
@@ -161,10 +161,10 @@ contract TrialHolesTest is Trials {
         vm.prank(_worker(30));
         jury.commit(trial.terms, trial.done, _records(trial), _worker(30), "blind");
         vm.prank(_worker(31));
-        _expect(IJury.NoSeat.selector, _worker(31));
+        _expect(IJurors.NoSeat.selector, _worker(31));
         jury.commit(trial.terms, trial.done, _records(trial), _worker(31), "blind");
         vm.prank(_worker(30));
-        _expect(IJury.SameOperator.selector, _worker(30));
+        _expect(IJurors.SameOperator.selector, _worker(30));
         jury.commit(trial.terms, trial.done, _records(trial), _worker(30), "again");
     }
 

@@ -164,6 +164,13 @@ abstract contract Cheats is Ghosts {
         return abi.encodeCall(ICertifier.certify, (draft.terms, draft.batch, draft.claims, draft.entries, draft.log));
     }
 
+    function _revealed(LogItem[] memory log, uint256 worker) internal pure returns (bool) {
+        for (uint256 i; i < log.length; ++i) {
+            if (uint8(log[i].word) == 2 && log[i].word >> 96 == worker) return true;
+        }
+        return false;
+    }
+
     function _whoIs(address worker) internal view returns (uint256 who) {
         while (_worker(who) != worker) ++who;
     }

@@ -2,18 +2,18 @@
 pragma solidity ^0.8.28;
 
 import {ICourt} from "../../src/interfaces/ICourt.sol";
-import {IJury} from "../../src/interfaces/IJury.sol";
+import {IJurors} from "../../src/interfaces/IJurors.sol";
 import {Case, CaseState, Hearing, Juror} from "../../src/types/Cases.sol";
-import {Certificate, CertifiedBatch} from "../../src/types/Certificates.sol";
-import {Terms} from "../../src/types/Terms.sol";
+import {Certificate, CertifiedBatch, LogItem} from "../../src/types/Certificates.sol";
+import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {WorkerWord} from "../../src/types/Workers.sol";
 import {Receipt, Receipts} from "../support/Receipts.sol";
 import {vm} from "../support/Vm.sol";
 import {Cheats} from "./Cheats.sol";
 
 /// @title Disputes of a run
-/// @notice Who disputes, who sits, what is shown, and what a verdict may move. A city of seven operators is too small to
-/// overturn a certificate: those verdicts are in the unit tests.
+/// @notice Who disputes, audits and appeals, who sits, what is shown, and what a verdict may move. Deals of a low confidence are
+/// those that seven operators can overturn.
 abstract contract Disputes is Cheats {
     uint64 internal constant RISK = 5 days;
     uint256 private constant BOND_OF_DISPUTE = 1e18;
@@ -32,14 +32,85 @@ abstract contract Disputes is Cheats {
         vm.recordLogs();
         vm.prank(requester);
         court.openDispute(terms, _certifiedOf(slot).certificate, task, (seed >> 8) % 2 == 0 ? seal : bytes32(0));
+        _noteCase(slot);
+        slot.bond = BOND_OF_DISPUTE;
+        ++seen["dispute"];
+    }
+
+    /// @notice The seed asks for an audit: the hash of the block that says so is chosen, as nobody can.
+    function audit(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, PROVISIONAL);
+        if (!found) return;
+        Slot storage slot = _slots[index];
+        CertifiedBatch memory done = _certifiedOf(slot);
+        Certificate memory certificate = done.certificate;
+        uint256 block_ = uint40(done.trail) + 2;
+        if (block.number <= block_) _mine(block_ + 1 - block.number, 1);
+        if (block.timestamp >= slot.finalAt || block.number > block_ + 200) return;
+        bytes32 hash = bytes32(seed);
+        while (_drawOf(hash, certificate) >> 252 != 0) {
+            hash = keccak256(abi.encode(hash));
+        }
+        vm.setBlockhash(block_, hash);
+        // A deal that opened in that block has pinned another.
+        (hash,) = seeds.seedOf(block_);
+        uint256 draw = _drawOf(hash, certificate);
+        Terms memory terms = _deals[slot.deal];
+        bytes memory call_ = abi.encodeCall(ICourt.openAudit, (terms, done));
+        uint256 task = uint128(draw) % _tasksOf(terms, slot.batch);
+        bool asked = draw >> 252 == 0 && court.caseWord(terms.dealId, slot.batch, task) >> 16 & 1 == 0;
+        uint256 owed = _owed();
+        vm.recordLogs();
+        (bool ok,) = address(court).call(call_);
+        _require(ok == asked, "audited unasked, or asked for and not audited");
+        if (!ok) return;
+        _noteCase(slot);
+        slot.bond = owed - _owed();
+        ++seen["audit"];
+    }
+
+    function _drawOf(bytes32 hash, Certificate memory certificate) private pure returns (uint256) {
+        uint256 batch = certificate.batch;
+        return uint256(keccak256(abi.encode(hash, certificate.dealId, batch, uint256(certificate.attempt))));
+    }
+
+    /// @notice The requester appeals a first verdict.
+    function appeal(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, DISPUTED);
+        if (!found || _balance(requester) < 2 * BOND_OF_DISPUTE) return;
+        Slot storage slot = _slots[index];
+        Hearing memory hearing = abi.decode(slot.hearing, (Hearing));
+        if (slot.verdict == 0 || slot.first.length != 0) return;
+        if (block.timestamp >= hearing.record.facts.appealEnd()) return;
+        Terms memory terms = _deals[slot.deal];
+        uint256 task = _taskOf(hearing);
+        bytes32 seal = keccak256(abi.encode(requester, terms.dealId, slot.batch, task, _rightOf(slot, task), SALT));
+        if ((seed >> 8) % 2 == 0) seal = 0;
+        vm.recordLogs();
+        vm.prank(requester);
+        court.appeal(terms, _certifiedOf(slot), hearing.record, slot.finding, seal, address(0));
+        bytes memory first = slot.hearing;
+        _noteCase(slot);
+        slot.first = first;
+        slot.bond += 2 * BOND_OF_DISPUTE;
+        ++seen["appeal"];
+    }
+
+    /// @dev Writes the case down that was opened last.
+    function _noteCase(Slot storage slot) private {
         Hearing memory hearing;
         hearing.record = abi.decode(_dataOf(ICourt.CaseOpened.selector), (Case));
-        (slot.hearing, slot.status, slot.verdict) = (abi.encode(hearing), DISPUTED, 0);
-        slot.bond = BOND_OF_DISPUTE;
+        (slot.hearing, slot.status, slot.verdict, slot.first) = (abi.encode(hearing), DISPUTED, 0, "");
         uint256 block_ = block.number;
         _mine(1, 1);
         seeds.pinSeed(block_);
-        ++seen["dispute"];
+    }
+
+    /// @dev The last case, then the first where it is an appeal.
+    function _hearings(Slot storage slot) private view returns (Hearing[] memory hearings) {
+        hearings = new Hearing[](slot.first.length == 0 ? 1 : 2);
+        hearings[0] = abi.decode(slot.hearing, (Hearing));
+        if (hearings.length == 2) hearings[1] = abi.decode(slot.first, (Hearing));
     }
 
     /// @notice Everybody whom the lot seats on a jury and who has the stake commits, some to rubbish.
@@ -53,7 +124,9 @@ abstract contract Disputes is Cheats {
         uint256 count;
         for (uint256 who; who < WORKERS - 1; ++who) {
             if (!_seatOnJury(slot, hearing.record, who)) continue;
-            bytes32 finding = (seed >> (16 + who)) % 8 == 0 ? bytes32("rubbish") : _rightOf(slot, _taskOf(hearing));
+            // No two of them make the same rubbish.
+            bytes32 finding =
+                (seed >> (16 + who)) % 8 == 0 ? bytes32(who + 1) : _rightOf(slot, _taskOf(hearing));
             jurors[count++] = _commitJuror(slot, hearing.record, who, finding);
             ++seen["juror"];
         }
@@ -69,8 +142,11 @@ abstract contract Disputes is Cheats {
         returns (Juror memory)
     {
         bytes32 id = keccak256(abi.encode(record));
-        Case[] memory records = new Case[](1);
-        records[0] = record;
+        Hearing[] memory hearings = _hearings(slot);
+        Case[] memory records = new Case[](hearings.length);
+        for (uint256 i; i < records.length; ++i) {
+            records[i] = hearings[i].record;
+        }
         _promised[id][who] = finding;
         _risks[who].push(Risk(uint64(record.facts.openedAt() + RISK), uint64(record.stakes.slash())));
         vm.recordLogs();
@@ -82,7 +158,7 @@ abstract contract Disputes is Cheats {
             _worker(who),
             keccak256(abi.encode(_worker(who), id, finding, id))
         );
-        return abi.decode(_dataOf(IJury.JurorCommitted.selector), (Juror));
+        return abi.decode(_dataOf(IJurors.JurorCommitted.selector), (Juror));
     }
 
     /// @dev By the rule: drawn, with stake, not of a member's operator.
@@ -95,6 +171,10 @@ abstract contract Disputes is Cheats {
             && ticket < (record.facts.seats() * word.bond() << (192 + wave)) / record.stakes.runtimeBond();
         if (!drawn || word.activeFrom() >= record.facts.openedBlock() || _room(who) < record.stakes.slash()) {
             return false;
+        }
+        Hearing[] memory hearings = _hearings(slot);
+        for (uint256 i; hearings.length == 2 && i < hearings[1].jurors.length; ++i) {
+            if (hearings[1].jurors[i].word.worker() == _worker(who)) return false;
         }
         CertifiedBatch memory done = _certifiedOf(slot);
         for (uint256 i; i < done.members.length; ++i) {
@@ -130,7 +210,7 @@ abstract contract Disputes is Cheats {
             bytes32 finding = _promised[id][_whoIs(hearing.jurors[i].word.worker())];
             vm.recordLogs();
             jury.reveal(record, hearing.jurors[i], finding, id);
-            (hearing.jurors[i],) = abi.decode(_dataOf(IJury.JurorRevealed.selector), (Juror, bytes32));
+            (hearing.jurors[i],) = abi.decode(_dataOf(IJurors.JurorRevealed.selector), (Juror, bytes32));
         }
         slot.hearing = abi.encode(hearing);
         uint256 task = _taskOf(hearing);
@@ -156,8 +236,7 @@ abstract contract Disputes is Cheats {
 
     /// @dev Carries a verdict out and writes down what is at risk no more.
     function _finalize(Slot storage slot) internal {
-        Hearing[] memory hearings = new Hearing[](1);
-        hearings[0] = abi.decode(slot.hearing, (Hearing));
+        Hearing[] memory hearings = _hearings(slot);
         CertifiedBatch memory done = _certifiedOf(slot);
         uint256 held = _owed() + _bonded();
         court.finalize(_deals[slot.deal], done, hearings, slot.finding);
@@ -174,14 +253,16 @@ abstract contract Disputes is Cheats {
                 uint256 who = _whoIs(done.members[i].worker());
                 _forget(who, done.certificate.certifiedAt + RISK, done.members[i].exposure());
             }
-            ++seen["voided by the Court"];
+            ++seen[slot.verdict == uint8(CaseState.Void) ? bytes32("voided by the Court") : bytes32("overturned")];
         }
         // Nothing but the bond and the escrow changes from held to owed, to the last unit.
         _require(_owed() + _bonded() - held == released, "a verdict paid another sum");
-        Case memory record = hearings[0].record;
-        for (uint256 i; i < hearings[0].jurors.length; ++i) {
-            uint256 who = _whoIs(hearings[0].jurors[i].word.worker());
-            _forget(who, record.facts.openedAt() + RISK, record.stakes.slash());
+        for (uint256 h; h < hearings.length; ++h) {
+            Case memory record = hearings[h].record;
+            for (uint256 i; i < hearings[h].jurors.length; ++i) {
+                uint256 who = _whoIs(hearings[h].jurors[i].word.worker());
+                _forget(who, record.facts.openedAt() + RISK, record.stakes.slash());
+            }
         }
     }
 
@@ -190,13 +271,28 @@ abstract contract Disputes is Cheats {
     }
 
     /// @dev What an honest juror finds.
-    function _rightOf(Slot storage slot, uint256 task) private view returns (bytes32) {
+    function _rightOf(Slot storage slot, uint256 task) internal view returns (bytes32) {
         Receipt memory r = Receipts.make(_tasksOf(_deals[slot.deal], slot.batch), FUEL_EACH)[task];
         return keccak256(abi.encode(r.index, r.exit, r.fuel, r.outputDigest, r.traceDigest));
     }
 
     function _certifiedOf(Slot storage slot) internal view returns (CertifiedBatch memory) {
         return abi.decode(slot.certified, (CertifiedBatch));
+    }
+
+    function _roundOf(Terms memory terms, Certificate memory certificate) internal view returns (bytes32) {
+        OpenedWord opened = certificate.attempt == 0
+            ? terms.opened
+            : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, certificate.batch));
+        return _roundIdAt(terms, certificate.batch, certificate.attempt, opened.blockNumber());
+    }
+
+    function _pickWithLog(uint256 seed) internal view returns (bool found, uint256 index) {
+        uint256 count = _slots.length;
+        for (uint256 i; i < count; ++i) {
+            index = (seed % count + i) % count;
+            if (_slots[index].status == OPEN && _slots[index].log.length > 64) return (true, index);
+        }
     }
 
     /// @dev A slot with this status, from a random one on.

@@ -23,7 +23,13 @@ abstract contract Ghosts is Plays {
     /// @param escrow Slashes of its certificate that nobody got yet.
     /// @param bond What an opener has put up for its dispute and nobody got yet.
     /// @param hearing The dispute and its jurors; what it came to, once decided.
+    /// @param first Where it was appealed: the first case.
     /// @param right Whether the root that its receipts are under was certified.
+    /// @param entries The list that was certified, and its claims.
+    /// @param roundId The round in which it expired.
+    /// @param held When its revealers' stake was held last.
+    /// @param settled Whether an inquest has said who lied.
+    /// @param busy Whether an inquest over it is open.
     struct Slot {
         uint256 deal;
         uint256 batch;
@@ -38,6 +44,12 @@ abstract contract Ghosts is Plays {
         bytes certified;
         bytes log;
         bytes hearing;
+        bytes first;
+        bytes entries;
+        bytes32 roundId;
+        uint256 held;
+        bool settled;
+        bool busy;
         uint8 verdict;
         bytes32 finding;
     }
@@ -74,6 +86,8 @@ abstract contract Ghosts is Plays {
     mapping(bytes32 dealId => Parameters parameters) internal _rules;
     mapping(bytes32 dealId => uint256 word) internal _ruleWords;
     Parameters internal _current;
+    /// @dev Bonds of inquests that nobody got yet.
+    uint256 internal _inquestBonds;
     TrickCallback internal _callback;
 
     /// @notice Breaches of a rule that an action saw.
@@ -286,6 +300,7 @@ abstract contract Ghosts is Plays {
             locked += _slots[i].locked;
             escrow += _slots[i].escrow + _slots[i].bond;
         }
+        escrow += _inquestBonds;
     }
 
     /// @dev Stake that a verdict took, or that nobody can take any more.

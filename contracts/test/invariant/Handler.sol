@@ -11,12 +11,12 @@ import {MemberWord, WorkerWord} from "../../src/types/Workers.sol";
 import {TrickCallback} from "../support/Doubles.sol";
 import {Receipt, Receipts} from "../support/Receipts.sol";
 import {bound, vm} from "../support/Vm.sol";
-import {Disputes} from "./Disputes.sol";
+import {Inquests} from "./Inquests.sol";
 
 /// @title The actors of a run
 /// @notice Every action either does something that the rules allow, or tries something that they forbid and notes a breach
 /// when it works. None reverts.
-contract Handler is Disputes {
+contract Handler is Inquests {
     /// @notice Builds the city.
     function build() external {
         _buildCity(WORKERS - 1);
@@ -43,6 +43,8 @@ contract Handler is Disputes {
         if ((seed >> 32) % 3 == 0) offer = _withDataset(offer);
         if ((seed >> 40) % 3 == 0) offer.request.policy.collateralMin = uint96((seed >> 48) % 60e18);
         if ((seed >> 56) % 3 == 0) offer.pool.minimumFee = 1e15;
+        // What two certify four can overturn.
+        if ((seed >> 72) % 2 == 0) (offer.request.policy.confidence, offer.request.policy.replicasMin) = (10, 2);
         if (_current.disputeWindowMinSecs > 1 hours) {
             offer.request.policy.disputeWindow = _current.disputeWindowMinSecs;
         }
@@ -89,6 +91,7 @@ contract Handler is Disputes {
         CertifiedBatch memory done = _certify(draft);
         if (_owed() - owed != _slots[scene.index].locked) ++paidOtherwise;
         _note(scene.index, done, outcome, scene.members, scene.leading);
+        _slots[scene.index].entries = abi.encode(draft.claims, draft.entries);
         _mustFail(_certifyCall(draft), "certified twice");
     }
 
@@ -294,6 +297,7 @@ contract Handler is Disputes {
         certifier.expire(terms, slot.batch, roundId, log);
         if (_owed() + _bonded() - held != slot.locked) ++paidOtherwise;
         slot.status = EXPIRED;
+        slot.roundId = roundId;
         slot.locked = 0;
         ++seen["expire"];
     }
@@ -511,6 +515,7 @@ contract Handler is Disputes {
             _release(_deals[slot.deal], _certifiedOf(slot));
             slot.escrow = 0;
         }
+        _concludeAll();
         for (uint256 i; i < WORKERS; ++i) {
             _drainBond(i);
         }
@@ -616,13 +621,6 @@ contract Handler is Disputes {
         ++seen[leading == 0 ? bytes32("certify") : bytes32("certify wrong")];
     }
 
-    function _roundOf(Terms memory terms, Certificate memory certificate) private view returns (bytes32) {
-        OpenedWord opened = certificate.attempt == 0
-            ? terms.opened
-            : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, certificate.batch));
-        return _roundIdAt(terms, certificate.batch, certificate.attempt, opened.blockNumber());
-    }
-
     function _membersHash(CertifiedBatch memory done) private pure returns (bytes32) {
         bytes memory packed;
         for (uint256 i; i < done.members.length; ++i) {
@@ -632,21 +630,6 @@ contract Handler is Disputes {
             packed = abi.encodePacked(packed, done.rivals[i].root, uint256(done.rivals[i].fuel));
         }
         return keccak256(abi.encodePacked(packed, done.trail));
-    }
-
-    function _pickWithLog(uint256 seed) private view returns (bool found, uint256 index) {
-        uint256 count = _slots.length;
-        for (uint256 i; i < count; ++i) {
-            index = (seed % count + i) % count;
-            if (_slots[index].status == OPEN && _slots[index].log.length > 64) return (true, index);
-        }
-    }
-
-    function _revealed(LogItem[] memory log, uint256 worker) private pure returns (bool) {
-        for (uint256 i; i < log.length; ++i) {
-            if (uint8(log[i].word) == 2 && log[i].word >> 96 == worker) return true;
-        }
-        return false;
     }
 
     function _standsIn(LogItem[] memory log, uint256 who) private view returns (bool) {

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Test, vm} from "../support/Vm.sol";
 import {Disputes} from "./Disputes.sol";
 import {Handler} from "./Handler.sol";
+import {Inquests} from "./Inquests.sol";
 
 /// @title What must always hold
 /// @notice The rules of INVARIANTS.md, after every step of a run. One campaign checks them all: one for each would play the
@@ -26,7 +27,7 @@ contract ProtocolInvariants is Test {
 
     /// @dev What does the work comes up more often than what ends it.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](22);
+        bytes4[] memory selectors = new bytes4[](29);
         selectors[0] = Handler.open.selector;
         selectors[1] = Handler.certify.selector;
         selectors[2] = Handler.certify.selector;
@@ -43,6 +44,13 @@ contract ProtocolInvariants is Test {
         selectors[13] = Disputes.dispute.selector;
         selectors[20] = Disputes.sit.selector;
         selectors[21] = Disputes.hear.selector;
+        selectors[22] = Disputes.audit.selector;
+        selectors[23] = Disputes.appeal.selector;
+        selectors[24] = Inquests.inquire.selector;
+        selectors[25] = Inquests.accuse.selector;
+        selectors[26] = Inquests.sitOnInquest.selector;
+        selectors[27] = Inquests.hearInquest.selector;
+        selectors[28] = Inquests.holdStake.selector;
         selectors[14] = Handler.moveStake.selector;
         selectors[15] = Handler.moveStake.selector;
         selectors[16] = Handler.expel.selector;
@@ -126,7 +134,7 @@ contract ProtocolInvariants is Test {
         }
     }
 
-    uint256 private constant OUTCOMES = 28;
+    uint256 private constant OUTCOMES = 38;
     uint256[OUTCOMES] private _times;
 
     function _count() private {
@@ -154,6 +162,16 @@ contract ProtocolInvariants is Test {
             "juror",
             "upheld",
             "voided by the Court",
+            "overturned",
+            "audit",
+            "appeal",
+            "inquest",
+            "accusation",
+            "held",
+            "no contradiction",
+            "liars found",
+            "false trace",
+            "true trace",
             "withdraw bond",
             "expel",
             "certify in a later wave",

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Owned} from "../../src/Owned.sol";
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {ICourt} from "../../src/interfaces/ICourt.sol";
+import {IInquest} from "../../src/interfaces/IInquest.sol";
 import {IJury} from "../../src/interfaces/IJury.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
@@ -75,6 +76,7 @@ abstract contract City is Test {
     ISeed internal seeds;
     ICourt internal court;
     IJury internal jury;
+    IInquest internal inquest;
 
     uint256 internal app;
     uint256 internal dataset;
@@ -95,15 +97,18 @@ abstract contract City is Test {
         uint8 seedKind;
         (seeds, seedKind) = _deploySeeds();
         uint256 nonce = vm.getNonce(address(this));
-        address[8] memory to;
-        for (uint256 i; i < 8; ++i) {
+        address[9] memory to;
+        for (uint256 i; i < 9; ++i) {
             to[i] = vm.computeCreateAddress(address(this), nonce + i);
         }
         address court_ = to[6];
-        vault = IVault(_deploy("Vault.sol:Vault", abi.encode(token_, to[3], to[2], to[4], to[5], court_)));
+        vault = IVault(_deploy("Vault.sol:Vault", abi.encode(token_, to[3], to[2], to[4], to[5], court_, to[8])));
         registry = IRegistry(_deploy("Registry.sol:Registry", abi.encode(protocolOwner)));
         workforce = IWorkforce(
-            _deploy("Workforce.sol:Workforce", abi.encode(to[0], to[4], to[5], court_, MINIMUM_BOND, MINIMUM_DEPOSIT))
+            _deploy(
+                "Workforce.sol:Workforce",
+                abi.encode(to[0], to[4], to[5], court_, to[8], MINIMUM_BOND, MINIMUM_DEPOSIT)
+            )
         );
         market =
             IMarket(_deploy("Market.sol:Market", abi.encode(to[0], to[1], to[2], to[4], protocolOwner, _parameters())));
@@ -113,7 +118,8 @@ abstract contract City is Test {
         recourse = IRecourse(_deploy("Recourse.sol:Recourse", abi.encode(to[0], to[2], to[3], to[4], address(seeds))));
         court = ICourt(_deploy("Court.sol:Court", abi.encode(to[0], to[2], to[3], to[4], address(seeds), to[7])));
         jury = IJury(_deploy("Jury.sol:Jury", abi.encode(to[2], to[3], to[4], address(seeds), court_)));
-        require(address(jury) == to[7], "predicted addresses");
+        inquest = IInquest(_deploy("Inquest.sol:Inquest", abi.encode(to[0], to[2], to[3], to[4], address(seeds))));
+        require(address(inquest) == to[8], "predicted addresses");
     }
 
     /// @dev Where seeds come from in this city, and their kind.

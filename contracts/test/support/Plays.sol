@@ -89,7 +89,7 @@ abstract contract Plays is Deals {
     }
 
     /// @dev A worker's own trace root in a round.
-    function _ownTrace(uint256 who, bytes32 roundId) internal pure returns (bytes32) {
+    function _ownTrace(uint256 who, bytes32 roundId) internal pure virtual returns (bytes32) {
         return keccak256(abi.encode("own trace", who, roundId));
     }
 

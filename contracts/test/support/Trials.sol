@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ICourt} from "../../src/interfaces/ICourt.sol";
-import {IJury} from "../../src/interfaces/IJury.sol";
+import {IJurors} from "../../src/interfaces/IJurors.sol";
 import {Case, CaseState, Hearing, Juror, JurorWord, Receipt} from "../../src/types/Cases.sol";
 import {CertifiedBatch, Claim} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
@@ -189,7 +189,7 @@ abstract contract Trials is Plays {
         vm.recordLogs();
         vm.prank(_worker(who));
         jury.commit(trial.terms, trial.done, records, _worker(who), commitment);
-        return abi.decode(_dataOf(IJury.JurorCommitted.selector), (Juror));
+        return abi.decode(_dataOf(IJurors.JurorCommitted.selector), (Juror));
     }
 
     /// @dev A juror shows what it committed to.
@@ -199,7 +199,7 @@ abstract contract Trials is Plays {
             if (_worker(who) != juror.word.worker()) continue;
             vm.recordLogs();
             jury.reveal(record, juror, finding, _jurorTrace(who, id));
-            (juror,) = abi.decode(_dataOf(IJury.JurorRevealed.selector), (Juror, bytes32));
+            (juror,) = abi.decode(_dataOf(IJurors.JurorRevealed.selector), (Juror, bytes32));
             return juror;
         }
         revert("no such juror");

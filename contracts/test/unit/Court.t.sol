@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ICases} from "../../src/interfaces/ICases.sol";
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {ICourt} from "../../src/interfaces/ICourt.sol";
-import {IJury} from "../../src/interfaces/IJury.sol";
+import {IJurors} from "../../src/interfaces/IJurors.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {Case, CaseState, Hearing, Juror, Leaf, Receipt} from "../../src/types/Cases.sol";
 import {Claim} from "../../src/types/Certificates.sol";
@@ -48,7 +48,7 @@ contract CourtTest is Trials {
     function test_openDispute_givenNoSuchTask_itReverts() public {
         Trial memory trial = _certified(_trialOffer(), _honest());
         vm.prank(disputer);
-        vm.expectRevert(abi.encodeWithSelector(ICourt.NoSuchTask.selector, 2, 2));
+        vm.expectRevert(abi.encodeWithSelector(ICases.NoSuchTask.selector, 2, 2));
         court.openDispute(trial.terms, trial.done.certificate, 2, 0);
     }
 
@@ -206,7 +206,7 @@ contract CourtTest is Trials {
         Juror[] memory fewer = new Juror[](2);
         (fewer[0], fewer[1]) = (hearing.jurors[0], hearing.jurors[2]);
         hearing.jurors = fewer;
-        vm.expectRevert(abi.encodeWithSelector(IJury.WrongJury.selector, 2, 3));
+        vm.expectRevert(abi.encodeWithSelector(IJurors.WrongJury.selector, 2, 3));
         court.decide(trial.done.certificate, hearing);
     }
 
@@ -283,7 +283,7 @@ contract CourtTest is Trials {
         // And somebody else than the worker or its operator.
         uint256 seated = _leftOut(trial);
         vm.prank(stranger);
-        _expect(ICourt.NotAllowed.selector, stranger);
+        _expect(ICases.NotAllowed.selector, stranger);
         court.openDisputeAsWorker(trial.terms, trial.done, 0, 0, _worker(seated));
     }
 
@@ -351,7 +351,7 @@ contract CourtTest is Trials {
                 (records[0], records[1]) = (second.record, trial.record);
                 address worker = _worker(second.seated[j]);
                 vm.prank(worker);
-                _expect(IJury.Excluded.selector, worker);
+                _expect(IJurors.Excluded.selector, worker);
                 jury.commit(second.terms, second.done, records, worker, 0);
                 return;
             }
