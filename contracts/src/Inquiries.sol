@@ -139,13 +139,10 @@ abstract contract Inquiries is IInquest, Jurors {
     }
 
     /// @dev Reverts unless these are the terms of the deal, the batch is in this status and the log is what stands there.
-    function _checkLogOf(
-        Terms calldata terms,
-        uint256 batch,
-        bytes32 roundId,
-        LogItem[] calldata log,
-        Status status
-    ) private view {
+    function _checkLogOf(Terms calldata terms, uint256 batch, bytes32 roundId, LogItem[] calldata log, Status status)
+        private
+        view
+    {
         _checkDeal(terms, terms.dealId);
         uint256 word = certifier.batchWord(terms.dealId, batch);
         if (uint8(word) != uint8(status)) revert WrongStatus(Status(uint8(word)));
@@ -192,9 +189,9 @@ abstract contract Inquiries is IInquest, Jurors {
             if (claim != Claims.BARE && marks >> memberCount & 1 == 0) {
                 Claim memory made = Claim(log[revealed].a, uint64(log[revealed].word >> 16));
                 claim = 0;
-                while (
-                    claim < claimCount && (claims[claim].root != made.root || claims[claim].fuel != made.fuel)
-                ) ++claim;
+                while (claim < claimCount && (claims[claim].root != made.root || claims[claim].fuel != made.fuel)) {
+                    ++claim;
+                }
                 if (claim == claimCount) claims[claimCount++] = made;
             }
             members[memberCount++] = MemberWords.pack(worker, claim, 0, 0, claim < claimCount ? units : 0);
@@ -248,8 +245,7 @@ abstract contract Inquiries is IInquest, Jurors {
         ) place += 2;
         if (place + 1 >= list.length) return false;
         bytes32 listHash = keccak256(abi.encodePacked(accusation.before, list));
-        bytes32 message =
-            Messages.contribution(roundId, accusation.wave, certificate.root, certificate.fuel, listHash);
+        bytes32 message = Messages.contribution(roundId, accusation.wave, certificate.root, certificate.fuel, listHash);
         bytes32 digest = SignatureChecks.digestOf(certifier.domainSeparator(), message);
         return SignatureChecks.isSigned(worker, digest, accusation.r, accusation.vs);
     }

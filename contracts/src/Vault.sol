@@ -113,8 +113,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
 
     /// @inheritdoc IVault
     function pay(uint256[] calldata payments, uint256 pool, uint256 fees) external {
-        bool allowed =
-            msg.sender == certifier || msg.sender == recourse || msg.sender == court || msg.sender == inquest;
+        bool allowed = msg.sender == certifier || msg.sender == recourse || msg.sender == court || msg.sender == inquest;
         if (!allowed) revert NotAllowed(msg.sender);
         // Amounts are below 2^96 and fees below 2^96 each: 2^32 payments could not overflow a balance of 128 bits.
         unchecked {

@@ -40,13 +40,8 @@ interface IInquest is IJurors {
     /// @param roundId The batch's last round; the log proves it.
     /// @param log All that stood on chain for it.
     /// @param index Task of the batch in which the claims differ: where they all turn out right the bond is lost.
-    function openExpired(
-        Terms calldata terms,
-        uint256 batch,
-        bytes32 roundId,
-        LogItem[] calldata log,
-        uint256 index
-    ) external;
+    function openExpired(Terms calldata terms, uint256 batch, bytes32 roundId, LogItem[] calldata log, uint256 index)
+        external;
 
     /// @notice Puts what contradicting revealers had reserved at risk anew while the batch is open, so that nobody can leave before it
     /// expires. Anybody, from four days after the deal's opening on, every four days at most.

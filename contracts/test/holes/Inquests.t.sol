@@ -147,9 +147,8 @@ contract InquestHolesTest is Inquests {
 
     /// @dev Who never revealed has lost its slash at expiry already and is no party to the contradiction.
     function test_hole_14_whoStayedSilentIsNotSlashedTwice() public {
-        (Inquiry memory inquiry, uint256[] memory who) = _expired(
-            _found(1, _honest(), 1, _lying(0), 1, new Receipt[](0))
-        );
+        (Inquiry memory inquiry, uint256[] memory who) =
+            _expired(_found(1, _honest(), 1, _lying(0), 1, new Receipt[](0)));
         uint256 bond = _word(who[2]).bond();
         vm.assertLt(bond, BOND / UNIT);
         _openWithJury(inquiry, 0, 4);

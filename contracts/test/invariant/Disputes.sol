@@ -23,7 +23,7 @@ abstract contract Disputes is Cheats {
 
     /// @notice The requester disputes a task, and says what is right or nothing.
     function dispute(uint256 seed) external {
-        (bool found, uint256 index) = _pick(seed, PROVISIONAL);
+        (bool found, uint256 index) = _pickDoubtful(seed);
         if (!found || block.timestamp >= _slots[index].finalAt || _balance(requester) < BOND_OF_DISPUTE) return;
         Slot storage slot = _slots[index];
         Terms memory terms = _deals[slot.deal];
@@ -35,6 +35,7 @@ abstract contract Disputes is Cheats {
         _noteCase(slot);
         slot.bond = BOND_OF_DISPUTE;
         ++seen["dispute"];
+        if (seed >> 248 & 3 != 0) _sit(slot, seed);
     }
 
     /// @notice The seed asks for an audit: the hash of the block that says so is chosen, as nobody can.
@@ -51,19 +52,23 @@ abstract contract Disputes is Cheats {
         while (_drawOf(hash, certificate) >> 252 != 0) {
             hash = keccak256(abi.encode(hash));
         }
-        vm.setBlockhash(block_, hash);
-        // A deal that opened in that block has pinned another.
+        // What opened in that block has its hash already.
+        if (!_pinned[block_]) vm.setBlockhash(block_, hash);
         (hash,) = seeds.seedOf(block_);
         uint256 draw = _drawOf(hash, certificate);
+        if (_audit(slot, done, draw) && seed >> 248 & 3 != 0) _sit(slot, seed);
+    }
+
+    /// @dev Opens an audit where the draw asks for it and there was none.
+    function _audit(Slot storage slot, CertifiedBatch memory done, uint256 draw) private returns (bool ok) {
         Terms memory terms = _deals[slot.deal];
-        bytes memory call_ = abi.encodeCall(ICourt.openAudit, (terms, done));
         uint256 task = uint128(draw) % _tasksOf(terms, slot.batch);
         bool asked = draw >> 252 == 0 && court.caseWord(terms.dealId, slot.batch, task) >> 16 & 1 == 0;
         uint256 owed = _owed();
         vm.recordLogs();
-        (bool ok,) = address(court).call(call_);
+        (ok,) = address(court).call(abi.encodeCall(ICourt.openAudit, (terms, done)));
         _require(ok == asked, "audited unasked, or asked for and not audited");
-        if (!ok) return;
+        if (!ok) return false;
         _noteCase(slot);
         slot.bond = owed - _owed();
         ++seen["audit"];
@@ -94,6 +99,7 @@ abstract contract Disputes is Cheats {
         slot.first = first;
         slot.bond += 2 * BOND_OF_DISPUTE;
         ++seen["appeal"];
+        if (seed >> 248 & 3 != 0) _sit(slot, seed);
     }
 
     /// @dev Writes the case down that was opened last.
@@ -103,7 +109,7 @@ abstract contract Disputes is Cheats {
         (slot.hearing, slot.status, slot.verdict, slot.first) = (abi.encode(hearing), DISPUTED, 0, "");
         uint256 block_ = block.number;
         _mine(1, 1);
-        seeds.pinSeed(block_);
+        _pin(block_);
     }
 
     /// @dev The last case, then the first where it is an appeal.
@@ -116,8 +122,10 @@ abstract contract Disputes is Cheats {
     /// @notice Everybody whom the lot seats on a jury and who has the stake commits, some to rubbish.
     function sit(uint256 seed) external {
         (bool found, uint256 index) = _pick(seed, DISPUTED);
-        if (!found || _slots[index].verdict != 0) return;
-        Slot storage slot = _slots[index];
+        if (found && _slots[index].verdict == 0) _sit(_slots[index], seed);
+    }
+
+    function _sit(Slot storage slot, uint256 seed) private {
         Hearing memory hearing = abi.decode(slot.hearing, (Hearing));
         if (hearing.jurors.length != 0 || block.timestamp >= hearing.record.facts.commitEnd()) return;
         Juror[] memory jurors = new Juror[](WORKERS - 1);
@@ -125,8 +133,7 @@ abstract contract Disputes is Cheats {
         for (uint256 who; who < WORKERS - 1; ++who) {
             if (!_seatOnJury(slot, hearing.record, who)) continue;
             // No two of them make the same rubbish.
-            bytes32 finding =
-                (seed >> (16 + who)) % 8 == 0 ? bytes32(who + 1) : _rightOf(slot, _taskOf(hearing));
+            bytes32 finding = (seed >> (16 + who)) % 16 == 0 ? bytes32(who + 1) : _rightOf(slot, _taskOf(hearing));
             jurors[count++] = _commitJuror(slot, hearing.record, who, finding);
             ++seen["juror"];
         }
@@ -206,7 +213,7 @@ abstract contract Disputes is Cheats {
         Case memory record = hearing.record;
         bytes32 id = keccak256(abi.encode(record));
         for (uint256 i; i < hearing.jurors.length; ++i) {
-            if ((seed >> (16 + i)) % 8 == 0) continue;
+            if ((seed >> (16 + i)) % 16 == 0) continue;
             bytes32 finding = _promised[id][_whoIs(hearing.jurors[i].word.worker())];
             vm.recordLogs();
             jury.reveal(record, hearing.jurors[i], finding, id);
@@ -292,6 +299,36 @@ abstract contract Disputes is Cheats {
         for (uint256 i; i < count; ++i) {
             index = (seed % count + i) % count;
             if (_slots[index].status == OPEN && _slots[index].log.length > 64) return (true, index);
+        }
+    }
+
+    function _expire(Slot storage slot, Terms memory terms) internal {
+        LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
+        bytes32 roundId = _roundId(terms, slot.batch);
+        slot.closed = _batchesOf(terms) == 1 && certifier.batchWord(terms.dealId, slot.batch) == 0;
+        uint256 held = _owed() + _bonded();
+        certifier.expire(terms, slot.batch, roundId, log);
+        if (_owed() + _bonded() - held != slot.locked) ++paidOtherwise;
+        slot.status = EXPIRED;
+        slot.roundId = roundId;
+        slot.locked = 0;
+        ++seen["expire"];
+    }
+
+    function _operatorIn(LogItem[] memory log, uint256 operator) internal view returns (bool) {
+        for (uint256 i; i < log.length; ++i) {
+            if (_operatorOf(_whoIs(address(uint160(log[i].word >> 96)))) == operator) return true;
+        }
+        return false;
+    }
+
+    /// @dev A certified slot: one with a wrong root where there is one, two times of three.
+    function _pickDoubtful(uint256 seed) private view returns (bool found, uint256 index) {
+        (found, index) = _pick(seed, PROVISIONAL);
+        for (uint256 i; i < _slots.length && (seed >> 252) % 3 != 0; ++i) {
+            if (_slots[i].status == PROVISIONAL && !_slots[i].right && block.timestamp < _slots[i].finalAt) {
+                return (true, i);
+            }
         }
     }
 

@@ -86,6 +86,7 @@ abstract contract Ghosts is Plays {
     mapping(bytes32 dealId => Parameters parameters) internal _rules;
     mapping(bytes32 dealId => uint256 word) internal _ruleWords;
     Parameters internal _current;
+    mapping(uint256 blockNumber => bool pinned) internal _pinned;
     /// @dev Bonds of inquests that nobody got yet.
     uint256 internal _inquestBonds;
     TrickCallback internal _callback;
@@ -98,6 +99,12 @@ abstract contract Ghosts is Plays {
     uint256 public paidOtherwise;
     /// @notice How often each outcome was reached, to see that the runs are worth something.
     mapping(bytes32 what => uint256 times) public seen;
+
+    /// @dev Pins the seed of a block in which something opened.
+    function _pin(uint256 block_) internal {
+        _pinned[block_] = true;
+        seeds.pinSeed(block_);
+    }
 
     function _breach(string memory what) internal {
         breaches.push(what);

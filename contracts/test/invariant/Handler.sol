@@ -61,7 +61,7 @@ contract Handler is Inquests {
             slot.log = abi.encode(new LogItem[](0));
         }
         _mine(1, 12);
-        seeds.pinSeed(terms.opened.blockNumber());
+        _pin(terms.opened.blockNumber());
         ++seen["open"];
     }
 
@@ -139,15 +139,40 @@ contract Handler is Inquests {
         Terms memory terms = _deals[slot.deal];
         (, OpenedWord opened,,) = _drawOf(terms, slot.batch);
         uint256 wave = (block.timestamp - opened.time()) / _patienceOf(terms);
-        uint256 who = (seed >> 16) % WORKERS;
-        if (wave > 2 || block.timestamp > terms.deadline || !_seat(terms, slot.batch, who, wave)) return;
+        if (wave > 2 || block.timestamp > terms.deadline) return;
+        _commitOne(index, (seed >> 16) % WORKERS, uint8((seed >> 32) % 4 == 0 ? 1 : 0), wave);
+    }
+
+    /// @notice Two commit on chain and reveal, one of them lies; the batch may expire over it.
+    function contradict(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, OPEN);
+        if (!found || seed >> 8 & 1 != 0) return;
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        (, OpenedWord opened,,) = _drawOf(terms, slot.batch);
+        uint256 wave = (block.timestamp - opened.time()) / _patienceOf(terms);
+        if (wave > 2 || block.timestamp > terms.deadline) return;
+        for (uint256 who; who < 2; ++who) {
+            _commitOne(index, who, uint8(who & 1), wave);
+        }
+        while (_revealOne(index)) {}
+        if (seed >> 9 & 1 != 0) return;
+        uint256 end = terms.deadline + _rules[terms.dealId].expireGraceSecs + 1;
+        vm.warp(end);
+        _expire(slot, terms);
+    }
+
+    /// @dev A worker commits on chain, where it may.
+    function _commitOne(uint256 index, uint256 who, uint8 claim, uint256 wave) private {
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        if (!_seat(terms, slot.batch, who, wave)) return;
         LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
         if (_operatorIn(log, _operatorOf(who))) return;
         // Twice the fee of an execution at the limit.
         uint256 reserve =
             (2 * (uint256(terms.fuelLimit) * _tasksOf(terms, slot.batch) * terms.feePerMfuel / 1e6)) / UNIT;
         if (_room(who) < reserve) return;
-        uint8 claim = uint8((seed >> 32) % 4 == 0 ? 1 : 0);
         log = _commitOnChain(terms, slot.batch, log, who, _claimsOf(terms, slot.batch)[claim]);
         slot.log = abi.encode(log);
         _hidden[index][who] = claim + 1;
@@ -157,7 +182,11 @@ contract Handler is Inquests {
 
     function revealOnChain(uint256 seed) external {
         (bool found, uint256 index) = _pickWithLog(seed);
-        if (!found) return;
+        if (found) _revealOne(index);
+    }
+
+    /// @dev The first that has committed and not revealed does; answers whether there was one.
+    function _revealOne(uint256 index) private returns (bool) {
         Slot storage slot = _slots[index];
         Terms memory terms = _deals[slot.deal];
         LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
@@ -167,8 +196,9 @@ contract Handler is Inquests {
             Claim memory claim = _claimsOf(terms, slot.batch)[_hidden[index][who] - 1];
             slot.log = abi.encode(_revealOnChain(terms, slot.batch, log, i, who, claim));
             ++seen["reveal"];
-            return;
+            return true;
         }
+        return false;
     }
 
     function reopen(uint256 seed) external {
@@ -186,7 +216,7 @@ contract Handler is Inquests {
         certifier.reopen(terms, slot.batch);
         uint256 block_ = block.number;
         _mine(1, 12);
-        seeds.pinSeed(block_);
+        _pin(block_);
         ++seen["reopen"];
     }
 
@@ -287,19 +317,6 @@ contract Handler is Inquests {
             );
         }
         _expire(slot, terms);
-    }
-
-    function _expire(Slot storage slot, Terms memory terms) private {
-        LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
-        bytes32 roundId = _roundId(terms, slot.batch);
-        slot.closed = _batchesOf(terms) == 1 && certifier.batchWord(terms.dealId, slot.batch) == 0;
-        uint256 held = _owed() + _bonded();
-        certifier.expire(terms, slot.batch, roundId, log);
-        if (_owed() + _bonded() - held != slot.locked) ++paidOtherwise;
-        slot.status = EXPIRED;
-        slot.roundId = roundId;
-        slot.locked = 0;
-        ++seen["expire"];
     }
 
     // ---------------------------------------------------------------- stake, money, owner, time
@@ -635,13 +652,6 @@ contract Handler is Inquests {
     function _standsIn(LogItem[] memory log, uint256 who) private view returns (bool) {
         for (uint256 i; i < log.length; ++i) {
             if (log[i].word >> 96 == uint160(_worker(who))) return true;
-        }
-        return false;
-    }
-
-    function _operatorIn(LogItem[] memory log, uint256 operator) private view returns (bool) {
-        for (uint256 i; i < log.length; ++i) {
-            if (_operatorOf(_whoIs(address(uint160(log[i].word >> 96)))) == operator) return true;
         }
         return false;
     }

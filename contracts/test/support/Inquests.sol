@@ -109,7 +109,11 @@ abstract contract Inquests is Trials {
     /// @dev Shows what a claim says of the case's task.
     function _showClaim(Inquiry memory inquiry, Receipt[] memory receipts) internal {
         inquest.showReceipt(
-            inquiry.terms, inquiry.record, inquiry.docket, _indexOfClaim(inquiry, receipts), _leavesOf(inquiry, receipts)
+            inquiry.terms,
+            inquiry.record,
+            inquiry.docket,
+            _indexOfClaim(inquiry, receipts),
+            _leavesOf(inquiry, receipts)
         );
     }
 
@@ -172,7 +176,9 @@ abstract contract Inquests is Trials {
             accusation.list[2 * i + 1] = keccak256(
                 abi.encode(worker, inquiry.roundId, claim.root, uint256(claim.fuel), inquiry.entries[i].proof)
             );
-            if (worker == accusation.worker) (accusation.r, accusation.vs) = (inquiry.entries[i].r, inquiry.entries[i].vs);
+            if (worker == accusation.worker) {
+                (accusation.r, accusation.vs) = (inquiry.entries[i].r, inquiry.entries[i].vs);
+            }
         }
     }
 

@@ -124,9 +124,8 @@ contract ExpiryTest is Inquests {
     // ---------------------------------------------------------------- jurors
 
     function test_commit_givenAPartOfTheCase_itReverts() public {
-        (Inquiry memory inquiry, uint256[] memory who) = _expired(
-            _found(1, _honest(), 1, _lying(0), 1, new Receipt[](0))
-        );
+        (Inquiry memory inquiry, uint256[] memory who) =
+            _expired(_found(1, _honest(), 1, _lying(0), 1, new Receipt[](0)));
         _fund(_operator(23), DISPUTE_BOND);
         // Who revealed, who stayed silent, who opened.
         uint256[3] memory parties = [who[0], who[2], uint256(23)];
@@ -209,20 +208,20 @@ contract ExpiryTest is Inquests {
             else if (kind == 1) (lies[0].cumulativeFuel, index) = (FUEL + 1, 0);
             else if (kind == 2) (lies[1].fuel, lies[1].cumulativeFuel) = (FUEL_LIMIT + 1, FUEL + FUEL_LIMIT + 1);
             else if (kind == 3) lies[1].cumulativeFuel += 1;
+            else lies[0].outputDigest = 0;
             (Inquiry memory inquiry,) = _expired(_found(1, _honest(), 1, lies, 0, lies));
             _openWithJury(inquiry, index, 0);
             vm.warp(inquiry.record.facts.commitEnd());
             _showClaim(inquiry, _honest());
             Leaf[] memory leaves = _leavesOf(inquiry, lies);
-            // The last kind lies about nothing but leaves the task before out.
+            // The last kind lies about another task, but leaves the task before out.
             if (kind == 4) {
                 Leaf[] memory fewer = new Leaf[](1);
                 fewer[0] = leaves[1];
                 leaves = fewer;
             }
-            uint256 claim = kind == 4 ? 0 : 1;
             vm.expectRevert(abi.encodeWithSelector(ICases.WrongReceipt.selector, index));
-            inquest.showReceipt(inquiry.terms, inquiry.record, inquiry.docket, claim, leaves);
+            inquest.showReceipt(inquiry.terms, inquiry.record, inquiry.docket, 1, leaves);
             vm.revertToState(state);
         }
     }
@@ -256,6 +255,15 @@ contract ExpiryTest is Inquests {
         for (uint256 i; i < 2; ++i) {
             inquiry.log = _revealOnChain(inquiry.terms, 0, inquiry.log, i, who[i], claims[i]);
         }
+    }
+
+    /// @dev Own traces are not what an expired batch is about.
+    function test_showTrace_givenAnExpiredBatch_itReverts() public {
+        (Inquiry memory inquiry,) = _oneLiar();
+        _openWithJury(inquiry, 0, 0);
+        vm.warp(inquiry.record.facts.commitEnd());
+        vm.expectRevert(abi.encodeWithSelector(ICases.WrongCase.selector, _idOf(inquiry.record)));
+        _showTrace(inquiry, 0);
     }
 
     // ---------------------------------------------------------------- verdicts
@@ -596,10 +604,5 @@ contract AccusationTest is Inquests {
         vm.warp(inquiry.record.facts.commitEnd());
         vm.expectRevert(abi.encodeWithSelector(ICases.WrongReceipt.selector, 0));
         _showTrace(inquiry, 1);
-        // Receipts are not what an accusation is about.
-        Leaf[] memory leaves = new Leaf[](1);
-        leaves[0] = Leaf(0, _honest()[0], Receipts.proofOf(_honest(), 0));
-        vm.expectRevert(abi.encodeWithSelector(ICases.WrongCase.selector, _idOf(inquiry.record)));
-        inquest.showReceipt(inquiry.terms, inquiry.record, inquiry.docket, 0, leaves);
     }
 }
