@@ -30,7 +30,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
     /// @notice May take bonds of disputes, draw the protocol's fees for audits, pay out of escrow; zero = no Court.
     address public immutable court;
     /// @notice May take bonds of inquests, pay out of escrow; zero = no Inquest.
-    address public immutable inquest;
+    address private immutable _inquest;
 
     /// @dev account => balance 128 (low) | of an address its order nonce, of a pool the protocol's fees, 128 (high).
     mapping(uint160 account => uint256 word) private _accounts;
@@ -50,7 +50,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
         certifier = certifier_;
         recourse = recourse_;
         court = court_;
-        inquest = inquest_;
+        _inquest = inquest_;
     }
 
     modifier only(address caller) {
@@ -88,7 +88,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
 
     /// @inheritdoc IVault
     function lock(address payer, uint256 amount) external returns (uint256 nonce) {
-        if (msg.sender != market && msg.sender != court && msg.sender != inquest) revert NotAllowed(msg.sender);
+        if (msg.sender != market && msg.sender != court && msg.sender != _inquest) revert NotAllowed(msg.sender);
         return _debit(uint160(payer), amount);
     }
 
@@ -113,8 +113,9 @@ contract Vault is IVault, ReentrancyGuardTransient {
 
     /// @inheritdoc IVault
     function pay(uint256[] calldata payments, uint256 pool, uint256 fees) external {
-        bool allowed = msg.sender == certifier || msg.sender == recourse || msg.sender == court || msg.sender == inquest;
-        if (!allowed) revert NotAllowed(msg.sender);
+        if (msg.sender != certifier && msg.sender != recourse && msg.sender != court && msg.sender != _inquest) {
+            revert NotAllowed(msg.sender);
+        }
         // Amounts are below 2^96 and fees below 2^96 each: 2^32 payments could not overflow a balance of 128 bits.
         unchecked {
             for (uint256 i; i < payments.length; ++i) {

@@ -24,7 +24,7 @@ contract Workforce is Pools, Domain {
     /// @notice May add reputation and slash after a verdict; zero = no Court.
     address public immutable court;
     /// @notice May put stake at risk and slash after a verdict; zero = no Inquest.
-    address public immutable inquest;
+    address private immutable _inquest;
     /// @inheritdoc IWorkforce
     uint256 public immutable minimumBond;
 
@@ -55,7 +55,7 @@ contract Workforce is Pools, Domain {
         certifier = certifier_;
         recourse = recourse_;
         court = court_;
-        inquest = inquest_;
+        _inquest = inquest_;
         minimumBond = minimumBond_;
     }
 
@@ -170,8 +170,7 @@ contract Workforce is Pools, Domain {
 
     /// @inheritdoc IWorkforce
     function settle(MemberWord[] calldata members) external returns (WorkerWord[] memory words) {
-        bool allowed = msg.sender == certifier || msg.sender == court || msg.sender == inquest;
-        if (!allowed) revert NotAllowed(msg.sender);
+        if (msg.sender != certifier && msg.sender != court && msg.sender != _inquest) revert NotAllowed(msg.sender);
         uint256 bucket = WorkerWords.bucketAt(block.timestamp);
         words = new WorkerWord[](members.length);
         for (uint256 i; i < members.length;) {
@@ -251,7 +250,7 @@ contract Workforce is Pools, Domain {
 
     /// @inheritdoc IWorkforce
     function punish(address worker, uint256 units, uint256 since) external returns (uint256 slashed) {
-        if (msg.sender != court && msg.sender != inquest) revert NotAllowed(msg.sender);
+        if (msg.sender != court && msg.sender != _inquest) revert NotAllowed(msg.sender);
         WorkerWord word;
         (word, slashed) = _takeAtRisk(worker, units, since);
         _store(worker, word.withReputation(0));
