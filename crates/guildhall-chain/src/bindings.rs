@@ -78,6 +78,14 @@ mod prevrandao {
     );
 }
 
+mod beacon {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        BeaconSeed,
+        concat!(env!("OUT_DIR"), "/BeaconSeed.json")
+    );
+}
+
 mod token {
     alloy::sol!(
         #[sol(rpc, all_derives)]
@@ -86,6 +94,7 @@ mod token {
     );
 }
 
+pub use beacon::BeaconSeed;
 pub use certifier::{Certifier, ICertifier};
 pub use market::{IVault, Market};
 pub use prevrandao::PrevrandaoSeed;
@@ -97,7 +106,7 @@ pub use vault::Vault;
 pub use workforce::Workforce;
 
 /// The compiler's output of every contract, by name: where errors are looked up.
-pub(crate) const ABIS: [(&str, &str); 9] = [
+pub(crate) const ABIS: [(&str, &str); 10] = [
     ("Vault", include_str!(concat!(env!("OUT_DIR"), "/Vault.json"))),
     ("Registry", include_str!(concat!(env!("OUT_DIR"), "/Registry.json"))),
     ("Workforce", include_str!(concat!(env!("OUT_DIR"), "/Workforce.json"))),
@@ -106,6 +115,7 @@ pub(crate) const ABIS: [(&str, &str); 9] = [
     ("Recourse", include_str!(concat!(env!("OUT_DIR"), "/Recourse.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/BlockhashSeed.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/PrevrandaoSeed.json"))),
+    ("Seed", include_str!(concat!(env!("OUT_DIR"), "/BeaconSeed.json"))),
     ("Token", include_str!(concat!(env!("OUT_DIR"), "/DevToken.json"))),
 ];
 

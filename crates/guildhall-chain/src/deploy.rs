@@ -23,7 +23,8 @@ use guildhall_service::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    bindings::{Certifier, DevToken, Market, Recourse, Registry, Vault, Workforce},
+    beacon::Beacon,
+    bindings::{BeaconSeed, Certifier, DevToken, Market, Recourse, Registry, Vault, Workforce},
     rpc::{Endpoint, RpcFailure},
     seeds::SeedKind,
     sender::{Call, SendError, Sender},
@@ -175,6 +176,29 @@ pub enum DeployError {
         /// The contract's.
         found: u8,
     },
+    /// The seed contract takes its seeds from another beacon, or in other epochs, than the deployment says.
+    #[error("the seed contract's {field} is {found}, and the deployment says {expected}")]
+    Beacon {
+        /// Which of the beacon's facts.
+        field: &'static str,
+        /// The deployment's.
+        expected: String,
+        /// The contract's.
+        found: String,
+    },
+    /// The beacon's public key is none.
+    #[error("the beacon's public key is no point of BLS12-381's group G2")]
+    BeaconKey,
+    /// A wave ends before the beacon has drawn the lot.
+    #[error(
+        "a wave lasts {patience} s and more, and the beacon's seed comes up to {wait} s after the opening"
+    )]
+    Patience {
+        /// Constant part of a wave's length, in seconds.
+        patience: u64,
+        /// Longest wait for the seed, in seconds.
+        wait: u64,
+    },
     /// A contract does not answer as ours would.
     #[error("{contract} at {address} does not answer `{field}`: {message}")]
     Foreign {
@@ -222,7 +246,9 @@ impl Coded for DeployError {
             Self::Send { source, .. } => source.code(),
             Self::WrongChain { .. } => "deploy.wrong_chain",
             Self::NoCode { .. } => "deploy.no_code",
-            Self::Wiring { .. } | Self::SeedKind { .. } => "deploy.wiring",
+            Self::Wiring { .. } | Self::SeedKind { .. } | Self::Beacon { .. } => "deploy.wiring",
+            Self::BeaconKey => "deploy.beacon_key",
+            Self::Patience { .. } => "deploy.patience",
             Self::Foreign { .. } => "deploy.foreign",
             Self::PlanBroken { .. } => "deploy.plan_broken",
             Self::Misplaced { .. } => "deploy.misplaced",
@@ -236,7 +262,13 @@ impl Coded for DeployError {
             Self::Rpc(failure) => return failure.hint(),
             Self::Send { source, .. } => return source.hint(),
             Self::WrongChain { .. } => "use the node of that chain, or the deployment of this one".into(),
-            Self::NoCode { .. } | Self::Wiring { .. } | Self::SeedKind { .. } | Self::Foreign { .. } => {
+            Self::BeaconKey => "copy the key from the beacon's own publication".into(),
+            Self::Patience { .. } => "choose a longer `patience_base_secs`, or shorter epochs".into(),
+            Self::NoCode { .. }
+            | Self::Wiring { .. }
+            | Self::SeedKind { .. }
+            | Self::Beacon { .. }
+            | Self::Foreign { .. } => {
                 "the file belongs to another chain or an older deployment: get the right one, or deploy again"
                     .into()
             }
@@ -351,10 +383,41 @@ impl Deployment {
             field: "seedKind",
             message: error.to_string(),
         })?;
-        match found == self.seed_kind.number() {
-            true => Ok(()),
-            false => Err(DeployError::SeedKind { expected: self.seed_kind.number(), found }),
+        if found != self.seed_kind.number() {
+            return Err(DeployError::SeedKind { expected: self.seed_kind.number(), found });
         }
+        match self.seed_kind {
+            SeedKind::Beacon(beacon) => self.check_beacon(endpoint, &beacon).await,
+            SeedKind::BlockHash | SeedKind::Prevrandao => Ok(()),
+        }
+    }
+
+    async fn check_beacon(&self, endpoint: &Endpoint, beacon: &Beacon) -> Result<(), DeployError> {
+        let seed = BeaconSeed::new(self.seed, endpoint.provider().clone());
+        macro_rules! says {
+            ($($field:ident = $expected:expr;)*) => {$(
+                let answer = seed.$field().block(BlockId::latest()).call().await;
+                let found = answer.map_err(|error| DeployError::Foreign {
+                    contract: "Seed",
+                    address: self.seed,
+                    field: stringify!($field),
+                    message: error.to_string(),
+                })?;
+                let expected = $expected;
+                if found != expected {
+                    let (expected, found) = (expected.to_string(), found.to_string());
+                    return Err(DeployError::Beacon { field: stringify!($field), expected, found });
+                }
+            )*};
+        }
+        says! {
+            publicKey = beacon.key_point().ok_or(DeployError::BeaconKey)?;
+            genesis = U256::from(beacon.genesis.0);
+            periodSecs = U256::from(beacon.period_secs.0);
+            epochSecs = U256::from(beacon.epoch_secs.0);
+            marginSecs = U256::from(beacon.margin_secs.0);
+        }
+        Ok(())
     }
 }
 
@@ -403,8 +466,9 @@ impl Plan {
     }
 
     /// The contracts in the order of their numbers: name, predicted address, code with arguments.
-    fn steps(&self) -> Vec<(&'static str, Address, Bytes)> {
+    fn steps(&self) -> Result<Vec<(&'static str, Address, Bytes)>, DeployError> {
         let Self { options, deployment: d, .. } = self;
+        let seed = d.seed_kind.bytecode().ok_or(DeployError::BeaconKey)?;
         let owner = options.owner.unwrap_or(self.deployer);
         let p = &options.parameters;
         let parameters = Market::Parameters {
@@ -438,10 +502,10 @@ impl Plan {
             ("Workforce", d.workforce, with_arguments(&Workforce::BYTECODE, &workforce)),
             ("Market", d.market, with_arguments(&Market::BYTECODE, &market)),
             ("Certifier", d.certifier, with_arguments(&Certifier::BYTECODE, &certifier)),
-            ("Seed", d.seed, with_arguments(&d.seed_kind.bytecode(), &[])),
+            ("Seed", d.seed, seed),
             ("Recourse", d.recourse, with_arguments(&Recourse::BYTECODE, &recourse)),
         ]);
-        steps
+        Ok(steps)
     }
 }
 
@@ -460,6 +524,12 @@ pub async fn deploy(
         let deployment = Deployment::load(path)?;
         deployment.check(endpoint).await?;
         return Ok(deployment);
+    }
+    if let SeedKind::Beacon(beacon) = options.seed_kind {
+        let (patience, wait) = (options.parameters.patience_base_secs.0, beacon.longest_wait().0);
+        if patience <= wait {
+            return Err(DeployError::Patience { patience, wait });
+        }
     }
     let plan_path = path.with_extension("plan.json");
     let plan: Plan = if plan_path.exists() {
@@ -481,7 +551,7 @@ pub async fn deploy(
 }
 
 async fn run(endpoint: &Endpoint, sender: &Sender, plan: &Plan) -> Result<(), DeployError> {
-    let steps = plan.steps();
+    let steps = plan.steps()?;
     let (first, last) = (plan.first_nonce, plan.first_nonce + steps.len() as u64);
     let deployer = plan.deployer;
     let found = settled_nonce(endpoint, deployer).await?;

@@ -13,13 +13,14 @@ use guildhall_protocol::{Certificate, DealId, Member, Terms};
 
 use crate::{
     bindings::{
-        ABIS, BlockhashSeed::BlockhashSeedEvents, Certifier::CertifierEvents, Market::MarketEvents,
-        Recourse::RecourseEvents, Registry::RegistryEvents, Vault::VaultEvents, Workforce::WorkforceEvents,
-        convert,
+        ABIS, BeaconSeed::BeaconSeedEvents, BlockhashSeed::BlockhashSeedEvents, Certifier::CertifierEvents,
+        Market::MarketEvents, Recourse::RecourseEvents, Registry::RegistryEvents, Vault::VaultEvents,
+        Workforce::WorkforceEvents, convert,
     },
     cursor::BlockRef,
     deploy::Deployment,
     revert::interface,
+    seeds::SeedKind,
 };
 
 /// Where an event stands. Ordered as the chain is.
@@ -60,8 +61,10 @@ pub enum EventKind {
     Certifier(CertifierEvents),
     /// What follows a certificate.
     Recourse(RecourseEvents),
-    /// Seeds written down.
+    /// Seeds of blocks written down.
     Seed(BlockhashSeedEvents),
+    /// Seeds of epochs written down.
+    BeaconSeed(BeaconSeedEvents),
 }
 
 /// A claim of members that did not agree with a certificate.
@@ -162,7 +165,14 @@ fn decode_kind(deployment: &Deployment, address: Address, log: &RawLog) -> Optio
     } else if address == *recourse {
         RecourseEvents::decode_log(log).ok().map(|event| EventKind::Recourse(event.data))
     } else if address == *seed {
-        BlockhashSeedEvents::decode_log(log).ok().map(|event| EventKind::Seed(event.data))
+        match deployment.seed_kind {
+            SeedKind::Beacon(_) => {
+                BeaconSeedEvents::decode_log(log).ok().map(|event| EventKind::BeaconSeed(event.data))
+            }
+            SeedKind::BlockHash | SeedKind::Prevrandao => {
+                BlockhashSeedEvents::decode_log(log).ok().map(|event| EventKind::Seed(event.data))
+            }
+        }
     } else {
         None
     }

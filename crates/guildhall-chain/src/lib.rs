@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+pub mod beacon;
 pub mod bindings;
 pub mod client;
 mod cursor;
@@ -33,6 +34,7 @@ pub mod seeds;
 pub mod sender;
 pub mod words;
 
+pub use beacon::{Beacon, BeaconError, BeaconRound, BeaconSource};
 pub use client::{ChainClient, ChainError, Head};
 pub use cursor::{BlockRef, Cursor, REORG_WINDOW};
 pub use deploy::{DeployError, DeployOptions, Deployment, TokenChoice, deploy};

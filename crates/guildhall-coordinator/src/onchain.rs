@@ -75,9 +75,12 @@ impl OnChain {
             return Ok(());
         }
         let opened = self.batch(&post.terms, post.batch).await?.opened;
-        if let Some(call) = self.client.seed_to_write(opened.block).await.map_err(ChainFault::from)? {
-            let sent = self.sender.send(call).await;
-            sent.map_err(|error| PostError::Chain(ChainFault(error.to_string())))?;
+        Ok(self.write_seed_of(&opened).await?)
+    }
+
+    async fn write_seed_of(&self, opened: &Opened) -> Result<(), ChainFault> {
+        if let Some(call) = self.client.seed_to_write(opened).await? {
+            self.sender.send(call).await.map_err(|error| ChainFault(error.to_string()))?;
         }
         Ok(())
     }
@@ -249,10 +252,15 @@ impl Chain for OnChain {
         Ok(BatchNow { status, attempt, opened })
     }
 
-    async fn seed(&self, block: u64) -> Result<Seed, ChainFault> {
+    async fn seed(&self, opened: &Opened) -> Result<Seed, ChainFault> {
+        if let SeedKind::Beacon(_) = self.client.deployment().seed_kind {
+            // Before anything is posted: workers without a way to the beacon wait for it.
+            self.write_seed_of(opened).await?;
+        }
+        let block = opened.block;
         let missing =
             || ChainFault(format!("the seed of block {block} is not there yet, or was not pinned in time"));
-        self.client.drawn_seed(block).await?.ok_or_else(missing)
+        self.client.drawn_seed(opened).await?.ok_or_else(missing)
     }
 
     async fn standing(&self, worker: Address) -> Result<Option<Standing>, ChainFault> {

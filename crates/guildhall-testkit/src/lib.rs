@@ -1,8 +1,9 @@
-//! Development only: another chain to test on, and checkers of what must always hold.
+//! Development only: another chain and a beacon to test on, and checkers of what must always hold.
 //!
 //! Nothing of this is linked into the command.
 
 pub mod anvil;
+pub mod beacon;
 pub mod checks;
 
 pub use anvil::Anvil;

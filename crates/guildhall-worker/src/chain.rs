@@ -104,8 +104,8 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
     /// Where a batch stands.
     async fn batch(&self, terms: &Terms, batch: u32) -> Result<BatchNow, ChainFault>;
 
-    /// The seed of what opened in a block; `None` until the chain has decided it.
-    async fn seed(&self, block: u64) -> Result<Option<Seed>, ChainFault>;
+    /// The seed of what opened there and then; `None` until it is decided.
+    async fn seed(&self, opened: &Opened) -> Result<Option<Seed>, ChainFault>;
 
     /// The bytes of a deal's app, and of its dataset where it rents one.
     async fn assets(&self, terms: &Terms) -> Result<(ContentId, Option<ContentId>), ChainFault>;

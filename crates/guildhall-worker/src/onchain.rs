@@ -15,7 +15,7 @@ use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, Sender, Update};
 use guildhall_protocol::list::CLAIM_LEADING;
 use guildhall_protocol::{
-    AssetId, BondUnits, ContentId, DealId, Odds, OpenedWord, PoolId, Seed, Terms, UnixTime,
+    AssetId, BondUnits, ContentId, DealId, Odds, Opened, OpenedWord, PoolId, Seed, Terms, UnixTime,
 };
 
 use crate::chain::{BatchNow, Chain, ChainEvent, ChainFault, Myself, PoolService};
@@ -158,8 +158,8 @@ impl Chain for OnChain {
         Ok(BatchNow { status, attempt, opened })
     }
 
-    async fn seed(&self, block: u64) -> Result<Option<Seed>, ChainFault> {
-        Ok(self.client.drawn_seed(block).await?)
+    async fn seed(&self, opened: &Opened) -> Result<Option<Seed>, ChainFault> {
+        Ok(self.client.drawn_seed(opened).await?)
     }
 
     async fn assets(&self, terms: &Terms) -> Result<(ContentId, Option<ContentId>), ChainFault> {

@@ -314,7 +314,7 @@ impl Taker {
                 (now.opened, now.attempt, batch..batch + 1)
             }
         };
-        let Some(seed) = chain.seed(opened.block).await? else { return Ok(Found::Undrawn) };
+        let Some(seed) = chain.seed(&opened).await? else { return Ok(Found::Undrawn) };
         Ok(Found::Open(Opening { terms, batches, attempt, opened, seed }))
     }
 

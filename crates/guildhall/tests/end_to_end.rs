@@ -6,13 +6,16 @@ mod support;
 
 use alloy::primitives::{Address, Bytes, I256, U256, aliases::U96, hex};
 use guildhall::{
-    city::Asset,
+    city::{Asset, CityConfig},
     demo::Liar,
     requester::{replay::replay, settle, verify::Claimed},
 };
-use guildhall_chain::{Call, Key, bindings::Vault};
-use guildhall_protocol::Exit;
-use guildhall_testkit::checks;
+use guildhall_chain::{Call, Key, SeedKind, bindings::Vault};
+use guildhall_protocol::{Exit, Parameters, Secs, UnixTime};
+use guildhall_testkit::{
+    beacon::{Manner, TestBeacon},
+    checks,
+};
 use std::sync::Arc;
 use support::city::{On, Shopping, Town, app, instead_of, quick_policy};
 
@@ -32,6 +35,7 @@ macro_rules! on_both_chains {
 
 on_both_chains! {
     a_result_is_certified_verified_and_replayed;
+    a_deal_is_drawn_with_a_public_beacon;
     many_tasks_of_a_c_program_in_one_batch;
     a_dissenter_is_slashed_into_escrow_and_the_escrow_is_paid_out;
     a_sponsor_pays_with_its_own_signature_only;
@@ -70,6 +74,28 @@ async fn a_result_is_certified_verified_and_replayed(on: On) {
     let replayed =
         replay(&town.city.chain, &*blobs, sandbox, &told.terms, 1, certified).await.expect("it runs");
     assert!(replayed.same(), "{replayed:?}");
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+/// Both kinds of chain have the precompiles that verify the beacon.
+async fn a_deal_is_drawn_with_a_public_beacon(on: On) {
+    let beacon = TestBeacon::new([9; 32], UnixTime(1_700_000_000), Secs(1), Secs(2), Secs(1));
+    let server = beacon.serve(Manner::Honest).await.parse().expect("a URL");
+    let town = Town::found_with(on, 3, |config| CityConfig {
+        seed_kind: SeedKind::Beacon(beacon.beacon()),
+        beacon: vec![server],
+        parameters: Parameters { patience_base_secs: Secs(8), ..config.parameters },
+        ..config
+    })
+    .await;
+    let told = certified(&town, &town.hello, Shopping::of(&["hello, beacon"])).await;
+    let opened = told.terms.opened();
+    let round = beacon.beacon().round_of(beacon.beacon().epoch_of(opened.time)).expect("a round");
+    let expected = beacon.beacon().verify(round, &beacon.sign(round)).expect("genuine").seed;
+    assert_eq!(town.city.chain.seed(&opened).await.expect("asked"), Some((expected, 3)));
+    let fetched = town.fetch(&told, 0).await;
+    assert!(town.verify(&told, 0, &fetched).await.holds());
     checks::conserved(&town.city.chain).await;
     town.city.stop().await;
 }

@@ -232,7 +232,7 @@ impl Chain for FakeChain {
         Ok(BatchNow { status, attempt: 0, opened: terms.opened() })
     }
 
-    async fn seed(&self, _block: u64) -> Result<Seed, ChainFault> {
+    async fn seed(&self, _opened: &Opened) -> Result<Seed, ChainFault> {
         Ok(SEED)
     }
 

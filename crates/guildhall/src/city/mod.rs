@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 pub use buy::{Purchase, Ready};
+pub(crate) use founding::beacon_source;
 pub use founding::coins_needed;
 pub use node::Node;
 pub use roles::WorkerHandle;
@@ -56,6 +57,8 @@ pub struct CityConfig {
     pub parameters: Parameters,
     /// What the lot's seeds are made of, when the contracts are deployed.
     pub seed_kind: SeedKind,
+    /// Servers of the beacon that seeds come from; none where seeds come from elsewhere.
+    pub beacon: Vec<Url>,
     /// Processes that run tasks, for all workers together.
     pub lanes: usize,
     /// Rounds that one worker works on at once.
@@ -94,6 +97,7 @@ impl CityConfig {
             coordinator: SocketAddr::from(([127, 0, 0, 1], 0)),
             parameters: Parameters::default(),
             seed_kind: SeedKind::BlockHash,
+            beacon: Vec::new(),
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             rounds_at_once: 4,
             executable: None,

@@ -6,6 +6,7 @@ use alloy::primitives::Address;
 use clap::Args;
 use guildhall_api::CoordinatorClient;
 use guildhall_blobs::{BlobStore, FetchPolicy, FsStore, Layered, ObjectSource};
+use guildhall_chain::BeaconSource;
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
 use guildhall_service::{
@@ -19,6 +20,7 @@ use url::Url;
 
 use super::{Context, net::sender};
 use crate::{
+    city::beacon_source,
     error::{ExitStatus, Failure, Result},
     requester::store::reader,
     values::{show_odds, show_tokens},
@@ -26,6 +28,21 @@ use crate::{
 
 /// Room for a coordinator's store.
 const STORE_QUOTA_BYTES: u64 = 64 << 30;
+
+/// Where rounds of the beacon are fetched.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BeaconArgs {
+    /// A server of the beacon that seeds come from, such as `https://api.drand.sh`; several are asked in turn. Without one,
+    /// a round waits until somebody has written its seed down on chain.
+    #[arg(long = "beacon", value_name = "URL")]
+    pub(crate) servers: Vec<Url>,
+}
+
+impl BeaconArgs {
+    fn source(&self) -> Result<Option<Arc<BeaconSource>>> {
+        beacon_source(self.servers.clone())
+    }
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
@@ -38,6 +55,8 @@ pub(crate) struct WorkerArgs {
     /// Rounds worked on at once.
     #[arg(long, default_value_t = 4, value_name = "N")]
     rounds: usize,
+    #[command(flatten)]
+    beacon: BeaconArgs,
     /// Directory of the worker's journal and cache; `worker` in the data directory if left out.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -48,6 +67,8 @@ pub(crate) struct CoordinatorArgs {
     /// Number of the pool.
     #[arg(long, value_name = "NUMBER")]
     pool: u32,
+    #[command(flatten)]
+    beacon: BeaconArgs,
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8650", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -84,6 +105,7 @@ async fn wait_for_signal() {
 
 pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitStatus> {
     let (chain, key) = (context.chain().await?, context.key().await?);
+    let chain = chain.with_beacon(args.beacon.source()?);
     let dir = DataDir::open(args.dir.unwrap_or_else(|| context.profile.data.join("worker")))?;
     let state = chain.worker(key.address()).await?.ok_or_else(|| {
         Failure::new(
@@ -168,6 +190,7 @@ pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Res
         .transpose()
         .map_err(|error| Failure::from(error).hint("write `s3://BUCKET/PATH` or `file:///DIR`"))?;
     let (chain, key) = (context.chain().await?, context.key().await?);
+    let chain = chain.with_beacon(args.beacon.source()?);
     let dir = DataDir::open(args.dir.unwrap_or_else(|| context.profile.data.join("coordinator")))?;
     let local = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
     let blobs: Arc<dyn BlobStore> = match copies {

@@ -7,12 +7,16 @@ use std::{
 
 use alloy::primitives::aliases::U96;
 use clap::Args;
-use guildhall_chain::{Key, SeedKind};
+use guildhall_chain::{Beacon, Key, SeedKind};
 use guildhall_protocol::{Parameters, Secs};
 use guildhall_service::files::{MODE_PUBLIC, atomic_write};
 use serde::Serialize;
 
-use super::{Context, net::CHAIN_URL_FILE, roles::stop_on_signal};
+use super::{
+    Context,
+    net::CHAIN_URL_FILE,
+    roles::{BeaconArgs, stop_on_signal},
+};
 use crate::{
     city::{Asset, City, CityChain, CityConfig, coins_needed},
     demo::{Stage, play},
@@ -34,9 +38,12 @@ pub(crate) struct UpArgs {
     /// Where the coordinator listens.
     #[arg(long, default_value = "127.0.0.1:8650", value_name = "ADDRESS")]
     coordinator_listen: SocketAddr,
-    /// What the lot's seeds are made of, when the city is founded: `block-hash`, or `prevrandao` for Ethereum.
-    #[arg(long, default_value = "block-hash", value_name = "KIND", value_parser = seed_kind)]
+    /// What the lot's seeds are made of, when the city is founded: `block-hash`, or `prevrandao` for Ethereum,
+    /// or `beacon` for rollups (drand's quicknet; with `--beacon URL`).
+    #[arg(long, default_value = "block-hash", value_name = "KIND", value_parser = seed_kind, requires_if("beacon", "servers"))]
     seeds: SeedKind,
+    #[command(flatten)]
+    beacon: BeaconArgs,
     #[command(flatten)]
     places: Places,
 }
@@ -45,7 +52,8 @@ fn seed_kind(text: &str) -> std::result::Result<SeedKind, String> {
     match text {
         "block-hash" => Ok(SeedKind::BlockHash),
         "prevrandao" => Ok(SeedKind::Prevrandao),
-        _ => Err(format!("`{text}` is no kind of seeds; write `block-hash` or `prevrandao`")),
+        "beacon" => Ok(SeedKind::Beacon(Beacon::QUICKNET)),
+        _ => Err(format!("`{text}` is no kind of seeds; write `block-hash`, `prevrandao` or `beacon`")),
     }
 }
 
@@ -98,8 +106,9 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
         chain,
         workers: args.workers,
         coordinator: args.coordinator_listen,
-        parameters: Parameters { patience_base_secs: Secs(10), ..Parameters::default() },
+        parameters: Parameters { patience_base_secs: patience(args.seeds), ..Parameters::default() },
         seed_kind: args.seeds,
+        beacon: args.beacon.servers,
         ..CityConfig::new(context.profile.data.clone())
     };
     context.out.say("founding the city, or waking it up");
@@ -118,6 +127,15 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
     city.stop().await;
     // A city without one of its roles is not what was asked for.
     failed.map_or(Ok(ExitStatus::Done), Err)
+}
+
+/// Constant part of a wave's length: the time for the work, after the seed is there.
+fn patience(seeds: SeedKind) -> Secs {
+    let work = Secs(10);
+    match seeds {
+        SeedKind::Beacon(beacon) => beacon.longest_wait().saturating_add(work),
+        SeedKind::BlockHash | SeedKind::Prevrandao => work,
+    }
 }
 
 /// The key that pays for a city on another chain.

@@ -85,6 +85,15 @@ pub(crate) fn app(name: &str) -> Vec<u8> {
 
 impl Town {
     pub(crate) async fn found(on: On, workers: usize, wrap: Option<Wrap>) -> Self {
+        Self::found_with(on, workers, |config| CityConfig { wrap, ..config }).await
+    }
+
+    /// A city whose configuration differs from the others'.
+    pub(crate) async fn found_with(
+        on: On,
+        workers: usize,
+        change: impl FnOnce(CityConfig) -> CityConfig,
+    ) -> Self {
         // What a role says when it fails belongs to the test's output; the second test of a process finds it set up.
         let _ = guildhall_service::telemetry::init(guildhall_service::telemetry::LogFormat::Text, "warn");
         let dir = tempfile::tempdir().expect("a temporary directory");
@@ -106,10 +115,9 @@ impl Town {
             },
             seed_kind: if on == On::Anvil { SeedKind::Prevrandao } else { SeedKind::BlockHash },
             executable: Some(env!("CARGO_BIN_EXE_guildhall").into()),
-            wrap,
             ..CityConfig::new(dir.path().to_owned())
         };
-        Self::wake(config, dir, anvil).await
+        Self::wake(change(config), dir, anvil).await
     }
 
     async fn wake(config: CityConfig, dir: tempfile::TempDir, anvil: Option<Anvil>) -> Self {
