@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const contracts = [
   "Vault", "Registry", "Workforce", "Market", "Certifier", "Recourse", "Court", "Jury", "BlockhashSeed", "PrevrandaoSeed",
-  "DevToken", "TemperatureAlarm",
+  "BeaconSeed", "DevToken", "TemperatureAlarm",
 ];
 const interfaces = ["IDeliveryCallback", "IGroup", "ISeed"];
 

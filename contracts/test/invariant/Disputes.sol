@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {BlockhashSeed} from "../../src/BlockhashSeed.sol";
 import {ICourt} from "../../src/interfaces/ICourt.sol";
 import {IJury} from "../../src/interfaces/IJury.sol";
 import {Case, CaseState, Hearing, Juror} from "../../src/types/Cases.sol";
@@ -38,7 +39,7 @@ abstract contract Disputes is Cheats {
         slot.bond = BOND_OF_DISPUTE;
         uint256 block_ = block.number;
         _mine(1, 1);
-        seeds.pinSeed(block_);
+        BlockhashSeed(address(seeds)).pinSeed(block_);
         ++seen["dispute"];
     }
 
@@ -88,7 +89,7 @@ abstract contract Disputes is Cheats {
     /// @dev By the rule: drawn, with stake, not of a member's operator.
     function _seatOnJury(Slot storage slot, Case memory record, uint256 who) private view returns (bool) {
         WorkerWord word = _word(who);
-        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock());
+        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock(), record.facts.openedAt());
         uint256 wave = (block.timestamp - record.facts.openedAt()) / record.facts.window();
         uint256 ticket = uint256(keccak256(abi.encode(seed, keccak256(abi.encode(record)), _worker(who)))) >> 64;
         bool drawn = record.stakes.runtimeBond() != 0

@@ -146,7 +146,7 @@ abstract contract Ghosts is Plays {
     {
         attempt = uint8(certifier.batchWord(terms.dealId, batch) >> 8);
         opened = attempt == 0 ? terms.opened : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, batch));
-        (seed,) = seeds.seedOf(opened.blockNumber());
+        (seed,) = seeds.seedOf(opened.blockNumber(), opened.time());
         roundId = keccak256(abi.encode(terms.dealId, batch, attempt, seed));
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {BlockhashSeed} from "../../src/BlockhashSeed.sol";
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
@@ -59,7 +60,7 @@ contract Handler is Disputes {
             slot.log = abi.encode(new LogItem[](0));
         }
         _mine(1, 12);
-        seeds.pinSeed(terms.opened.blockNumber());
+        BlockhashSeed(address(seeds)).pinSeed(terms.opened.blockNumber());
         ++seen["open"];
     }
 
@@ -183,7 +184,7 @@ contract Handler is Disputes {
         certifier.reopen(terms, slot.batch);
         uint256 block_ = block.number;
         _mine(1, 12);
-        seeds.pinSeed(block_);
+        BlockhashSeed(address(seeds)).pinSeed(block_);
         ++seen["reopen"];
     }
 
@@ -620,7 +621,7 @@ contract Handler is Disputes {
         OpenedWord opened = certificate.attempt == 0
             ? terms.opened
             : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, certificate.batch));
-        return _roundIdAt(terms, certificate.batch, certificate.attempt, opened.blockNumber());
+        return _roundIdAt(terms, certificate.batch, certificate.attempt, opened);
     }
 
     function _membersHash(CertifiedBatch memory done) private pure returns (bytes32) {

@@ -65,7 +65,15 @@ fn in_a_deal(name: &str) -> Option<&'static str> {
         "TooEarly" => "wait until the time that is named",
         "TooLate" => "the window has closed",
         "WrongWave" => "wait for the wave to begin",
-        "SeedUnavailable" => "wait for the next block; after 256 blocks the seed must have been pinned",
+        "SeedUnavailable" => {
+            "wait for the next block, or for the beacon; after 256 blocks a block's hash must have been pinned"
+        }
+        "EpochNotOver" => "wait for the end of the epoch by the chain's clock",
+        "EpochBeforeBeacon" => "give an epoch of this deployment",
+        "BadSignature" => "give the beacon's signature of the round that is named",
+        "BadKey" => "give a key of BLS12-381, and a chain that has the precompiles of EIP-2537",
+        "BadTimes" => "an epoch lasts from the beacon's period to an hour, a margin an hour at most",
+        "PrecompileMissing" => "use a chain that has the precompiles of EIP-2537",
         "NoSeat" => "only workers with a seat in this round may contribute",
         "SameOperator" => "each operator has one seat in a round",
         "BadEntry" => "gather the entry again: its signature is for something else",

@@ -19,8 +19,10 @@
 //! # }
 //! ```
 
+pub mod beacon;
 pub mod bindings;
 pub mod client;
+pub mod court;
 mod cursor;
 pub mod deploy;
 pub mod events;
@@ -34,7 +36,9 @@ pub mod seeds;
 pub mod sender;
 pub mod words;
 
+pub use beacon::{Beacon, BeaconError, BeaconRound, BeaconSource};
 pub use client::{ChainClient, ChainError, Head};
+pub use court::{CaseState, Hearing, Juror, Subject, Verdict};
 pub use cursor::{BlockRef, Cursor, REORG_WINDOW};
 pub use deploy::{DeployError, DeployOptions, Deployment, TokenChoice, deploy};
 pub use events::{Event, EventKind, Position};

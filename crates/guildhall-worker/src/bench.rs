@@ -42,12 +42,17 @@ pub enum RoundEvent {
 pub struct ChainClock {
     running: Mutex<(Instant, Duration)>,
     heard: AtomicU64,
+    moved: Notify,
 }
 
 impl ChainClock {
     /// A clock that stands at `time` now.
     pub fn new(time: UnixTime) -> Self {
-        Self { running: Mutex::new((Instant::now(), Duration::from_secs(time.0))), heard: AtomicU64::new(0) }
+        Self {
+            running: Mutex::new((Instant::now(), Duration::from_secs(time.0))),
+            heard: AtomicU64::new(0),
+            moved: Notify::new(),
+        }
     }
 
     /// Chain time now.
@@ -65,6 +70,22 @@ impl ChainClock {
         let now = self.precise();
         *lock(&self.running) = (Instant::now(), now.max(Duration::from_secs(time.0)));
         self.heard.store(time.0, Ordering::Relaxed);
+        self.moved.notify_waiters();
+    }
+
+    /// Waits until chain time has reached `time`, however it gets there.
+    pub async fn reach(&self, time: UnixTime) {
+        loop {
+            let moved = self.moved.notified();
+            let wait = self.until(time);
+            if wait.is_zero() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = moved => {}
+            }
+        }
     }
 
     /// Time of the last block that was heard of; nothing before the first.

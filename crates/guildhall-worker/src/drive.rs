@@ -286,7 +286,7 @@ async fn execute(bench: &Arc<Bench>, work: &Work) -> Result<Result<Box<Promise>,
         round: work.round.at,
         worker: bench.worker(),
         terms: work.terms.clone(),
-        tasks: work.round.tasks,
+        tasks: 0..work.round.tasks,
     };
     let mut pause = RETRY_FIRST;
     let patience = Duration::from_secs(work.round.patience.0 / WITHHELD_DIVISOR);

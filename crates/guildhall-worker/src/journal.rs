@@ -7,16 +7,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use guildhall_api::OpenContribution;
-use guildhall_protocol::{DealId, RoundId, Terms};
+use guildhall_protocol::{Case, DealId, RoundId, Terms};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::juror::{Contradiction, Found};
 use crate::seat::Promise;
 
 const PROMISES: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("promises");
 const CONTRIBUTIONS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("contributions");
 const DEALS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("deals");
+const FINDINGS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("findings");
+const CONTRADICTIONS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("contradictions");
 const CHECK: TableDefinition<'static, (), ()> = TableDefinition::new("check");
 const CURSOR: TableDefinition<'static, (), &[u8]> = TableDefinition::new("cursor");
 
@@ -83,7 +86,7 @@ impl Journal {
             .create(path)
             .map_err(|reason| error(reason.to_string()))?;
         let transaction = database.begin_write().map_err(|reason| error(reason.to_string()))?;
-        for table in [PROMISES, CONTRIBUTIONS, DEALS] {
+        for table in [PROMISES, CONTRIBUTIONS, DEALS, FINDINGS, CONTRADICTIONS] {
             transaction.open_table(table).map_err(|reason| error(reason.to_string()))?;
         }
         transaction.open_table(CURSOR).map_err(|reason| error(reason.to_string()))?;
@@ -111,6 +114,47 @@ impl Journal {
     ) -> Result<OpenContribution, JournalError> {
         let key = contribution.envelope.round.id.0.0;
         self.first(CONTRIBUTIONS, key, contribution).await
+    }
+
+    /// Records what this worker found as a juror and answers with what stands for the case. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn finding(&self, found: Found) -> Result<Found, JournalError> {
+        self.first(FINDINGS, found.case.id().0.0, found).await
+    }
+
+    /// What this worker found in cases that are not forgotten.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn findings(&self) -> Result<Vec<Found>, JournalError> {
+        Ok(self.scan(FINDINGS)?.into_iter().map(|(_, found)| found).collect())
+    }
+
+    /// Records what this worker is about to dispute, by its seal. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn contradiction(&self, contradiction: Contradiction) -> Result<Contradiction, JournalError> {
+        self.first(CONTRADICTIONS, contradiction.seal.0, contradiction).await
+    }
+
+    /// What this worker disputed.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn contradictions(&self) -> Result<Vec<Contradiction>, JournalError> {
+        Ok(self.scan(CONTRADICTIONS)?.into_iter().map(|(_, contradiction)| contradiction).collect())
+    }
+
+    /// Forgets a case that is closed.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn forget_case(&self, case: &Case) -> Result<(), JournalError> {
+        self.remove(&[FINDINGS], case.id().0.0).await?;
+        self.remove(&[CONTRADICTIONS], case.seal.0).await
     }
 
     /// Records how far the chain was followed, with the deals that opened and ended on the way: a restart goes on there.

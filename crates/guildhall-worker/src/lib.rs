@@ -3,7 +3,7 @@
 //! It makes outgoing connections only. It follows the chain itself and computes its own seats ([`agenda`]); what it signs is
 //! on disk before it is sent ([`journal`]), so that it never signs two different things in one round; one seat is a state
 //! machine without IO ([`seat`]) that [`drive`] puts into effect; where no coordinator does its part it goes over the chain
-//! ([`direct`]). `docs/network.md` has the whys.
+//! ([`direct`]); before the Court it sits on juries and defends what it certified ([`juror`]). `docs/network.md` has the whys.
 
 pub mod agenda;
 pub mod bench;
@@ -13,6 +13,7 @@ pub mod drive;
 pub mod error;
 pub mod executor;
 pub mod journal;
+pub mod juror;
 pub mod limits;
 pub mod link;
 pub mod onchain;

@@ -8,7 +8,7 @@ use alloy::signers::local::PrivateKeySigner;
 use futures::StreamExt;
 use guildhall_api::{MemberEvent, Purpose};
 use guildhall_blobs::BlobStore;
-use guildhall_protocol::PoolId;
+use guildhall_protocol::{Case, PoolId};
 use guildhall_service::CancellationToken;
 use guildhall_service::health::RoleChecks;
 use guildhall_service::tasks::{OnFailure, StopReason, TaskGroup};
@@ -19,10 +19,11 @@ use crate::chain::{Chain, ChainEvent};
 use crate::error::WorkerError;
 use crate::executor::Executor;
 use crate::journal::Journal;
-use crate::limits::{MAX_ACTIVE, RETRY_FIRST, RETRY_MAX};
+use crate::juror;
+use crate::limits::{CASE_QUEUE, MAX_ACTIVE, RETRY_FIRST, RETRY_MAX};
 use crate::link::{HttpLink, Link};
 use crate::progress::ProgressSender;
-use crate::taker::{self, News};
+use crate::taker::{self, Habits, News};
 
 /// How long loops have to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
@@ -38,6 +39,8 @@ pub struct Config {
     pub coordinator_url: Option<String>,
     /// Rounds that may have something to execute at once, at most [`MAX_ACTIVE`]; those that only wait do not count.
     pub rounds_at_once: usize,
+    /// Whether it disputes certificates that contradict what it found.
+    pub disputes: bool,
 }
 
 /// What a worker works with.
@@ -88,14 +91,19 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
     let group = TaskGroup::new();
     let (sender, news) = mpsc::channel(NEWS_QUEUE);
     let news = Arc::new(Mutex::new(news));
-    let (at, to, pool) = (bench.clone(), sender.clone(), myself.pool);
+    let (cases, heard) = mpsc::channel(CASE_QUEUE);
+    let heard = Arc::new(Mutex::new(heard));
+    let (at, pool) = (bench.clone(), myself.pool);
+    let to = Heard { news: sender.clone(), cases };
     group.spawn("follow", OnFailure::Restart, move |stop| follow(at.clone(), pool, to.clone(), stop));
+    let at = bench.clone();
+    group.spawn("court", OnFailure::StopGroup, move |stop| juror::serve(at.clone(), heard.clone(), stop));
     let (at, to) = (bench.clone(), sender);
     group.spawn("listen", OnFailure::Restart, move |stop| listen(at.clone(), pool, to.clone(), stop));
-    let most = config.rounds_at_once.clamp(1, MAX_ACTIVE);
+    let habits = Habits { most: config.rounds_at_once.clamp(1, MAX_ACTIVE), disputes: config.disputes };
     watch(&group, &bench, deps.checks);
     group.spawn("work", OnFailure::StopGroup, move |stop| {
-        taker::work(bench.clone(), pool, most, news.clone(), stop)
+        taker::work(bench.clone(), pool, habits, news.clone(), stop)
     });
     match group.run_until(stop, STOP_DEADLINE).await.reason {
         StopReason::Asked => Ok(()),
@@ -128,11 +136,18 @@ fn watch(group: &TaskGroup, bench: &Arc<Bench>, checks: RoleChecks) {
     });
 }
 
+/// To whom the chain's events go.
+#[derive(Clone)]
+struct Heard {
+    news: mpsc::Sender<News>,
+    cases: mpsc::Sender<Case>,
+}
+
 /// Follows the chain until `stop`.
 async fn follow(
     bench: Arc<Bench>,
     pool: PoolId,
-    news: mpsc::Sender<News>,
+    to: Heard,
     stop: CancellationToken,
 ) -> Result<(), WorkerError> {
     let cursor = bench.journal.cursor()?;
@@ -141,7 +156,11 @@ async fn follow(
         if let ChainEvent::Head { time, .. } = &event {
             bench.clock.set(*time);
         }
-        if news.send(News::Chain(event)).await.is_err() {
+        let sent = match event {
+            ChainEvent::CaseOpened(case) => to.cases.send(*case).await.is_ok(),
+            event => to.news.send(News::Chain(event)).await.is_ok(),
+        };
+        if !sent {
             break;
         }
     }

@@ -15,6 +15,7 @@ use crate::chain::{ChainEvent, ChainFault};
 use crate::drive::{Place, Work, agrees, drive, see_to_result};
 use crate::error::WorkerError;
 use crate::journal::JournalError;
+use crate::juror;
 use crate::limits::RECONCILE;
 use crate::progress::ProgressStep;
 use crate::seat::{Left, Promise, Seat};
@@ -31,6 +32,15 @@ pub enum News {
     Chain(ChainEvent),
     /// Seats of a round came free.
     Vacant(RoundRef),
+}
+
+/// How a worker takes seats.
+#[derive(Debug, Clone, Copy)]
+pub struct Habits {
+    /// Rounds that may have something to execute at once.
+    pub most: usize,
+    /// Whether it disputes certificates that contradict what it found.
+    pub disputes: bool,
 }
 
 /// What looking up a deal, or a batch of it, found.
@@ -50,7 +60,7 @@ struct Taker {
     pool: PoolId,
     agenda: Agenda,
     seats: JoinSet<Driven>,
-    most: usize,
+    habits: Habits,
     /// Deals, and batches drawn anew, that could not be looked up yet.
     unread: Vec<(Arc<Terms>, Option<u32>)>,
     deals: Vec<Arc<Terms>>,
@@ -68,7 +78,7 @@ struct Taker {
 pub async fn work(
     bench: Arc<Bench>,
     pool: PoolId,
-    most: usize,
+    habits: Habits,
     news: Arc<Mutex<mpsc::Receiver<News>>>,
     stop: CancellationToken,
 ) -> Result<(), WorkerError> {
@@ -78,7 +88,7 @@ pub async fn work(
         bench: bench.clone(),
         pool,
         seats: JoinSet::new(),
-        most,
+        habits,
         unread: Vec::new(),
         deals: Vec::new(),
         opened: Vec::new(),
@@ -108,7 +118,7 @@ pub async fn work(
 impl Taker {
     /// Takes as many seats as there is room for.
     fn fill(&mut self) {
-        while self.bench.has_room(self.most) {
+        while self.bench.has_room(self.habits.most) {
             match self.agenda.next(self.bench.clock.now()) {
                 Next::Nothing => return,
                 Next::Searching => {}
@@ -158,6 +168,8 @@ impl Taker {
                     self.read_openings().await;
                 }
             }
+            // The Court's are heard elsewhere.
+            News::Chain(ChainEvent::CaseOpened(_)) => {}
             News::Chain(ChainEvent::IChanged) => self.refresh_myself().await?,
             News::Chain(ChainEvent::Reverted { from }) => {
                 self.agenda.reverted(from);
@@ -224,15 +236,19 @@ impl Taker {
 
     fn ended(&self, at: RoundRef, outcome: Outcome, promise: Option<Promise>) {
         let agreed = promise.as_ref().is_some_and(|promise| agrees(promise, &outcome));
+        let contradicted = !agreed && self.habits.disputes && matches!(outcome, Outcome::Certified { .. });
         match outcome {
             Outcome::Certified { odds, transaction, .. } => {
                 self.bench.progress.tell(at, ProgressStep::Certified { agreed, odds, transaction });
             }
             other => self.bench.progress.tell(at, ProgressStep::Left { reason: format!("{other:?}") }),
         }
-        if let Some(promise) = promise.filter(|_| agreed) {
-            // Its own task: outputs may be long, and the next seat does not wait for them.
+        let Some(promise) = promise else { return };
+        // Tasks of their own: outputs may be long, and the next seat waits for neither.
+        if agreed {
             tokio::spawn(see_to_result(self.bench.clone(), promise));
+        } else if contradicted {
+            tokio::spawn(juror::contradict(self.bench.clone(), promise));
         }
     }
 
@@ -321,7 +337,7 @@ impl Taker {
                 (now.opened, now.attempt, batch..batch + 1)
             }
         };
-        let Some(seed) = chain.seed(opened.block).await? else { return Ok(Found::Undrawn) };
+        let Some(seed) = chain.seed(&opened).await? else { return Ok(Found::Undrawn) };
         Ok(Found::Open(Opening { terms, batches, attempt, opened, seed }))
     }
 

@@ -73,6 +73,7 @@ pub fn deployment() -> Deployment {
         recourse: at(8),
         seed_kind: guildhall_chain::SeedKind::default(),
         court: Address::ZERO,
+        jury: Address::ZERO,
         block: 0,
     }
 }

@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 pub use buy::{Purchase, Ready};
+pub(crate) use founding::beacon_source;
 pub use founding::coins_needed;
 pub use node::Node;
 pub use roles::WorkerHandle;
@@ -56,10 +57,14 @@ pub struct CityConfig {
     pub parameters: Parameters,
     /// What the lot's seeds are made of, when the contracts are deployed.
     pub seed_kind: SeedKind,
+    /// Servers of the beacon that seeds come from; none where seeds come from elsewhere.
+    pub beacon: Vec<Url>,
     /// Processes that run tasks, for all workers together.
     pub lanes: usize,
     /// Rounds that one worker works on at once.
     pub rounds_at_once: usize,
+    /// Whether workers dispute certificates that contradict what they found.
+    pub disputes: bool,
     /// The executable that becomes a sandbox process; this one if left out.
     pub executable: Option<PathBuf>,
     /// How every role is, by name.
@@ -98,8 +103,10 @@ impl CityConfig {
             coordinator: SocketAddr::from(([127, 0, 0, 1], 0)),
             parameters: Parameters::default(),
             seed_kind: SeedKind::BlockHash,
+            beacon: Vec::new(),
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             rounds_at_once: 4,
+            disputes: true,
             executable: None,
             health: Health::new(),
             extra_routes: axum::Router::new(),

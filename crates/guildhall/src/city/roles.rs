@@ -196,6 +196,7 @@ pub(super) async fn start_workers(
             data_dir,
             coordinator_url: Some(coordinator.to_owned()),
             rounds_at_once: config.rounds_at_once,
+            disputes: config.disputes,
         };
         let (progress, name) = (ProgressSender::default(), format!("worker-{}", number + 1));
         let deps = guildhall_worker::Deps {

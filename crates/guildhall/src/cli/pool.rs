@@ -121,6 +121,13 @@ pub(crate) enum PoolCommand {
         #[arg(long, value_name = "NAME|FILE|ADDRESS")]
         worker: String,
     },
+    /// Give a pool to another owner, with its deposit and the fees to come. Its orders end.
+    Transfer {
+        /// Number of the pool.
+        pool: u32,
+        /// The owner from now on.
+        to: Address,
+    },
     /// Move the pool's share to the owner's balance.
     Collect {
         /// Number of the pool.
@@ -188,6 +195,10 @@ pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitS
             let worker = address_of(&worker, context)?;
             let outcome = act(&chain, context, &Workforce::wakeCall { worker }).await?;
             context.out.result(&Done::new(&outcome))?;
+        }
+        PoolCommand::Transfer { pool, to } => {
+            act(&chain, context, &Workforce::transferPoolCall { pool, to }).await?;
+            context.out.result(&show(&chain, pool).await?)?;
         }
         PoolCommand::Collect { pool } => {
             act(&chain, context, &Workforce::collectPoolFeesCall { pool }).await?;

@@ -1,6 +1,6 @@
 //! Runs the command as a person would, and shows what it said.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses its part")]
 
 pub(crate) mod alarm;
 pub(crate) mod city;

@@ -1,0 +1,229 @@
+//! Certificates before the Court, end to end: workers of the city sit on the juries by themselves.
+
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::sync::Arc;
+
+use alloy::primitives::{B256, keccak256};
+use guildhall::{
+    city::CityConfig,
+    requester::{
+        court::{self, Progress, Sealed},
+        history::History,
+        replay::replay,
+    },
+};
+use guildhall_api::Produced;
+use guildhall_chain::{CaseState, Sender, Subject};
+use guildhall_protocol::{Policy, Receipt, Seed, Status, cases::finding};
+use guildhall_sandbox::Sandbox;
+use guildhall_testkit::checks;
+use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
+use support::city::{On, Shopping, Town, on_both_chains, quick_policy};
+
+on_both_chains! {
+    a_false_certificate_is_overturned_and_its_makers_pay;
+    a_dispute_without_reason_costs_its_bond;
+    a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed;
+}
+
+/// Sixteen workers, of which three may be listed: thirteen are left for a jury that aims at nine.
+const WORKERS: usize = 16;
+
+/// Lies with all the others in a round of two tasks, and is honest on a jury, which is about one.
+#[derive(Debug)]
+struct Conspirator(Arc<dyn Executor>);
+
+#[async_trait::async_trait]
+impl Executor for Conspirator {
+    async fn execute(
+        &self,
+        assignment: &Assignment,
+        progress: &ProgressSender,
+    ) -> Result<Executed, ExecuteError> {
+        let mut executed = self.0.execute(assignment, progress).await?;
+        if assignment.tasks.len() == 2 {
+            for receipt in &mut executed.receipts {
+                receipt.output_digest = keccak256("lie");
+            }
+            executed.outputs = vec![Produced::Bytes(b"lie".to_vec()); 2];
+        }
+        Ok(executed)
+    }
+}
+
+fn shopping() -> Shopping {
+    let policy = Policy { replicasMax: 3, disputeWindow: 300, ..quick_policy() };
+    Shopping { batch_size: 2, policy, ..Shopping::of(&["first", "second"]) }
+}
+
+/// What this machine finds for a task of the deal.
+async fn honest(town: &Town, told: &History, task: u32, certified: Receipt) -> Receipt {
+    let (dir, url) = (town.dir().join("cache/court"), town.city.coordinator_url());
+    let blobs = guildhall::requester::store::reader(&dir, &url).await.unwrap();
+    let sandbox = Sandbox::new(guildhall_sandbox::Config { children: 0, ..Default::default() });
+    let sandbox = Arc::new(sandbox.expect("a sandbox"));
+    replay(&town.city.chain, &*blobs, sandbox, &told.terms, task, certified).await.unwrap().here
+}
+
+struct Dispute<'a> {
+    town: &'a Town,
+    sender: Sender,
+    subject: Subject,
+    sealed: Sealed,
+}
+
+impl<'a> Dispute<'a> {
+    /// The requester disputes the second task.
+    async fn open(town: &'a Town, told: &History, says: B256) -> Self {
+        let (chain, sender) = (&town.city.chain, town.city.requester().clone());
+        let subject = court::subject(chain, told.terms.deal(), 0).await.unwrap();
+        let (sealed, _) = court::dispute(chain, &sender, &subject, 1, says, town.dir()).await.unwrap();
+        assert_eq!(Sealed::load(town.dir(), &sealed.case).unwrap(), Some(sealed), "kept until it is shown");
+        Self { town, sender, subject, sealed }
+    }
+
+    /// How many workers have a seat on the jury in this wave: neither members nor anybody else's.
+    async fn seated(&self, wave: u8) -> usize {
+        let (chain, case) = (&self.town.city.chain, &self.sealed.case);
+        let mut seed: Option<Seed> = None;
+        self.town
+            .until("the jury is drawn", async || {
+                seed = chain.drawn_seed(case).await.unwrap();
+                seed.is_some()
+            })
+            .await;
+        let mut seated = 0;
+        for key in &self.town.city.keys.workers {
+            let member = self.subject.certified.members.iter().any(|member| member.worker == key.address());
+            let bond = chain.worker(key.address()).await.unwrap().unwrap().bond;
+            let seat = case.seat(seed.unwrap(), key.address(), bond);
+            seated += usize::from(!member && seat.is_some_and(|first| first <= wave));
+        }
+        seated
+    }
+
+    /// Every juror that the lot seats commits in its wave, then reveals.
+    async fn hear(&self) {
+        let (town, chain, case) = (self.town, &self.town.city.chain, &self.sealed.case);
+        for wave in 0..2 {
+            town.jump_to(case.facts.wave_start(wave).0).await;
+            let seated = self.seated(wave).await;
+            town.until("the jury commits", async || {
+                chain.hearing_of(*case).await.unwrap().jurors.len() == seated
+            })
+            .await;
+        }
+        town.jump_to(case.facts.commit_end().0).await;
+        let shown = self.advance().await;
+        assert!(matches!(shown, Progress::SealOpened { .. }), "{shown:?}");
+        town.until("the jury reveals and the certificate is defended", async || {
+            let jury = chain.hearing_of(*case).await.unwrap();
+            jury.jurors.iter().all(|juror| juror.has_revealed()) && chain.receipt_shown(case).await.unwrap()
+        })
+        .await;
+    }
+
+    async fn advance(&self) -> Progress {
+        court::advance(&self.town.city.chain, &self.sender, &self.sealed.case, Some(&self.sealed))
+            .await
+            .unwrap()
+    }
+
+    /// Jurors see to the verdict, and to what follows from it.
+    async fn conclude(&self, expected: CaseState) {
+        let (town, chain, case) = (self.town, &self.town.city.chain, &self.sealed.case);
+        town.jump_to(case.facts.reveal_end().0).await;
+        town.until("somebody asks for the verdict", async || {
+            chain.verdict_of(case.id()).await.unwrap().is_some()
+        })
+        .await;
+        assert_eq!(chain.verdict_of(case.id()).await.unwrap().unwrap().state, expected);
+        town.jump_to(case.facts.appeal_end().0).await;
+        town.until("the case is closed", async || chain.case_state(case).await.unwrap() == CaseState::Closed)
+            .await;
+    }
+
+    async fn status(&self) -> Status {
+        self.town.city.chain.batch_slot(self.sealed.case.deal, 0).await.unwrap().status().unwrap()
+    }
+}
+
+async fn a_false_certificate_is_overturned_and_its_makers_pay(on: On) {
+    let conspire: guildhall::city::Wrap = Arc::new(|_, honest| Arc::new(Conspirator(honest)));
+    let wrap = Some(conspire);
+    let town = Town::found_with(on, WORKERS, |config| CityConfig { wrap, ..config }).await;
+    let told = town.certified(&town.hello, shopping()).await;
+    let fetched = town.fetch(&told, 1).await;
+    let here = honest(&town, &told, 1, fetched.receipt.receipt).await;
+    assert_ne!(finding(&here), finding(&fetched.receipt.receipt), "a lie was certified");
+    let chain = &town.city.chain;
+    let dispute = Dispute::open(&town, &told, finding(&here)).await;
+    assert_eq!(dispute.status().await, Status::Disputed);
+    let members: Vec<_> = dispute.subject.certified.members.iter().map(|member| member.worker).collect();
+    let mut before = Vec::new();
+    for member in &members {
+        before.push(chain.worker(*member).await.unwrap().unwrap().bond);
+    }
+    let payer = chain.balance(told.terms.payer).await.unwrap();
+    dispute.hear().await;
+    dispute.conclude(CaseState::Overturned).await;
+    assert_eq!(dispute.status().await, Status::Void);
+    for (member, before) in members.iter().zip(before) {
+        assert!(chain.worker(*member).await.unwrap().unwrap().bond < before, "{member} pays for its lie");
+    }
+    let bond = dispute.sealed.case.stakes.bond;
+    assert!(
+        chain.balance(told.terms.payer).await.unwrap().0 > payer.0 + bond.0,
+        "bond back, cost back, and a reward"
+    );
+    checks::conserved(chain).await;
+    town.city.stop().await;
+}
+
+async fn a_dispute_without_reason_costs_its_bond(on: On) {
+    let town = Town::found(on, WORKERS, None).await;
+    let told = town.certified(&town.hello, shopping()).await;
+    let chain = &town.city.chain;
+    let payer = chain.balance(told.terms.payer).await.unwrap();
+    let dispute = Dispute::open(&town, &told, keccak256("something else")).await;
+    dispute.hear().await;
+    dispute.conclude(CaseState::Upheld).await;
+    assert_eq!(dispute.status().await, Status::Provisional);
+    assert!(chain.balance(told.terms.payer).await.unwrap() < payer, "the bond paid the jury");
+    let fetched = town.fetch(&told, 1).await;
+    assert!(town.verify(&told, 1, &fetched).await.holds());
+    checks::conserved(chain).await;
+    town.city.stop().await;
+}
+
+async fn a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed(on: On) {
+    // Everybody is a member: there is nobody to ask.
+    let town = Town::found(on, 3, None).await;
+    let told = town.certified(&town.hello, shopping()).await;
+    let (chain, says) = (&town.city.chain, keccak256("something else"));
+    let payer = chain.balance(told.terms.payer).await.unwrap();
+    let dispute = Dispute::open(&town, &told, says).await;
+    let facts = dispute.sealed.case.facts;
+    assert!(matches!(dispute.advance().await, Progress::Waits { until, .. } if until == facts.commit_end()));
+    town.jump_to(facts.commit_end().0).await;
+    assert!(matches!(dispute.advance().await, Progress::SealOpened { .. }));
+    town.jump_to(facts.reveal_end().0).await;
+    assert!(matches!(dispute.advance().await, Progress::Decided { .. }));
+    assert!(matches!(dispute.advance().await, Progress::Waits { until, .. } if until == facts.appeal_end()));
+    town.jump_to(facts.appeal_end().0).await;
+    assert!(matches!(dispute.advance().await, Progress::Finalized { .. }));
+    assert_eq!(dispute.advance().await, Progress::Closed);
+    assert_eq!(dispute.status().await, Status::Void);
+    assert!(
+        chain.balance(told.terms.payer).await.unwrap() >= payer,
+        "the bond came back, and what the work had cost"
+    );
+    for member in &dispute.subject.certified.members {
+        assert!(chain.worker(member.worker).await.unwrap().unwrap().bond.0 > 0);
+    }
+    checks::conserved(chain).await;
+    town.city.stop().await;
+}
