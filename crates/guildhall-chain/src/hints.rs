@@ -85,6 +85,14 @@ fn in_a_deal(name: &str) -> Option<&'static str> {
         "ExposureTooHigh" => "leave the worker out: half of its bond is at risk already",
         "TooManyAttempts" => "the batch can only expire now",
         "StandsOnChain" => "certify with what stands on chain, or let the batch expire",
+        // Cases.
+        "NotDrawn" => "nothing to do: the seed asks for the audit of one certificate in sixteen",
+        "Audited" => "a certificate is audited once",
+        "NotEntitled" => "dispute it with a bond (`guildhall dispute open`)",
+        "NoSuchTask" => "tasks of a batch are counted from 0",
+        "Excluded" => "nothing to do: whoever has a part in a case does not judge it",
+        "WrongCase" | "WrongJury" | "WrongJuror" => "read the case and its jury again from their events",
+        "WrongOpening" => "show exactly what was committed or sealed",
         // Delivery.
         "WrongCertificate" => "bring the certificate of the last `Certified` event of the batch",
         "WrongReceipt" => {

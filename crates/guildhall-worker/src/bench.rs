@@ -152,6 +152,8 @@ pub struct Bench {
     pub clock: ChainClock,
     /// The key that signs the pool's lists.
     pub coordinator: Address,
+    /// Whether it disputes certificates that contradict what it found.
+    pub disputes: bool,
     key: PrivateKeySigner,
     domain: Eip712Domain,
     audience: Audience,
@@ -184,6 +186,8 @@ pub struct Parts {
     pub key: PrivateKeySigner,
     /// See [`Bench::coordinator`].
     pub coordinator: Address,
+    /// See [`Bench::disputes`].
+    pub disputes: bool,
     /// Chain time now.
     pub time: UnixTime,
 }
@@ -191,7 +195,8 @@ pub struct Parts {
 impl Bench {
     /// A workbench.
     pub fn new(parts: Parts) -> Self {
-        let Parts { chain, link, executor, journal, blobs, progress, key, coordinator, time } = parts;
+        let Parts { chain, link, executor, journal, blobs, progress, key, coordinator, disputes, time } =
+            parts;
         let (id, certifier) = chain.domain();
         Self {
             domain: certifier_domain(id, certifier),
@@ -204,6 +209,7 @@ impl Bench {
             blobs,
             progress,
             coordinator,
+            disputes,
             key,
             active: Mutex::default(),
             freed: Notify::new(),

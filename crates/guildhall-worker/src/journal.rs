@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use alloy::primitives::B256;
 use guildhall_api::OpenContribution;
 use guildhall_protocol::{Case, DealId, RoundId, Terms};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -148,13 +149,21 @@ impl Journal {
         Ok(self.scan(CONTRADICTIONS)?.into_iter().map(|(_, contradiction)| contradiction).collect())
     }
 
+    /// Forgets what was not disputed after all.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn forget_contradiction(&self, seal: B256) -> Result<(), JournalError> {
+        self.remove(&[CONTRADICTIONS], seal.0).await
+    }
+
     /// Forgets a case that is closed.
     ///
     /// # Errors
     /// [`JournalError`].
     pub async fn forget_case(&self, case: &Case) -> Result<(), JournalError> {
         self.remove(&[FINDINGS], case.id().0.0).await?;
-        self.remove(&[CONTRADICTIONS], case.seal.0).await
+        self.forget_contradiction(case.seal).await
     }
 
     /// Records how far the chain was followed, with the deals that opened and ended on the way: a restart goes on there.
@@ -312,7 +321,6 @@ async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::B256;
     use guildhall_api::{Claim, Envelope, RoundRef};
     use guildhall_protocol::messages::{CompactSignature, Signed};
     use guildhall_protocol::{ContentId, Fuel, UnixTime};

@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::bench::Bench;
-use crate::chain::{ChainFault, Plea, PostError};
+use crate::chain::{Plea, PostError};
 use crate::error::WorkerError;
 use crate::executor::Assignment;
 use crate::limits::{MAX_CASES, POST_TURN, RETRY_FIRST, RETRY_MAX};
@@ -121,25 +121,31 @@ async fn one(bench: Arc<Bench>, case: Case, found: Option<Found>) -> Result<Case
 
 /// What a case is about, where this worker is a member of it.
 async fn member_of(bench: &Bench, case: &Case) -> Option<Subject> {
-    let subject = ask(bench, case.facts.reveal_end(), || bench.chain.certified(case.deal, case.facts.batch))
-        .await
-        .ok()??;
+    let subject =
+        patiently(bench, case.facts.reveal_end(), || bench.chain.certified(case.deal, case.facts.batch))
+            .await
+            .ok()??;
     let me = bench.worker();
     subject.certified.members.iter().any(|member| member.worker == me).then_some(subject)
 }
 
-/// Asks the chain until it answers, or until a moment of its time.
-async fn ask<T, F>(bench: &Bench, until: UnixTime, mut question: impl FnMut() -> F) -> Result<T, Leave>
+/// Tries until it works, or until a moment of chain time.
+async fn patiently<T, E, F>(
+    bench: &Bench,
+    until: UnixTime,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Leave>
 where
-    F: Future<Output = Result<T, ChainFault>>,
+    E: std::fmt::Display,
+    F: Future<Output = Result<T, E>>,
 {
     let mut pause = RETRY_FIRST;
     loop {
-        match question().await {
+        match attempt().await {
             Ok(answer) => return Ok(answer),
             Err(error) if bench.clock.now() >= until => return Err(nothing(error.to_string())),
             Err(error) => {
-                tracing::debug!(%error, "the chain does not answer for a case, trying again");
+                tracing::debug!(%error, "no answer for a case, trying again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(RETRY_MAX);
             }
@@ -172,7 +178,7 @@ async fn sit(bench: &Arc<Bench>, case: &Case, found: Option<Found>) -> Result<()
         bench.clock.reach(facts.wave_start(wave)).await;
     }
     let subject =
-        ask(bench, facts.reveal_end(), || bench.chain.certified(case.deal, case.facts.batch)).await?;
+        patiently(bench, facts.reveal_end(), || bench.chain.certified(case.deal, case.facts.batch)).await?;
     let subject = subject.ok_or_else(|| nothing("its batch has no certificate"))?;
     let found = match found {
         Some(found) => found,
@@ -189,13 +195,13 @@ async fn sit(bench: &Arc<Bench>, case: &Case, found: Option<Found>) -> Result<()
 async fn seat(bench: &Bench, case: &Case) -> Result<u8, Leave> {
     let (facts, me) = (&case.facts, bench.worker());
     let seed = loop {
-        match ask(bench, facts.commit_end(), || bench.chain.jury_seed(case)).await? {
+        match patiently(bench, facts.commit_end(), || bench.chain.jury_seed(case)).await? {
             Some(seed) => break seed,
             None if bench.clock.now() >= facts.commit_end() => return Err(nothing("no seed in time")),
             None => tokio::time::sleep(SEED_PAUSE).await,
         }
     };
-    let myself = ask(bench, facts.commit_end(), || bench.chain.myself(me)).await?;
+    let myself = patiently(bench, facts.commit_end(), || bench.chain.myself(me)).await?;
     let standing = myself.and_then(|myself| myself.standing).ok_or_else(|| nothing("not active"))?;
     let eligible = standing.runtime == facts.runtime && standing.active_from < facts.opened_block;
     if !eligible || standing.room < case.stakes.slash {
@@ -236,7 +242,7 @@ async fn execute(bench: &Bench, case: &Case, subject: &Subject) -> Result<Found,
 /// Commits, unless that stands there from before a restart.
 async fn commit(bench: &Bench, subject: &Subject, found: &Found) -> Result<(), Leave> {
     let (case, until) = (&found.case, found.case.facts.commit_end());
-    let hearings = ask(bench, until, || bench.chain.hearings(case)).await?;
+    let hearings = patiently(bench, until, || bench.chain.hearings(case)).await?;
     if mine(bench, &hearings).is_some() {
         return Ok(());
     }
@@ -252,7 +258,7 @@ fn mine(bench: &Bench, hearings: &[Hearing]) -> Option<guildhall_chain::Juror> {
 
 async fn reveal(bench: &Bench, found: &Found) -> Result<(), Leave> {
     let (case, until) = (&found.case, found.case.facts.reveal_end());
-    let hearings = ask(bench, until, || bench.chain.hearings(case)).await?;
+    let hearings = patiently(bench, until, || bench.chain.hearings(case)).await?;
     let juror = mine(bench, &hearings).ok_or_else(|| nothing("its commitment is not on chain"))?;
     if juror.has_revealed() {
         return Ok(());
@@ -264,12 +270,12 @@ async fn reveal(bench: &Bench, found: &Found) -> Result<(), Leave> {
 /// Sees to the verdict, and to what follows from it. Jurors take turns, so that one transaction is enough.
 async fn conclude(bench: &Bench, case: &Case) -> Result<(), Leave> {
     let end = UnixTime(case.facts.appeal_end().0.saturating_add(CONCLUDE_SECS));
-    let hearings = ask(bench, end, || bench.chain.hearings(case)).await?;
+    let hearings = patiently(bench, end, || bench.chain.hearings(case)).await?;
     let me = bench.worker();
     let place = hearings.first().and_then(|jury| jury.jurors.iter().position(|juror| juror.worker() == me));
     let turn = POST_TURN * place.unwrap_or_default() as u32;
     loop {
-        match ask(bench, end, || bench.chain.standing_of(case)).await? {
+        match patiently(bench, end, || bench.chain.standing_of(case)).await? {
             (CaseState::Closed | CaseState::None, _) => return Ok(()),
             // An appeal is a case of its own: whoever sits on its jury goes on.
             (CaseState::Open, Some(_)) => return Ok(()),
@@ -295,10 +301,10 @@ const CONCLUDE_SECS: u64 = 24 * 3600;
 
 /// The next step of a case whose jury has spoken.
 async fn go_on(bench: &Bench, case: &Case, until: UnixTime) -> Result<(), Leave> {
-    let subject = ask(bench, until, || bench.chain.certified(case.deal, case.facts.batch)).await?;
+    let subject = patiently(bench, until, || bench.chain.certified(case.deal, case.facts.batch)).await?;
     let subject = subject.ok_or_else(|| nothing("its batch has no certificate"))?;
-    let hearings = ask(bench, until, || bench.chain.hearings(case)).await?;
-    match ask(bench, until, || bench.chain.standing_of(case)).await? {
+    let hearings = patiently(bench, until, || bench.chain.hearings(case)).await?;
+    match patiently(bench, until, || bench.chain.standing_of(case)).await? {
         (CaseState::Open, None) => {
             let hearing = hearings.first().ok_or_else(|| nothing("it has no jury"))?;
             plead(bench, Plea::Decide { subject: &subject, hearing }, until).await
@@ -342,7 +348,7 @@ pub async fn contradict(bench: Arc<Bench>, promise: Promise) -> Result<(), Worke
 async fn try_to_contradict(bench: &Bench, promise: &Promise) -> Result<(), Leave> {
     let (at, me) = (promise.at, bench.worker());
     let until = promise.keep_until;
-    let subject = ask(bench, until, || bench.chain.certified(at.deal, at.batch)).await?;
+    let subject = patiently(bench, until, || bench.chain.certified(at.deal, at.batch)).await?;
     let subject = subject.ok_or_else(|| nothing("there is no certificate any more"))?;
     let certificate = &subject.certified.certificate;
     if certificate.attempt != at.attempt || certificate.root == promise.claim.root {
@@ -353,7 +359,11 @@ async fn try_to_contradict(bench: &Bench, promise: &Promise) -> Result<(), Leave
     let salt = B256::random();
     let seal = seal(me, at.deal, at.batch, index, finding, salt);
     bench.journal.contradiction(Contradiction { seal, finding, salt }).await.map_err(WorkerError::from)?;
-    plead(bench, Plea::Contradict { subject: &subject, index, seal }, until).await
+    let opened = plead(bench, Plea::Contradict { subject: &subject, index, seal }, until).await;
+    if opened.is_err() {
+        bench.journal.forget_contradiction(seal).await.map_err(WorkerError::from)?;
+    }
+    opened
 }
 
 /// The first task of which this worker found something else, and what. The certified receipts come from whoever stored them:
@@ -365,27 +375,20 @@ async fn differing(
     until: UnixTime,
 ) -> Result<(u32, B256), Leave> {
     let bad = |error: &dyn std::fmt::Display| nothing(error.to_string());
+    // What was executed is kept beside the seat: it may still be on its way to the disk.
     let limit = guildhall_api::bundle::MAX_BUNDLE_BYTES as u64;
-    let mine = bench.blobs.get(promise.bundle, limit).await.map_err(|error| bad(&error))?;
+    let mine = patiently(bench, until, || bench.blobs.get(promise.bundle, limit)).await?;
     let mine = Bundle::decode(&mine).map_err(|error| bad(&error))?.receipts;
     if let [only] = mine.as_slice() {
         return Ok((0, finding(only)));
     }
-    let mut pause = RETRY_FIRST;
-    let certified = loop {
-        match bench.link.result(promise.at.id).await {
-            Ok(bytes) => break Bundle::decode(&bytes).map_err(|error| bad(&error))?.receipts,
-            Err(error) if bench.clock.now() >= until => return Err(bad(&error)),
-            Err(_) => tokio::time::sleep(pause).await,
-        }
-        pause = (pause * 2).min(RETRY_MAX);
-    };
+    let served = patiently(bench, until, || bench.link.result(promise.at.id)).await?;
+    let certified = Bundle::decode(&served).map_err(|error| bad(&error))?.receipts;
     let root = Batch::new(certified.clone()).map_err(|error| bad(&error))?.root();
     if root != subject.certified.certificate.root {
         return Err(nothing("the receipts that are served are not the certified ones"));
     }
-    let pairs = mine.iter().zip(&certified);
-    let other = pairs.clone().find(|(mine, certified)| mine != certified);
+    let other = mine.iter().zip(&certified).find(|(mine, certified)| mine != certified);
     other.map(|(mine, _)| (mine.index, finding(mine))).ok_or_else(|| nothing("the receipts are the same"))
 }
 
@@ -405,7 +408,7 @@ async fn defend(bench: &Bench, case: &Case, subject: &Subject) -> Result<(), Lea
     let promise = promise.ok_or_else(|| nothing("what it executed is not kept any more"))?;
     bench.clock.reach(facts.commit_end()).await;
     tokio::time::sleep(POST_TURN * place as u32).await;
-    if ask(bench, facts.reveal_end(), || bench.chain.receipt_shown(case)).await? {
+    if patiently(bench, facts.reveal_end(), || bench.chain.receipt_shown(case)).await? {
         return Ok(());
     }
     let limit = guildhall_api::bundle::MAX_BUNDLE_BYTES as u64;

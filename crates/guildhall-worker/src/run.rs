@@ -23,7 +23,7 @@ use crate::juror;
 use crate::limits::{CASE_QUEUE, MAX_ACTIVE, RETRY_FIRST, RETRY_MAX};
 use crate::link::{HttpLink, Link};
 use crate::progress::ProgressSender;
-use crate::taker::{self, Habits, News};
+use crate::taker::{self, News};
 
 /// How long loops have to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
@@ -87,6 +87,7 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
         progress: deps.progress,
         key: deps.key,
         coordinator: service.coordinator,
+        disputes: config.disputes,
     }));
     let group = TaskGroup::new();
     let (sender, news) = mpsc::channel(NEWS_QUEUE);
@@ -100,10 +101,10 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
     group.spawn("court", OnFailure::StopGroup, move |stop| juror::serve(at.clone(), heard.clone(), stop));
     let (at, to) = (bench.clone(), sender);
     group.spawn("listen", OnFailure::Restart, move |stop| listen(at.clone(), pool, to.clone(), stop));
-    let habits = Habits { most: config.rounds_at_once.clamp(1, MAX_ACTIVE), disputes: config.disputes };
+    let most = config.rounds_at_once.clamp(1, MAX_ACTIVE);
     watch(&group, &bench, deps.checks);
     group.spawn("work", OnFailure::StopGroup, move |stop| {
-        taker::work(bench.clone(), pool, habits, news.clone(), stop)
+        taker::work(bench.clone(), pool, most, news.clone(), stop)
     });
     match group.run_until(stop, STOP_DEADLINE).await.reason {
         StopReason::Asked => Ok(()),

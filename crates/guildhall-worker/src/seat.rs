@@ -289,11 +289,15 @@ impl Seat {
         }
     }
 
-    /// The batch was executed, and the promise made durable.
+    /// The batch was executed, and the promise made durable. After the end it is only compared with what was certified.
     pub fn executed(&mut self, promise: Promise) {
-        if matches!(self.stage, Stage::Free | Stage::Held) {
-            self.promise = Some(promise);
-            self.stage = Stage::Promised { sent: false };
+        match self.stage {
+            Stage::Free | Stage::Held => {
+                self.promise = Some(promise);
+                self.stage = Stage::Promised { sent: false };
+            }
+            Stage::Left(_) if self.promise.is_none() => self.promise = Some(promise),
+            _ => {}
         }
     }
 
@@ -683,6 +687,18 @@ mod tests {
         );
         seat.hears(false);
         assert_eq!(seat.step(UnixTime(325)), Step::CommitOnChain(Box::new(promise())), "it is gone");
+    }
+
+    #[test]
+    fn what_is_executed_when_the_round_ends_is_compared() {
+        let mut seat = seat();
+        seat.reserved(Ack::Accepted);
+        seat.ended(certified());
+        seat.executed(promise());
+        assert_eq!(seat.step(NOW), Step::Leave(Left::Ended(certified())));
+        assert_eq!(seat.promise(), Some(&promise()));
+        seat.executed(Promise { wave: 2, ..promise() });
+        assert_eq!(seat.promise(), Some(&promise()), "never a second promise");
     }
 
     #[test]

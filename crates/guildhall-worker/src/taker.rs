@@ -34,15 +34,6 @@ pub enum News {
     Vacant(RoundRef),
 }
 
-/// How a worker takes seats.
-#[derive(Debug, Clone, Copy)]
-pub struct Habits {
-    /// Rounds that may have something to execute at once.
-    pub most: usize,
-    /// Whether it disputes certificates that contradict what it found.
-    pub disputes: bool,
-}
-
 /// What looking up a deal, or a batch of it, found.
 enum Found {
     /// Seats to draw for.
@@ -60,7 +51,7 @@ struct Taker {
     pool: PoolId,
     agenda: Agenda,
     seats: JoinSet<Driven>,
-    habits: Habits,
+    most: usize,
     /// Deals, and batches drawn anew, that could not be looked up yet.
     unread: Vec<(Arc<Terms>, Option<u32>)>,
     deals: Vec<Arc<Terms>>,
@@ -78,7 +69,7 @@ struct Taker {
 pub async fn work(
     bench: Arc<Bench>,
     pool: PoolId,
-    habits: Habits,
+    most: usize,
     news: Arc<Mutex<mpsc::Receiver<News>>>,
     stop: CancellationToken,
 ) -> Result<(), WorkerError> {
@@ -88,7 +79,7 @@ pub async fn work(
         bench: bench.clone(),
         pool,
         seats: JoinSet::new(),
-        habits,
+        most,
         unread: Vec::new(),
         deals: Vec::new(),
         opened: Vec::new(),
@@ -118,7 +109,7 @@ pub async fn work(
 impl Taker {
     /// Takes as many seats as there is room for.
     fn fill(&mut self) {
-        while self.bench.has_room(self.habits.most) {
+        while self.bench.has_room(self.most) {
             match self.agenda.next(self.bench.clock.now()) {
                 Next::Nothing => return,
                 Next::Searching => {}
@@ -236,7 +227,7 @@ impl Taker {
 
     fn ended(&self, at: RoundRef, outcome: Outcome, promise: Option<Promise>) {
         let agreed = promise.as_ref().is_some_and(|promise| agrees(promise, &outcome));
-        let contradicted = !agreed && self.habits.disputes && matches!(outcome, Outcome::Certified { .. });
+        let contradicted = !agreed && self.bench.disputes && matches!(outcome, Outcome::Certified { .. });
         match outcome {
             Outcome::Certified { odds, transaction, .. } => {
                 self.bench.progress.tell(at, ProgressStep::Certified { agreed, odds, transaction });

@@ -4,7 +4,10 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use alloy::primitives::{B256, keccak256};
 use guildhall::{
@@ -17,16 +20,21 @@ use guildhall::{
 };
 use guildhall_api::Produced;
 use guildhall_chain::{CaseState, Sender, Subject};
-use guildhall_protocol::{Policy, Receipt, Seed, Status, cases::finding};
+use guildhall_protocol::{
+    Policy, Receipt, Seed, Status,
+    cases::{Answer, finding},
+};
 use guildhall_sandbox::Sandbox;
 use guildhall_testkit::checks;
 use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
 use support::city::{On, Shopping, Town, on_both_chains, quick_policy};
+use tokio::sync::Semaphore;
 
 on_both_chains! {
     a_false_certificate_is_overturned_and_its_makers_pay;
     a_dispute_without_reason_costs_its_bond;
     a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed;
+    a_seat_holder_that_was_left_out_contradicts_by_itself;
 }
 
 /// Sixteen workers, of which three may be listed: thirteen are left for a jury that aims at nine.
@@ -49,6 +57,33 @@ impl Executor for Conspirator {
                 receipt.output_digest = keccak256("lie");
             }
             executed.outputs = vec![Produced::Bytes(b"lie".to_vec()); 2];
+        }
+        Ok(executed)
+    }
+}
+
+/// The first four to execute a round of two tasks lie about its second; the others find the truth, once they are let go.
+#[derive(Debug)]
+struct Latecomer {
+    honest: Arc<dyn Executor>,
+    begun: Arc<AtomicUsize>,
+    gate: Arc<Semaphore>,
+}
+
+#[async_trait::async_trait]
+impl Executor for Latecomer {
+    async fn execute(
+        &self,
+        assignment: &Assignment,
+        progress: &ProgressSender,
+    ) -> Result<Executed, ExecuteError> {
+        let place = self.begun.fetch_add(1, Ordering::Relaxed);
+        let mut executed = self.honest.execute(assignment, progress).await?;
+        if place < 4 {
+            executed.receipts[1].output_digest = keccak256("lie");
+            executed.outputs[1] = Produced::Bytes(b"lie".to_vec());
+        } else {
+            let _gate = self.gate.acquire().await;
         }
         Ok(executed)
     }
@@ -207,15 +242,31 @@ async fn a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed(on: On) {
     let payer = chain.balance(told.terms.payer).await.unwrap();
     let dispute = Dispute::open(&town, &told, says).await;
     let facts = dispute.sealed.case.facts;
-    assert!(matches!(dispute.advance().await, Progress::Waits { until, .. } if until == facts.commit_end()));
+    // By the command, as a person would: each call does what is due.
+    let deal = told.terms.deal().to_string();
+    let step = |expected: &str| {
+        let desk = support::Desk::in_city(&town);
+        let words = ["dispute", "settle", &deal, "1", "--key", "requester"];
+        let said = tokio::task::block_in_place(|| desk.json(&words));
+        assert_eq!(said["step"], expected, "{said}");
+    };
+    step("waits");
     town.jump_to(facts.commit_end().0).await;
-    assert!(matches!(dispute.advance().await, Progress::SealOpened { .. }));
+    step("seal_opened");
+    step("waits");
     town.jump_to(facts.reveal_end().0).await;
-    assert!(matches!(dispute.advance().await, Progress::Decided { .. }));
-    assert!(matches!(dispute.advance().await, Progress::Waits { until, .. } if until == facts.appeal_end()));
+    step("decided");
+    step("waits");
     town.jump_to(facts.appeal_end().0).await;
-    assert!(matches!(dispute.advance().await, Progress::Finalized { .. }));
-    assert_eq!(dispute.advance().await, Progress::Closed);
+    step("finalized");
+    step("closed");
+    let desk = support::Desk::in_city(&town);
+    let shown = tokio::task::block_in_place(|| desk.json(&["dispute", "show", &deal]));
+    assert_eq!(
+        (&shown["cases"][0]["state"], &shown["cases"][0]["jurors"]),
+        (&"void".into(), &0.into()),
+        "{shown}"
+    );
     assert_eq!(dispute.status().await, Status::Void);
     assert!(
         chain.balance(told.terms.payer).await.unwrap() >= payer,
@@ -224,6 +275,44 @@ async fn a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed(on: On) {
     for member in &dispute.subject.certified.members {
         assert!(chain.worker(member.worker).await.unwrap().unwrap().bond.0 > 0);
     }
+    checks::conserved(chain).await;
+    town.city.stop().await;
+}
+
+/// Six workers with a seat each; four are listed and lie, two come too late and are in the right. Nobody is left for a jury, so
+/// the case comes to nothing, and the false certificate with it.
+async fn a_seat_holder_that_was_left_out_contradicts_by_itself(on: On) {
+    let (begun, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let (shared, door) = (begun, gate.clone());
+    let late: guildhall::city::Wrap =
+        Arc::new(move |_, honest| Arc::new(Latecomer { honest, begun: shared.clone(), gate: door.clone() }));
+    let town = Town::found_with(on, 6, |config| CityConfig { wrap: Some(late), ..config }).await;
+    let policy =
+        Policy { confidence: 200, replicasMin: 3, replicasMax: 6, disputeWindow: 300, ..quick_policy() };
+    let told = town.certified(&town.hello, Shopping { policy, ..shopping() }).await;
+    let (chain, deal) = (&town.city.chain, told.terms.deal());
+    assert_eq!(told.certificate(0).unwrap().certified.members.len(), 4, "two were not waited for");
+    let payer = chain.balance(told.terms.payer).await.unwrap();
+    gate.add_permits(WORKERS);
+    town.until("somebody disputes", async || !chain.cases_of(deal).await.unwrap().is_empty()).await;
+    let [case] = chain.cases_of(deal).await.unwrap().try_into().unwrap();
+    let workers: Vec<_> = town.city.keys.workers.iter().map(|key| key.address()).collect();
+    assert!(workers.contains(&case.worker) && case.worker == case.opener, "a worker, by itself");
+    assert_eq!(
+        (case.facts.index, case.facts.answer),
+        (1, Answer::Stake),
+        "the task that was lied about, at its own risk"
+    );
+    town.jump_to(case.facts.commit_end().0).await;
+    town.until("it shows what it sealed", async || chain.seal_opened(&case).await.unwrap()).await;
+    town.jump_to(case.facts.reveal_end().0).await;
+    town.until("it asks for the verdict", async || chain.verdict_of(case.id()).await.unwrap().is_some())
+        .await;
+    assert_eq!(chain.verdict_of(case.id()).await.unwrap().unwrap().state, CaseState::Void);
+    town.jump_to(case.facts.appeal_end().0).await;
+    town.until("it closes the case", async || chain.case_state(&case).await.unwrap() == CaseState::Closed)
+        .await;
+    assert!(chain.balance(told.terms.payer).await.unwrap() > payer, "the payer gets its money back");
     checks::conserved(chain).await;
     town.city.stop().await;
 }

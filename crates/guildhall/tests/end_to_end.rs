@@ -223,7 +223,7 @@ async fn a_result_is_delivered_to_a_contract_that_acts_on_it(on: On) {
     let mut forged = fetched.clone();
     forged.output = U256::from(9_999).to_be_bytes::<32>().to_vec();
     let refused = settle::deliver(chain, sender, &told, 0, &forged).await.expect_err("other bytes");
-    assert_eq!(refused.code(), "certifier.wrong_receipt", "{refused}");
+    assert_eq!(refused.code(), "contract.wrong_receipt", "{refused}");
     settle::deliver(chain, sender, &told, 0, &fetched).await.expect("it is delivered");
     let kept = TemperatureAlarm::new(alarm, chain.provider()).centidegrees().call().await;
     assert_eq!(kept.expect("the chain answers"), I256::try_from(3_150).expect("small"));

@@ -55,7 +55,7 @@ pub(crate) struct Town {
     pub(crate) city: City,
     pub(crate) hello: Asset,
     dir: tempfile::TempDir,
-    _anvil: Option<Anvil>,
+    anvil: Option<Anvil>,
 }
 
 /// What a test asks for; what it does not say is the same for all.
@@ -144,19 +144,25 @@ impl Town {
         let city = City::start(config).await.expect("the city starts");
         let hello = city.sell_app("hello", app("hello"), U96::from(1_000)).await.expect("hello is sold");
         city.open_pool().await.expect("the pool opens");
-        Self { city, hello, dir, _anvil: anvil }
+        Self { city, hello, dir, anvil }
     }
 
     /// Stops the city and starts it again in the same directory.
     pub(crate) async fn restart(self) -> Self {
-        let Self { city, dir, _anvil, .. } = self;
+        let Self { city, dir, anvil, .. } = self;
         let config = city.config().clone();
         city.stop().await;
-        Self::wake(config, dir, _anvil).await
+        Self::wake(config, dir, anvil).await
     }
 
     pub(crate) fn dir(&self) -> &std::path::Path {
         self.dir.path()
+    }
+
+    /// Where the chain's node is.
+    pub(crate) fn node_url(&self) -> String {
+        let anvil = self.anvil.as_ref().map(|anvil| anvil.url().to_string());
+        anvil.or_else(|| self.city.rpc_url()).expect("a node that serves JSON-RPC")
     }
 
     /// Opens a deal over an app.

@@ -32,7 +32,7 @@ impl Desk {
 
     /// Somebody who works in a city's own directory, with its keys, as the guides say.
     pub(crate) fn in_city(town: &city::Town) -> Self {
-        Self { path: town.dir().to_owned(), chain: town.city.rpc_url(), _own: None }
+        Self { path: town.dir().to_owned(), chain: Some(town.node_url()), _own: None }
     }
 
     pub(crate) fn path(&self) -> &Path {
