@@ -17,7 +17,7 @@ import {Bls} from "./libraries/Bls.sol";
 contract BeaconSeed is ISeed {
     /// @dev Kind of these seeds in certificates.
     uint8 private constant KIND = 3;
-    /// @dev Domain separation tag of the beacon's signatures.
+    /// @dev Domain of the beacon's signatures (the DST of RFC 9380).
     bytes private constant DST = "BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_";
     /// @dev Longest epoch and margin: no wave is longer, so a longer wait would leave no time to work.
     uint256 private constant WAIT_MAX_SECS = 1 hours;

@@ -63,7 +63,7 @@ library Bls {
         return abi.encodePacked(uint128(xHigh | flags << 120), xLow);
     }
 
-    /// @notice hash_to_curve of RFC 9380 section 3, with the domain separation tag `dst` (at most 255 bytes).
+    /// @notice hash_to_curve of RFC 9380 section 3, in the domain `dst` (at most 255 bytes).
     function hashToG1(bytes memory message, bytes memory dst) internal view returns (bytes memory) {
         bytes32[4] memory uniform = _expand(message, dst);
         bytes memory first = _mapToG1(_reduce(uniform[0], uniform[1]));

@@ -18,7 +18,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 
-/// Domain separation tag of drand's scheme.
+/// Domain of drand's scheme (the DST of RFC 9380).
 const DST: &[u8] = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_";
 
 /// How a server of a beacon answers.

@@ -31,7 +31,7 @@ fn any_case(chain: &mut Chain) -> Case {
             answer,
             seats: chain.range(1, 32) as u8,
             runtime: RuntimeNumber(chain.range(1, 255) as u8),
-            window: Secs(chain.range(60, 14_400) as u64),
+            window: Secs(chain.range(60, 14_400)),
             opened_at: UnixTime(chain.bits(39) as u64),
             opened_block: chain.bits(40) as u64,
             verdict_before: chain.range(0, 5) as u8,

@@ -39,86 +39,133 @@ pub fn coordinator() -> Value {
     })
 }
 
-fn paths() -> Value {
-    let json = "application/json";
-    let answer = |schema: Value| json!({ "description": "Done.", "content": { json: { "schema": schema } } });
-    let refusal = json!({
-        "description": "A refusal.",
-        "content": { "application/problem+json": { "schema": of("Problem") } },
-    });
-    let bytes = json!({ "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } });
-    let binary = |says: &str| json!({ "description": says, "content": bytes });
-    let events = |name: &str| {
-        json!({
-            "description": "Server-sent events; each `data` is one event as JSON.",
-            "content": { "text/event-stream": { "schema": of(name) } },
-        })
-    };
-    let read = |id: &str, summary: &str, schema: Value| json!({ "operationId": id, "summary": summary, "responses": { "200": answer(schema), "default": refusal } });
-    let round = json!([{ "name": "id", "in": "path", "required": true, "schema": of("Bytes32"), "description": "The round's id." }]);
-    let blob = json!([{ "name": "id", "in": "path", "required": true, "schema": of("ContentId"), "description": "Of the bytes." }]);
-    let deal = |required: bool| json!([{ "name": "deal", "in": "query", "required": required, "schema": of("Bytes32"), "description": "The deal." }]);
-    let credential = json!([{ "credential": [] }]);
-    let say = |schema: &str, id: &str, summary: &str, says: &str| {
-        json!({ "parameters": round, "post": {
-            "operationId": id, "summary": summary, "description": says,
-            "requestBody": { "required": true, "content": { json: { "schema": of(schema) } } },
-            "responses": { "200": answer(of("Reply")), "default": refusal },
-        } })
-    };
-    let store = |id: &str, summary: &str, responses: Value| {
-        json!({
-            "operationId": id, "summary": summary, "security": credential,
-            "requestBody": { "required": true, "content": bytes }, "responses": responses,
-        })
-    };
-    let kept = "On disk when this answers. A second, different one is kept as a proof and refused.";
-    let rounds = json!({ "type": "array", "maxItems": 100, "items": of("RoundState") });
-    let watched = |parameters: Option<Value>, id: &str, summary: &str, says: &str| {
-        let mut watched = json!({
-            "operationId": id, "summary": summary, "responses": { "200": events(says), "default": refusal },
-        });
-        match parameters {
-            Some(parameters) => watched["parameters"] = parameters,
-            None => watched["security"] = credential.clone(),
+/// What operations are made of.
+struct Parts {
+    refusal: Value,
+    bytes: Value,
+    credential: Value,
+}
+
+impl Parts {
+    fn new() -> Self {
+        Self {
+            refusal: json!({
+                "description": "A refusal.",
+                "content": { "application/problem+json": { "schema": of("Problem") } },
+            }),
+            bytes: json!({ "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } }),
+            credential: json!([{ "credential": [] }]),
         }
-        json!({ "get": watched })
-    };
-    let mut of_deal = read("rounds", "The latest rounds of a deal", rounds);
-    of_deal["parameters"] = deal(true);
+    }
+
+    fn answer(&self, schema: Value) -> Value {
+        json!({ "description": "Done.", "content": { "application/json": { "schema": schema } } })
+    }
+
+    fn binary(&self, says: &str) -> Value {
+        json!({ "description": says, "content": self.bytes })
+    }
+
+    /// Reading as JSON.
+    fn read(&self, id: &str, summary: &str, schema: Value) -> Value {
+        json!({
+            "operationId": id, "summary": summary,
+            "responses": { "200": self.answer(schema), "default": self.refusal },
+        })
+    }
+
+    /// Reading as a stream of events.
+    fn watch(&self, id: &str, summary: &str, event: &str) -> Value {
+        let events = json!({
+            "description": "Server-sent events; each `data` is one event as JSON.",
+            "content": { "text/event-stream": { "schema": of(event) } },
+        });
+        json!({
+            "operationId": id, "summary": summary, "responses": { "200": events, "default": self.refusal },
+        })
+    }
+
+    /// A signed message of a round.
+    fn say(&self, schema: &str, id: &str, summary: &str, says: &str) -> Value {
+        json!({ "parameters": [round_id()], "post": {
+            "operationId": id, "summary": summary, "description": says,
+            "requestBody": { "required": true, "content": { "application/json": { "schema": of(schema) } } },
+            "responses": { "200": self.answer(of("Reply")), "default": self.refusal },
+        } })
+    }
+
+    /// Storing bytes.
+    fn store(&self, id: &str, summary: &str, answers: Value) -> Value {
+        let mut responses = answers;
+        responses["default"] = self.refusal.clone();
+        json!({
+            "operationId": id, "summary": summary, "security": self.credential,
+            "requestBody": { "required": true, "content": self.bytes }, "responses": responses,
+        })
+    }
+}
+
+fn round_id() -> Value {
+    json!({ "name": "id", "in": "path", "required": true, "schema": of("Bytes32"), "description": "The round's id." })
+}
+
+fn deal(required: bool) -> Value {
+    json!([{ "name": "deal", "in": "query", "required": required, "schema": of("Bytes32"), "description": "The deal." }])
+}
+
+fn paths() -> Value {
+    let parts = Parts::new();
+    let kept = "On disk when this answers. A second, different one is kept as a proof and refused.";
+    let latest = json!({ "type": "array", "maxItems": 100, "items": of("RoundState") });
+    let mut rounds = parts.read("rounds", "The latest rounds of a deal", latest);
+    rounds["parameters"] = deal(true);
+    let mut stream = parts.watch("stream", "Events for a member of the pool", "MemberEvent");
+    stream["security"] = parts.credential.clone();
+    let mut progress = parts.watch("progress", "Events for watchers, of one deal or of all", "ProgressEvent");
+    progress["parameters"] = deal(false);
     json!({
-        "/v1/about": { "get": read("about", "What this coordinator is", of("About")) },
-        "/v1/openapi.json": { "get": read("openapi", "This document", json!({ "type": "object" })) },
-        "/v1/rounds": { "get": of_deal },
-        "/v1/rounds/{id}": { "parameters": round, "get": read("round", "A round's state", of("RoundState")) },
+        "/v1/about": { "get": parts.read("about", "What this coordinator is", of("About")) },
+        "/v1/openapi.json": { "get": parts.read("openapi", "This document", json!({ "type": "object" })) },
+        "/v1/rounds": { "get": rounds },
+        "/v1/rounds/{id}": {
+            "parameters": [round_id()],
+            "get": parts.read("round", "A round's state", of("RoundState")),
+        },
         "/v1/rounds/{id}/reservations":
-            say("Reservation", "reserve", "Take a seat", "Held in memory until its expiry."),
-        "/v1/rounds/{id}/commitments": say("Commitment", "commit", "Commit", kept),
+            parts.say("Reservation", "reserve", "Take a seat", "Held in memory until its expiry."),
+        "/v1/rounds/{id}/commitments": parts.say("Commitment", "commit", "Commit", kept),
         "/v1/rounds/{id}/unavailable":
-            say("Unavailable", "unavailable", "Say that the bytes are withheld", "On disk when this answers."),
-        "/v1/rounds/{id}/contributions": say("Contribution", "contribute", "Show the claim", kept),
+            parts.say("Unavailable", "unavailable", "Say that the bytes are withheld", "On disk when this answers."),
+        "/v1/rounds/{id}/contributions": parts.say("Contribution", "contribute", "Show the claim", kept),
         "/v1/rounds/{id}/result": {
-            "parameters": round,
+            "parameters": [round_id()],
             "get": {
                 "operationId": "result", "summary": "The result bundle of a certified round",
-                "responses": { "200": binary("Check it against the certificate."), "default": refusal },
+                "responses": {
+                    "200": parts.binary("Check it against the certificate."), "default": parts.refusal,
+                },
             },
-            "put": store("storeResult", "Store the result bundle", json!({
-                "200": answer(of("StoredResult")), "default": refusal,
+            "put": parts.store("storeResult", "Store the result bundle", json!({
+                "200": parts.answer(of("StoredResult")),
             })),
         },
-        "/v1/stream": watched(None, "stream", "Events for a member of the pool", "MemberEvent"),
-        "/v1/progress":
-            watched(Some(deal(false)), "progress", "Events for watchers, of one deal or of all", "ProgressEvent"),
-        "/v1/blobs/{id}": {
-            "parameters": blob,
-            "get": {
-                "operationId": "blob", "summary": "Bytes by content id, whole or a range",
-                "responses": { "200": binary("All."), "206": binary("The range."), "default": refusal },
-            },
-            "put": store("storeBlob", "Store bytes", json!({
-                "200": { "description": "Known before." }, "201": { "description": "Stored." }, "default": refusal,
-            })),
+        "/v1/stream": { "get": stream },
+        "/v1/progress": { "get": progress },
+        "/v1/blobs/{id}": blobs(&parts),
+    })
+}
+
+fn blobs(parts: &Parts) -> Value {
+    json!({
+        "parameters": [{
+            "name": "id", "in": "path", "required": true, "schema": of("ContentId"), "description": "Of the bytes.",
+        }],
+        "get": {
+            "operationId": "blob", "summary": "Bytes by content id, whole or a range",
+            "responses": { "200": parts.binary("All."), "206": parts.binary("The range."), "default": parts.refusal },
         },
+        "put": parts.store("storeBlob", "Store bytes", json!({
+            "200": { "description": "Known before." }, "201": { "description": "Stored." },
+        })),
     })
 }

@@ -10,6 +10,23 @@ use crate::{
     seeds::SeedKind,
 };
 
+/// Compares what contracts name with what the deployment says.
+macro_rules! names {
+    ($($contract:ident . $field:ident = $expected:expr, $name:literal;)*) => {$(
+        let answer = $contract.$field().block(BlockId::latest()).call().await;
+        let found = answer.map_err(|error| DeployError::Foreign {
+            contract: $name,
+            address: *$contract.address(),
+            field: stringify!($field),
+            message: error.to_string(),
+        })?;
+        if found != $expected {
+            let (field, expected) = (stringify!($field), $expected);
+            return Err(DeployError::Wiring { contract: $name, field, expected, found });
+        }
+    )*};
+}
+
 impl Deployment {
     /// Checks that the node is on the right chain, that every contract is there, and that each names the others.
     ///
@@ -35,23 +52,7 @@ impl Deployment {
         let workforce = Workforce::new(self.workforce, provider.clone());
         let market = Market::new(self.market, provider.clone());
         let certifier = Certifier::new(self.certifier, provider.clone());
-        let recourse = Recourse::new(self.recourse, provider.clone());
-        let (court, jury) = (Court::new(self.court, provider.clone()), Jury::new(self.jury, provider));
-        macro_rules! names {
-            ($($contract:ident . $field:ident = $expected:expr, $name:literal;)*) => {$(
-                let answer = $contract.$field().block(BlockId::latest()).call().await;
-                let found = answer.map_err(|error| DeployError::Foreign {
-                    contract: $name,
-                    address: *$contract.address(),
-                    field: stringify!($field),
-                    message: error.to_string(),
-                })?;
-                if found != $expected {
-                    let (field, expected) = (stringify!($field), $expected);
-                    return Err(DeployError::Wiring { contract: $name, field, expected, found });
-                }
-            )*};
-        }
+        let recourse = Recourse::new(self.recourse, provider);
         names! {
             vault.token = self.token, "Vault";
             vault.market = self.market, "Vault";
@@ -79,21 +80,7 @@ impl Deployment {
             recourse.certifier = self.certifier, "Recourse";
             recourse.seeds = self.seed, "Recourse";
         }
-        if self.has_court() {
-            names! {
-                court.vault = self.vault, "Court";
-                court.workforce = self.workforce, "Court";
-                court.market = self.market, "Court";
-                court.certifier = self.certifier, "Court";
-                court.seeds = self.seed, "Court";
-                court.jury = self.jury, "Court";
-                jury.workforce = self.workforce, "Jury";
-                jury.market = self.market, "Jury";
-                jury.certifier = self.certifier, "Jury";
-                jury.seeds = self.seed, "Jury";
-                jury.court = self.court, "Jury";
-            }
-        }
+        self.check_court(endpoint).await?;
         let answer = certifier.seedKind().block(BlockId::latest()).call().await;
         let found = answer.map_err(|error| DeployError::Foreign {
             contract: "Certifier",
@@ -108,6 +95,28 @@ impl Deployment {
             SeedKind::Beacon(beacon) => self.check_beacon(endpoint, &beacon).await,
             SeedKind::BlockHash | SeedKind::Prevrandao => Ok(()),
         }
+    }
+
+    async fn check_court(&self, endpoint: &Endpoint) -> Result<(), DeployError> {
+        if !self.has_court() {
+            return Ok(());
+        }
+        let provider = endpoint.provider().clone();
+        let (court, jury) = (Court::new(self.court, provider.clone()), Jury::new(self.jury, provider));
+        names! {
+            court.vault = self.vault, "Court";
+            court.workforce = self.workforce, "Court";
+            court.market = self.market, "Court";
+            court.certifier = self.certifier, "Court";
+            court.seeds = self.seed, "Court";
+            court.jury = self.jury, "Court";
+            jury.workforce = self.workforce, "Jury";
+            jury.market = self.market, "Jury";
+            jury.certifier = self.certifier, "Jury";
+            jury.seeds = self.seed, "Jury";
+            jury.court = self.court, "Jury";
+        }
+        Ok(())
     }
 
     async fn check_beacon(&self, endpoint: &Endpoint, beacon: &Beacon) -> Result<(), DeployError> {
