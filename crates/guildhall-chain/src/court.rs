@@ -9,14 +9,15 @@ use alloy::{
     sol_types::{SolCall, SolEvent as _},
 };
 use guildhall_protocol::{
-    Case, CaseId, Certificate, DealId, Member, Odds, ReceiptProof, Terms,
-    cases::{Facts, Stakes},
+    Case, CaseId, Certificate, DealId, Member, Odds, ReceiptProof, Terms, UnixTime,
+    cases::{AUDIT_DELAY_BLOCKS, Facts, Stakes, audited_task},
 };
 
 use crate::{
     bindings::{Certifier, Court, Jury, Market, Recourse, convert},
     client::{ChainClient, ChainError},
     events::{self, Certified, Event},
+    seeds::DrawnAt,
     sender::Call,
 };
 
@@ -117,6 +118,12 @@ pub fn case_of(record: &Court::Case) -> Option<Case> {
         seal: record.seal,
         before: CaseId(record.before),
     })
+}
+
+/// Where the seed comes from that says whether a certificate is audited.
+pub fn audit_seed_of(subject: &Subject) -> DrawnAt {
+    let Certified { certificate, trail, .. } = &subject.certified;
+    DrawnAt { block: trail.block() + AUDIT_DELAY_BLOCKS, time: UnixTime(certificate.certifiedAt) }
 }
 
 macro_rules! record {
@@ -226,6 +233,18 @@ impl ChainClient {
     pub async fn seal_opened(&self, case: &Case) -> Result<bool, ChainError> {
         let jury = Jury::new(self.deployment().jury, self.provider().clone());
         Ok(!self.read("an opened seal", jury.sealOpened(case.id().0)).await?.is_zero())
+    }
+
+    /// The task of a batch whose audit the seed asks for: `None` while that is not decided, `Some(None)` where it asks for none.
+    ///
+    /// # Errors
+    /// [`ChainError`] as of every read.
+    pub async fn audit_drawn(&self, subject: &Subject) -> Result<Option<Option<u32>>, ChainError> {
+        let certificate = &subject.certified.certificate;
+        let Some(seed) = self.drawn_seed(audit_seed_of(subject)).await? else { return Ok(None) };
+        let tasks = subject.terms.tasks_of(certificate.batch).unwrap_or_default();
+        let Certificate { batch, attempt, .. } = *certificate;
+        Ok(Some(audited_task(seed, subject.terms.deal(), batch, attempt, tasks)))
     }
 
     /// The juries of a case: its own, then, where it is an appeal, that of the first.

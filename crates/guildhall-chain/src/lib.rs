@@ -47,5 +47,5 @@ pub use keys::{Key, KeyError};
 pub use revert::Revert;
 pub use rounds::{Submission, SubmittedEntry};
 pub use rpc::{Endpoint, RpcFailure, RpcPolicy};
-pub use seeds::SeedKind;
+pub use seeds::{DrawnAt, SeedKind};
 pub use sender::{Call, SendError, Sender, SenderPolicy, TxOutcome};

@@ -213,7 +213,138 @@ pub fn seal(opener: Address, deal: DealId, batch: u32, index: u32, finding: B256
     keccak256((opener, deal.0, U256::from(batch), U256::from(index), finding, salt).abi_encode())
 }
 
+/// Blocks after a certificate's whose seed says whether it is audited: nobody who orders the certificate's block knows it.
+pub const AUDIT_DELAY_BLOCKS: u64 = 2;
+
+/// The task of a certificate whose audit the seed asks for; nothing for fifteen certificates of sixteen.
+pub fn audited_task(seed: Seed, deal: DealId, batch: u32, attempt: u8, tasks: u32) -> Option<u32> {
+    let draw = keccak256((seed.0, deal.0, U256::from(batch), U256::from(attempt)).abi_encode());
+    let draw = U256::from_be_bytes(draw.0);
+    if !(draw >> 252_usize).is_zero() || tasks == 0 {
+        return None;
+    }
+    let low = draw & U256::from(u128::MAX);
+    // Below `tasks`.
+    Some((low % U256::from(tasks)).to())
+}
+
 /// What binds a juror before it knows what others found.
 pub fn juror_commitment(worker: Address, case: CaseId, finding: B256, own_trace: B256) -> B256 {
     keccak256((worker, case.0, finding, own_trace).abi_encode())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Exit;
+
+    fn case() -> Case {
+        Case {
+            deal: DealId(B256::repeat_byte(1)),
+            facts: Facts {
+                batch: u32::MAX,
+                index: 7,
+                level: 1,
+                answer: Answer::Stake,
+                seats: 9,
+                runtime: RuntimeNumber(3),
+                window: Secs(60),
+                opened_at: UnixTime(1_000),
+                opened_block: (1 << 40) - 1,
+                verdict_before: 0,
+            },
+            stakes: Stakes {
+                bond: Amount(U256::from(u128::MAX)),
+                runtime_bond: BondUnits(u64::MAX),
+                slash: BondUnits((1 << 40) - 1),
+                pool: PoolId((1 << 24) - 1),
+            },
+            opener: Address::repeat_byte(2),
+            worker: Address::repeat_byte(3),
+            seal: B256::repeat_byte(4),
+            before: CaseId(B256::ZERO),
+        }
+    }
+
+    #[test]
+    fn words_hold_every_field_at_its_limit() {
+        let Case { facts, stakes, .. } = case();
+        assert_eq!(Facts::unpack(facts.pack()), Some(facts));
+        assert_eq!(Stakes::unpack(stakes.pack()), stakes);
+        for answer in [Answer::Bond, Answer::Audit] {
+            let facts = Facts { answer, verdict_before: 5, level: 2, ..facts };
+            assert_eq!(Facts::unpack(facts.pack()), Some(facts));
+        }
+        let kind = U256::from(0xff) << 72;
+        assert_eq!(Facts::unpack(facts.pack() | kind), None, "a kind that there is not");
+    }
+
+    #[test]
+    fn every_word_changes_the_id() {
+        let id = case().id();
+        let changed = [
+            Case { deal: DealId(B256::ZERO), ..case() },
+            Case { facts: Facts { index: 8, ..case().facts }, ..case() },
+            Case { stakes: Stakes { pool: PoolId(1), ..case().stakes }, ..case() },
+            Case { opener: Address::ZERO, ..case() },
+            Case { worker: Address::ZERO, ..case() },
+            Case { seal: B256::ZERO, ..case() },
+            Case { before: CaseId(B256::repeat_byte(9)), ..case() },
+        ];
+        assert!(changed.iter().all(|other| other.id() != id));
+    }
+
+    #[test]
+    fn windows_follow_each_other_and_appeals_end_with_the_verdict() {
+        let facts = case().facts;
+        let times = [facts.wave_start(0), facts.wave_start(2), facts.commit_end(), facts.reveal_end()];
+        assert_eq!(times.map(|time| time.0), [1_000, 1_120, 1_180, 1_240]);
+        assert_eq!(facts.appeal_end(), UnixTime(1_360));
+        assert_eq!(Facts { level: 2, ..facts }.appeal_end(), facts.reveal_end());
+    }
+
+    #[test]
+    fn seats_widen_with_the_waves_and_need_a_bond() {
+        let stakes = Stakes { runtime_bond: BondUnits(100), ..case().stakes };
+        let case = Case { stakes, ..case() };
+        let seats = |bond| {
+            (0..200)
+                .filter(|salt| case.seat(Seed(B256::repeat_byte(*salt)), case.opener, bond).is_some())
+                .count()
+        };
+        assert_eq!(seats(BondUnits(0)), 0);
+        assert!((30..110).contains(&seats(BondUnits(1))), "4 * 9 of 100: {}", seats(BondUnits(1)));
+        assert_eq!(seats(BondUnits(100)), 200, "all of the bond");
+    }
+
+    #[test]
+    fn one_certificate_in_sixteen_is_audited() {
+        let drawn = |salt: u16| {
+            let seed = Seed(keccak256(salt.to_be_bytes()));
+            audited_task(seed, DealId(B256::ZERO), 0, 0, 10)
+        };
+        let tasks: Vec<_> = (0..3_200).filter_map(drawn).collect();
+        assert!((140..260).contains(&tasks.len()), "{}", tasks.len());
+        assert!((0..10).all(|task| tasks.contains(&task)), "every task can be it");
+        assert_eq!(audited_task(Seed(B256::ZERO), DealId(B256::ZERO), 0, 0, 0), None);
+    }
+
+    #[test]
+    fn what_is_compared_leaves_nothing_out() {
+        let receipt = Receipt {
+            index: 1,
+            exit: Exit::Ok,
+            fuel: 2,
+            output_digest: B256::repeat_byte(1),
+            trace_digest: B256::repeat_byte(2),
+        };
+        let others = [
+            Receipt { index: 2, ..receipt },
+            Receipt { exit: Exit::Trap, ..receipt },
+            Receipt { fuel: 3, ..receipt },
+            Receipt { output_digest: B256::ZERO, ..receipt },
+            Receipt { trace_digest: B256::ZERO, ..receipt },
+        ];
+        assert!(others.iter().all(|other| finding(other) != finding(&receipt)));
+    }
 }

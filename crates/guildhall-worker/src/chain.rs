@@ -76,6 +76,20 @@ pub enum Plea<'a> {
         /// What binds it.
         seal: B256,
     },
+    /// As anybody with a balance: a dispute for a bond.
+    Dispute {
+        /// What is disputed.
+        subject: &'a Subject,
+        /// Task of the batch.
+        index: u32,
+        /// What binds it.
+        seal: B256,
+    },
+    /// As anybody: the audit that the seed asks for.
+    Audit {
+        /// What is audited.
+        subject: &'a Subject,
+    },
     /// As who opened a case: what it had sealed.
     OpenSeal {
         /// The case.
@@ -222,6 +236,9 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
 
     /// A certified batch with its deal, as both stand; nothing where there is no certificate.
     async fn certified(&self, deal: DealId, batch: u32) -> Result<Option<Subject>, ChainFault>;
+
+    /// The task of a batch whose audit the seed asks for: `None` while that is not decided, `Some(None)` for none.
+    async fn audit_drawn(&self, subject: &Subject) -> Result<Option<Option<u32>>, ChainFault>;
 
     /// The whole jury of a case as it stands; then, where the case is an appeal, that of the first.
     async fn hearings(&self, case: &Case) -> Result<Vec<Hearing>, ChainFault>;

@@ -50,7 +50,7 @@ pub struct Contradiction {
 
 /// Why a case is left alone. Not a fault: most cases are other workers'.
 #[derive(Debug)]
-enum Leave {
+pub(crate) enum Leave {
     /// No seat, excluded, too late, or over.
     Nothing(String),
     /// The journal failed.
@@ -63,7 +63,7 @@ impl From<WorkerError> for Leave {
     }
 }
 
-fn nothing(reason: impl Into<String>) -> Leave {
+pub(crate) fn nothing(reason: impl Into<String>) -> Leave {
     Leave::Nothing(reason.into())
 }
 
@@ -130,7 +130,7 @@ async fn member_of(bench: &Bench, case: &Case) -> Option<Subject> {
 }
 
 /// Tries until it works, or until a moment of chain time.
-async fn patiently<T, E, F>(
+pub(crate) async fn patiently<T, E, F>(
     bench: &Bench,
     until: UnixTime,
     mut attempt: impl FnMut() -> F,
@@ -154,7 +154,7 @@ where
 }
 
 /// Says something before the Court until it is taken or refused, or until a moment of chain time.
-async fn plead(bench: &Bench, plea: Plea<'_>, until: UnixTime) -> Result<(), Leave> {
+pub(crate) async fn plead(bench: &Bench, plea: Plea<'_>, until: UnixTime) -> Result<(), Leave> {
     let mut pause = RETRY_FIRST;
     loop {
         match bench.chain.plead(plea).await {
@@ -359,7 +359,12 @@ async fn try_to_contradict(bench: &Bench, promise: &Promise) -> Result<(), Leave
     let salt = B256::random();
     let seal = seal(me, at.deal, at.batch, index, finding, salt);
     bench.journal.contradiction(Contradiction { seal, finding, salt }).await.map_err(WorkerError::from)?;
-    let opened = plead(bench, Plea::Contradict { subject: &subject, index, seal }, until).await;
+    open(bench, Plea::Contradict { subject: &subject, index, seal }, seal, until).await
+}
+
+/// Opens a case whose finding the journal has, and forgets that where it was not taken.
+pub(crate) async fn open(bench: &Bench, plea: Plea<'_>, seal: B256, until: UnixTime) -> Result<(), Leave> {
+    let opened = plead(bench, plea, until).await;
     if opened.is_err() {
         bench.journal.forget_contradiction(seal).await.map_err(WorkerError::from)?;
     }

@@ -6,6 +6,12 @@ use std::time::Duration;
 pub const MAX_ACTIVE: usize = 64;
 /// Cases served at once, on juries or in defence. At the bound, further ones wait, and may be too late.
 pub const MAX_CASES: usize = 64;
+/// Audits at once; at the bound, certificates wait.
+pub const MAX_AUDITS: usize = 8;
+/// Certificates waiting to be audited; beyond, further ones are not: audits are samples.
+pub const AUDIT_QUEUE: usize = 64;
+/// How long after asking whether the seed asks for an audit it is asked again.
+pub const AUDIT_PAUSE: Duration = Duration::from_millis(500);
 /// Cases waiting for their turn; beyond, the chain's events wait.
 pub const CASE_QUEUE: usize = 256;
 /// Openings (deals, and batches drawn anew) remembered at once. At the bound, the latest are left out until others end.

@@ -10,6 +10,7 @@ use futures::stream::{self, BoxStream};
 use guildhall_api::{Claim, Outcome, Standing};
 use guildhall_chain::bindings::Certifier::{self, CertifierEvents};
 use guildhall_chain::bindings::Workforce::{WorkforceEvents, wakeCall};
+use guildhall_chain::court::audit_seed_of;
 use guildhall_chain::events::Certified;
 use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{
@@ -244,6 +245,10 @@ impl Chain for OnChain {
         Ok(self.client.subject(deal, batch).await?)
     }
 
+    async fn audit_drawn(&self, subject: &Subject) -> Result<Option<Option<u32>>, ChainFault> {
+        Ok(self.client.audit_drawn(subject).await?)
+    }
+
     async fn hearings(&self, case: &Case) -> Result<Vec<Hearing>, ChainFault> {
         Ok(self.client.hearings_of(case).await?)
     }
@@ -271,6 +276,14 @@ impl Chain for OnChain {
             }
             Plea::Contradict { subject, index, seal } => {
                 client.contradict_call(subject, index, seal, self.sender.account())
+            }
+            Plea::Dispute { subject, index, seal } => client.dispute_call(subject, index, seal),
+            Plea::Audit { subject } => {
+                let seed = client.seed_to_write(audit_seed_of(subject)).await.map_err(ChainFault::from)?;
+                if let Some(call) = seed {
+                    self.send(call).await?;
+                }
+                client.audit_call(subject)
             }
             Plea::OpenSeal { case, finding, salt } => Ok(client.open_seal_call(case, finding, salt)),
             Plea::Reveal { case, juror, finding, own_trace } => {

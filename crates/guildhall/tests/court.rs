@@ -35,6 +35,7 @@ on_both_chains! {
     a_dispute_without_reason_costs_its_bond;
     a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed;
     a_seat_holder_that_was_left_out_contradicts_by_itself;
+    an_auditor_finds_a_lie_that_nobody_contradicted;
 }
 
 /// Sixteen workers, of which three may be listed: thirteen are left for a jury that aims at nine.
@@ -314,5 +315,31 @@ async fn a_seat_holder_that_was_left_out_contradicts_by_itself(on: On) {
         .await;
     assert!(chain.balance(told.terms.payer).await.unwrap() > payer, "the payer gets its money back");
     checks::conserved(chain).await;
+    town.city.stop().await;
+}
+
+/// Everybody who was asked lied; who was not asked re-executes one certificate of one, and disputes it for a bond.
+async fn an_auditor_finds_a_lie_that_nobody_contradicted(on: On) {
+    let conspire: guildhall::city::Wrap = Arc::new(|_, honest| Arc::new(Conspirator(honest)));
+    let town =
+        Town::found_with(on, 5, |config| CityConfig { wrap: Some(conspire), audit_percent: 100, ..config })
+            .await;
+    let chain = &town.city.chain;
+    let desk = support::Desk::in_city(&town);
+    tokio::task::block_in_place(|| {
+        for key in &town.city.keys.workers {
+            let worker = key.address().to_string();
+            desk.json(&["stake", "deposit", "10", "--to", &worker, "--key", "requester"]);
+        }
+    });
+    let told = town.certified(&town.hello, shopping()).await;
+    let deal = told.terms.deal();
+    town.until("somebody disputes", async || !chain.cases_of(deal).await.unwrap().is_empty()).await;
+    let case = chain.cases_of(deal).await.unwrap()[0];
+    let members: Vec<_> =
+        told.certificate(0).unwrap().certified.members.iter().map(|member| member.worker).collect();
+    let workers: Vec<_> = town.city.keys.workers.iter().map(|key| key.address()).collect();
+    assert!(workers.contains(&case.opener) && !members.contains(&case.opener), "one that was not asked");
+    assert_eq!(case.facts.answer, Answer::Bond);
     town.city.stop().await;
 }

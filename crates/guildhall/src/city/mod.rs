@@ -65,6 +65,8 @@ pub struct CityConfig {
     pub rounds_at_once: usize,
     /// Whether workers dispute certificates that contradict what they found.
     pub disputes: bool,
+    /// Share of the certificates of others that each worker re-executes, in percent.
+    pub audit_percent: u8,
     /// The executable that becomes a sandbox process; this one if left out.
     pub executable: Option<PathBuf>,
     /// How every role is, by name.
@@ -107,6 +109,7 @@ impl CityConfig {
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             rounds_at_once: 4,
             disputes: true,
+            audit_percent: 0,
             executable: None,
             health: Health::new(),
             extra_routes: axum::Router::new(),

@@ -197,6 +197,7 @@ pub(super) async fn start_workers(
             coordinator_url: Some(coordinator.to_owned()),
             rounds_at_once: config.rounds_at_once,
             disputes: config.disputes,
+            audit_percent: config.audit_percent,
         };
         let (progress, name) = (ProgressSender::default(), format!("worker-{}", number + 1));
         let deps = guildhall_worker::Deps {

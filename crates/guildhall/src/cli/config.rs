@@ -56,6 +56,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) lanes: usize,
     pub(crate) rounds: usize,
     pub(crate) disputes: bool,
+    pub(crate) audit_percent: u8,
     #[serde(deserialize_with = "non_empty")]
     pub(crate) dir: Option<PathBuf>,
     #[serde(deserialize_with = "non_empty")]

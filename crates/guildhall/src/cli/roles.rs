@@ -63,6 +63,10 @@ pub(crate) struct WorkerArgs {
     /// Rounds worked on at once; 4 if left out.
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
+    /// Share of the certificates of others in the pool that is executed again, in percent, to dispute what is wrong; 0 if left
+    /// out.
+    #[arg(long = "audit", value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    audit_percent: Option<u8>,
     #[command(flatten)]
     beacon: BeaconArgs,
     /// Directory of the worker's journal and cache; `worker` in the data directory if left out.
@@ -103,6 +107,7 @@ impl WorkerArgs {
             self.beacon.flag(),
             flag("lanes", self.lanes.as_ref()),
             flag("rounds", self.rounds.as_ref()),
+            flag("audit_percent", self.audit_percent.as_ref()),
             flag("dir", self.dir.as_ref().map(|dir| dir.display()).as_ref()),
             flag("status_listen", self.status_listen.as_ref()),
         ];
@@ -187,6 +192,7 @@ pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitSt
         coordinator_url: Some(url),
         rounds_at_once: settings.rounds,
         disputes: settings.disputes,
+        audit_percent: settings.audit_percent,
     };
     let deps = guildhall_worker::Deps {
         chain: onchain,
