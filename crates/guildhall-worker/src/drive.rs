@@ -135,6 +135,7 @@ fn take(bench: &Bench, seat: &mut Seat, shown: &mut Shown, event: RoundEvent) {
                 let turn = bench.worker().0[0] % POST_TURNS;
                 seat.may_post(bench.clock.now(), direct::turn(turn.into()));
             }
+            seat.sees_all(shown.is_complete(bench.worker()));
         }
         RoundEvent::Listed(list) => match listed(bench, seat, &list) {
             Ok(()) => shown.list(&list),

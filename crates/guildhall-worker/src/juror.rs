@@ -79,9 +79,9 @@ pub async fn serve(
     let mut cases = cases.lock().await;
     let mut known: HashSet<CaseId> = HashSet::new();
     let mut open: JoinSet<Result<CaseId, WorkerError>> = JoinSet::new();
-    for found in bench.journal.findings()? {
-        known.insert(found.case.id());
-        open.spawn(one(bench.clone(), found.case, Some(found)));
+    for (case, found) in bench.journal.cases()? {
+        known.insert(case.id());
+        open.spawn(one(bench.clone(), case, found));
     }
     loop {
         tokio::select! {

@@ -173,7 +173,11 @@ async fn follow(
             let _ = audits.try_send(batch);
         }
         let sent = match event {
-            ChainEvent::CaseOpened(case) => to.cases.send(*case).await.is_ok(),
+            ChainEvent::CaseOpened(case) => {
+                // Before the place in the chain is: a restart does not hear of it again.
+                bench.journal.hear(*case).await?;
+                to.cases.send(*case).await.is_ok()
+            }
             event => to.news.send(News::Chain(event)).await.is_ok(),
         };
         if !sent {

@@ -19,6 +19,7 @@ use guildhall_testkit::{
 use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
 use std::sync::Arc;
 use support::{
+    Habit, Muffled,
     alarm::{TemperatureAlarm, deploy_alarm},
     city::{On, Shopping, Town, app, instead_of, on_both_chains, quick_policy},
 };
@@ -34,6 +35,8 @@ on_both_chains! {
     a_stopped_city_goes_on_where_it_was;
     a_result_is_delivered_to_a_contract_that_acts_on_it;
     without_a_coordinator_workers_certify_on_chain;
+    a_coordinator_that_forgets_commitments_costs_time_only;
+    a_coordinator_that_keeps_contributions_to_itself_costs_time_only;
     a_delivery_earns_its_tip_while_the_requester_has_it;
 }
 
@@ -289,6 +292,36 @@ async fn a_stopped_city_goes_on_where_it_was(on: On) {
     assert!(told.certificate(0).is_some(), "certified after the restart");
     let fetched = town.fetch(&told, 0).await;
     assert_eq!(fetched.output, b"before the night");
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+async fn a_coordinator_that_forgets_commitments_costs_time_only(on: On) {
+    badly_coordinated(on, Habit::ForgetsCommitments).await;
+}
+
+async fn a_coordinator_that_keeps_contributions_to_itself_costs_time_only(on: On) {
+    badly_coordinated(on, Habit::KeepsContributions).await;
+}
+
+/// Whatever the coordinator does with what it is told: workers go over the chain, a wave later.
+async fn badly_coordinated(on: On, habit: Habit) {
+    let muffled: guildhall::city::LinkWrap = Arc::new(move |_, link| Arc::new(Muffled { link, habit }));
+    let town = Town::found_with(on, 3, |config| CityConfig {
+        link: Some(muffled),
+        // The last quarter of a wave is longer than a block of anvil's.
+        parameters: Parameters { patience_base_secs: Secs(6), ..config.parameters },
+        ..config
+    })
+    .await;
+    // Low enough that a block that comes a wave late changes nothing.
+    let policy = guildhall_protocol::Policy { confidence: 1, ..quick_policy() };
+    let told = town.certified(&town.hello, Shopping { policy, ..Shopping::of(&["in spite of it"]) }).await;
+    let on_chain = told.events.iter().filter(|event| event.name == "Committed").count();
+    assert!(on_chain > 0, "nobody went over the chain: {habit:?}");
+    let fetched = town.fetch(&told, 0).await;
+    assert_eq!(fetched.output, b"in spite of it");
+    assert!(town.verify(&told, 0, &fetched).await.holds());
     checks::conserved(&town.city.chain).await;
     town.city.stop().await;
 }

@@ -18,7 +18,7 @@ use guildhall_ledger::Ledger;
 use guildhall_protocol::{Parameters, PoolId};
 use guildhall_sandbox::Sandbox;
 use guildhall_service::{files::DataDir, health::Health};
-use guildhall_worker::Executor;
+use guildhall_worker::{Executor, Link};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -41,6 +41,8 @@ pub const WORKERS_MAX: usize = 64;
 
 /// Puts another executor into a worker's place: the number counts from zero.
 pub type Wrap = Arc<dyn Fn(usize, Arc<dyn Executor>) -> Arc<dyn Executor> + Send + Sync>;
+/// Takes a worker's number and its way to the coordinator, and answers what is to be used instead.
+pub type LinkWrap = Arc<dyn Fn(usize, Arc<dyn Link>) -> Arc<dyn Link> + Send + Sync>;
 
 /// How a city is set up.
 #[derive(Clone)]
@@ -75,6 +77,8 @@ pub struct CityConfig {
     pub extra_routes: axum::Router,
     /// Executors that misbehave: for demonstrations and tests.
     pub wrap: Option<Wrap>,
+    /// Puts something between each worker and its coordinator: for tests.
+    pub link: Option<LinkWrap>,
 }
 
 /// Which chain a city is on.
@@ -114,6 +118,7 @@ impl CityConfig {
             health: Health::new(),
             extra_routes: axum::Router::new(),
             wrap: None,
+            link: None,
         }
     }
 }

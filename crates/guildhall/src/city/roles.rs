@@ -9,7 +9,7 @@ use guildhall_chain::{ChainClient, Key, SenderPolicy};
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
 use guildhall_service::{CancellationToken, files::create_private_dir};
-use guildhall_worker::{Executor, Progress, ProgressSender, SandboxExecutor};
+use guildhall_worker::{Executor, HttpLink, Link, Progress, ProgressSender, SandboxExecutor};
 use tokio::{
     net::TcpListener,
     sync::{broadcast, mpsc},
@@ -180,6 +180,7 @@ pub(super) async fn start_workers(
 ) -> Result<Vec<WorkerHandle>> {
     let dir = config.data.join("workers");
     let blobs = reader(&dir.join("blobs"), coordinator).await?;
+    let link: Arc<dyn Link> = Arc::new(HttpLink::new(coordinator)?);
     let mut workers = Vec::with_capacity(keys.len());
     for (number, key) in keys.iter().enumerate() {
         let sender = chain.sender(key.clone(), SenderPolicy::default());
@@ -207,7 +208,7 @@ pub(super) async fn start_workers(
             key: key.signer().clone(),
             progress: progress.clone(),
             checks: config.health.role(&name),
-            link: None,
+            link: config.link.as_ref().map(|wrap| wrap(number, link.clone())),
         };
         let (stop, address) = (CancellationToken::new(), key.address());
         let run = guildhall_worker::run(role, deps, stop.clone());

@@ -5,8 +5,11 @@
 pub(crate) mod alarm;
 pub(crate) mod city;
 pub(crate) mod commands;
+pub(crate) mod muffled;
 pub(crate) mod redact;
 pub(crate) mod up;
+
+pub(crate) use muffled::{Habit, Muffled};
 
 use std::{
     ffi::OsString,
