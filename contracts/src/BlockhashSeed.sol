@@ -16,9 +16,12 @@ contract BlockhashSeed is ISeed {
     /// @notice Seeds that were written down.
     mapping(uint256 blockNumber => bytes32 seed) public pinned;
 
-    /// @inheritdoc ISeed
+    /// @notice Emitted when a block's seed is written down, so that it does not age out.
+    event SeedPinned(uint256 indexed blockNumber, bytes32 seed);
+
+    /// @notice Writes the seed of a block down. Anybody may.
     function pinSeed(uint256 blockNumber) external returns (bytes32 seed) {
-        (seed,) = seedOf(blockNumber);
+        seed = _find(blockNumber);
         if (pinned[blockNumber] == 0) {
             pinned[blockNumber] = seed;
             emit SeedPinned(blockNumber, seed);
@@ -26,14 +29,18 @@ contract BlockhashSeed is ISeed {
     }
 
     /// @inheritdoc ISeed
-    function seedOf(uint256 blockNumber) public view returns (bytes32 seed, uint8 kind) {
+    function seedOf(uint256 blockNumber, uint256) external view returns (bytes32 seed, uint8 kind) {
+        return (_find(blockNumber), KIND);
+    }
+
+    /// @dev Looks where it costs least first.
+    function _find(uint256 blockNumber) private view returns (bytes32 seed) {
         if (blockNumber < block.number) {
             seed = blockhash(blockNumber);
             if (seed == 0) seed = pinned[blockNumber];
             if (seed == 0) seed = _fromHistory(blockNumber);
         }
         if (seed == 0) revert SeedUnavailable(blockNumber);
-        return (seed, KIND);
     }
 
     /// @dev Asks EIP-2935's contract; zero where it does not know or is not there.

@@ -79,7 +79,7 @@ abstract contract Cases is ICourt, Judicial {
     function openAudit(Terms calldata terms, CertifiedBatch calldata certified) external {
         Certificate calldata certificate = certified.certificate;
         _authenticate(certified);
-        (bytes32 seed,) = seeds.seedOf(uint40(certified.trail) + AUDIT_DELAY);
+        (bytes32 seed,) = seeds.seedOf(uint40(certified.trail) + AUDIT_DELAY, certificate.certifiedAt);
         bytes32 draw =
             keccak256(abi.encode(seed, certificate.dealId, uint256(certificate.batch), uint256(certificate.attempt)));
         if (uint256(draw) >> AUDIT_SHIFT != 0) revert NotDrawn(draw);
@@ -234,7 +234,7 @@ abstract contract Cases is ICourt, Judicial {
         round.opened = round.attempt == 0
             ? terms.opened
             : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, certified.certificate.batch));
-        (round.seed,) = seeds.seedOf(round.opened.blockNumber());
+        (round.seed,) = seeds.seedOf(round.opened.blockNumber(), round.opened.time());
         round.id = Lot.roundId(terms.dealId, certified.certificate.batch, round.attempt, round.seed);
         round.aim(terms);
         if (!round.hasSeat(terms.pool, worker, word, 0)) revert NotEntitled(worker);

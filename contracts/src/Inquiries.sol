@@ -255,7 +255,7 @@ abstract contract Inquiries is IInquest, Jurors {
         OpenedWord opened = certificate.attempt == 0
             ? terms.opened
             : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, certificate.batch));
-        (bytes32 seed,) = seeds.seedOf(opened.blockNumber());
+        (bytes32 seed,) = seeds.seedOf(opened.blockNumber(), opened.time());
         return Lot.roundId(terms.dealId, certificate.batch, certificate.attempt, seed);
     }
 

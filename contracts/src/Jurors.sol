@@ -90,7 +90,7 @@ abstract contract Jurors is IJurors, Judicial {
     function _seat(Case calldata record, bytes32 id, address worker, uint256 wave) private returns (uint256 operator) {
         FactsWord facts = record.facts;
         WorkerWord word = _reserve(worker, record.stakes.slash(), msg.sender);
-        (bytes32 seed,) = seeds.seedOf(facts.openedBlock());
+        (bytes32 seed,) = seeds.seedOf(facts.openedBlock(), facts.openedAt());
         bool seated = word.runtime() == facts.runtime() && word.activeFrom() < facts.openedBlock()
             && Lot.wins(Lot.ticket(seed, id, worker), facts.seats(), word.bond(), record.stakes.runtimeBond(), wave);
         if (!seated) revert NoSeat(worker);

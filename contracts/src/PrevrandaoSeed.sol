@@ -17,6 +17,9 @@ contract PrevrandaoSeed is ISeed {
     /// @notice Seeds that were written down.
     mapping(uint256 blockNumber => bytes32 seed) public pinned;
 
+    /// @notice Emitted when a block's seed is written down, so that it does not age out.
+    event SeedPinned(uint256 indexed blockNumber, bytes32 seed);
+
     /// @notice Thrown when a header is not that of a block of this chain whose hash can be had.
     error HeaderUnknown(bytes32 headerHash);
 
@@ -31,8 +34,7 @@ contract PrevrandaoSeed is ISeed {
         seed = _pin(blockNumber, BlockHeader.getPrevRandao(header_));
     }
 
-    /// @inheritdoc ISeed
-    /// @dev For the block before this one only; {proveSeed} is for others.
+    /// @notice Writes the seed of the block before this one down. Anybody may; {proveSeed} is for older blocks.
     function pinSeed(uint256 blockNumber) external returns (bytes32 seed) {
         seed = pinned[blockNumber];
         if (seed == 0) {
@@ -42,7 +44,7 @@ contract PrevrandaoSeed is ISeed {
     }
 
     /// @inheritdoc ISeed
-    function seedOf(uint256 blockNumber) external view returns (bytes32 seed, uint8 kind) {
+    function seedOf(uint256 blockNumber, uint256) external view returns (bytes32 seed, uint8 kind) {
         seed = pinned[blockNumber];
         if (seed == 0) revert SeedUnavailable(blockNumber);
         return (seed, KIND);

@@ -214,7 +214,7 @@ contract Recourse is IRecourse {
         Round memory round;
         round.attempt = certificate.attempt;
         round.opened = _openedOf(seat.terms, certificate);
-        (round.seed,) = seeds.seedOf(round.opened.blockNumber());
+        (round.seed,) = seeds.seedOf(round.opened.blockNumber(), round.opened.time());
         round.id = Lot.roundId(seat.terms.dealId, certificate.batch, round.attempt, round.seed);
         round.aim(seat.terms);
         if (!round.hasSeat(seat.terms.pool, worker, word, 0)) revert NoSeat(worker);
@@ -273,7 +273,7 @@ contract Recourse is IRecourse {
     /// @dev The round that a certificate came from; its seed must be had still, so pin it in time.
     function _roundIdOf(Terms calldata terms, Certificate calldata certificate) internal view returns (bytes32) {
         OpenedWord opened = _openedOf(terms, certificate);
-        (bytes32 seed,) = seeds.seedOf(opened.blockNumber());
+        (bytes32 seed,) = seeds.seedOf(opened.blockNumber(), opened.time());
         return Lot.roundId(terms.dealId, certificate.batch, certificate.attempt, seed);
     }
 

@@ -202,15 +202,16 @@ abstract contract Rounds is ICertifier, Domain {
     function _draw(Terms calldata terms, uint256 batch) internal view returns (Round memory round) {
         _checkTerms(terms);
         round = _load(terms, batch);
-        round.seed = _seedOf(round.opened.blockNumber());
+        round.seed = _seedOf(round.opened);
         round.id = Lot.roundId(terms.dealId, batch, round.attempt, round.seed);
         round.aim(terms);
     }
 
-    /// @dev The seed of rounds that opened in a block. A recent block's hash needs no call.
-    function _seedOf(uint256 blockNumber) private view returns (bytes32 seed) {
+    /// @dev The seed of rounds that opened there and then. A recent block's hash needs no call.
+    function _seedOf(OpenedWord opened) private view returns (bytes32 seed) {
+        uint256 blockNumber = opened.blockNumber();
         if (seedKind == BLOCK_HASH) seed = blockhash(blockNumber);
-        if (seed == 0) (seed,) = seeds.seedOf(blockNumber);
+        if (seed == 0) (seed,) = seeds.seedOf(blockNumber, opened.time());
     }
 
     /// @dev Reverts unless these are the deal's terms.

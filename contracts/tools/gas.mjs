@@ -13,6 +13,7 @@ const budgets = {
   match: 125_000, match_dataset: 155_000, certify_3: 158_000, certify_5: 200_000, task_3_total: 283_000,
   task_5_total: 325_000, per_task_batch10_3: 28_300, per_task_batch1000_3: 283, per_task_certify_many: 98_000,
   marginal_worker: 20_000, deliver: 46_000, deliver_batch: 58_000, expire: 56_000, contribute_onchain: 122_000,
+  pin_beacon: 180_000,
 };
 const five = { confidence: 1000, seats: 5 };
 
@@ -153,6 +154,24 @@ async function openAudit(city) {
   }
 }
 
+/// drand's quicknet as published: public key, and the signature of round 123.
+const quicknetKey =
+  "0x000000000000000000000000000000000d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a" +
+  "0000000000000000000000000000000003cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451" +
+  "000000000000000000000000000000000e5db2b6bfbb01c867749cadffca88b36c24f3012ba09fc4d3022c5c37dce0f977d3adb5d183c7477c442b1f04515273" +
+  "0000000000000000000000000000000001a714f2edb74119a2f2b0d5a7c75ba902d163700a61bc224ededd8e63aef7be1aaf8e93d7a9718b047ccddb3eb5d68b";
+const quicknetSignature =
+  "0x00000000000000000000000000000000175c69d0b72a5d906e854e808ba7e2accb1542ac355ae486d591aa9d43765482e26cd02df835d3546d23c4b13e0dfc92" +
+  "000000000000000000000000000000000f3894d8ccd4bb5edc3fca0f1f67f658559b86a360dd0128c3b64c12141372bb22276f0a00720b51125a9996b722b23f";
+
+async function pinBeacon(city) {
+  const [bytes, word] = [{ type: "bytes" }, { type: "uint256" }];
+  const [genesis, period] = [1_692_803_367n, 3n];
+  await city.deploy("BeaconSeed", [bytes, word, word, word, word], [quicknetKey, genesis, period, period, 0n]);
+  const epoch = (genesis + 122n * period) / period - 1n;
+  return (await city.call("relayer", "BeaconSeed", "pin", [epoch, quicknetSignature])).gasUsed;
+}
+
 async function measure(city) {
   const gas = {};
   /// Measures from the same state every time.
@@ -208,6 +227,7 @@ async function measure(city) {
   gas.audit_open = Number(await from(() => openAudit(city)));
   gas.inquest_open = Number(await from(() => inquire(city)));
   gas.accuse = Number(await from(() => accuse(city)));
+  gas.pin_beacon = Number(await from(() => pinBeacon(city)));
   gas.deploy_total = Number(city.deployGas);
   return Object.fromEntries(Object.entries(gas).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -2,6 +2,7 @@
 //!
 //! The files are a function of the code: no clock, no randomness but a hash chain from a fixed seed.
 
+mod cases;
 mod confidence;
 mod contributions;
 mod lot;
@@ -21,6 +22,7 @@ pub(crate) const FOLDER: &str = "vectors";
 /// Every file of the folder that is generated, with its content.
 pub(crate) fn files() -> Result<Vec<(String, String)>> {
     let values = [
+        ("cases", cases::cases()?),
         ("orders", orders::cases()?),
         ("lot", lot::cases()?),
         ("receipts", receipts::cases()?),

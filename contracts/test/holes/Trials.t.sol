@@ -131,7 +131,7 @@ contract TrialHolesTest is Trials {
 
     /// @dev Whether the lot gives a worker a seat on a jury.
     function _drawn(Case memory record, uint256 who) private view returns (bool) {
-        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock());
+        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock(), record.facts.openedAt());
         uint256 ticket = uint256(keccak256(abi.encode(seed, _idOf(record), _worker(who)))) >> 64;
         return ticket < (record.facts.seats() * _word(who).bond() << 192) / record.stakes.runtimeBond();
     }
@@ -250,7 +250,7 @@ contract TrialHolesTest is Trials {
         court.openAudit(trial.terms, trial.done);
         // Now it is known, one way or the other.
         _mine(1, 12);
-        (bytes32 seed,) = seeds.seedOf(certifiedIn + 2);
+        (bytes32 seed,) = seeds.seedOf(certifiedIn + 2, block.timestamp);
         uint256 draw = uint256(keccak256(abi.encode(seed, trial.terms.dealId, uint256(0), uint256(0))));
         if (draw >> 252 != 0) vm.expectRevert(abi.encodeWithSelector(ICourt.NotDrawn.selector, draw));
         court.openAudit(trial.terms, trial.done);

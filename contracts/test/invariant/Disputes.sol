@@ -54,7 +54,7 @@ abstract contract Disputes is Cheats {
         }
         // What opened in that block has its hash already.
         if (!_pinned[block_]) vm.setBlockhash(block_, hash);
-        (hash,) = seeds.seedOf(block_);
+        (hash,) = seeds.seedOf(block_, block.timestamp);
         uint256 draw = _drawOf(hash, certificate);
         if (_audit(slot, done, draw) && seed >> 248 & 3 != 0) _sit(slot, seed);
     }
@@ -171,7 +171,7 @@ abstract contract Disputes is Cheats {
     /// @dev By the rule: drawn, with stake, not of a member's operator.
     function _seatOnJury(Slot storage slot, Case memory record, uint256 who) private view returns (bool) {
         WorkerWord word = _word(who);
-        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock());
+        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock(), record.facts.openedAt());
         uint256 wave = (block.timestamp - record.facts.openedAt()) / record.facts.window();
         uint256 ticket = uint256(keccak256(abi.encode(seed, keccak256(abi.encode(record)), _worker(who)))) >> 64;
         bool drawn = record.stakes.runtimeBond() != 0
@@ -291,7 +291,7 @@ abstract contract Disputes is Cheats {
         OpenedWord opened = certificate.attempt == 0
             ? terms.opened
             : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, certificate.batch));
-        return _roundIdAt(terms, certificate.batch, certificate.attempt, opened.blockNumber());
+        return _roundIdAt(terms, certificate.batch, certificate.attempt, opened);
     }
 
     function _pickWithLog(uint256 seed) internal view returns (bool found, uint256 index) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {BlockhashSeed} from "../../src/BlockhashSeed.sol";
 import {Accounts} from "../../src/libraries/Accounts.sol";
 import {Claim, LogItem} from "../../src/types/Certificates.sol";
 import {Parameters} from "../../src/types/Parameters.sol";
@@ -103,7 +104,7 @@ abstract contract Ghosts is Plays {
     /// @dev Pins the seed of a block in which something opened.
     function _pin(uint256 block_) internal {
         _pinned[block_] = true;
-        seeds.pinSeed(block_);
+        BlockhashSeed(address(seeds)).pinSeed(block_);
     }
 
     function _breach(string memory what) internal {
@@ -167,7 +168,7 @@ abstract contract Ghosts is Plays {
     {
         attempt = uint8(certifier.batchWord(terms.dealId, batch) >> 8);
         opened = attempt == 0 ? terms.opened : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, batch));
-        (seed,) = seeds.seedOf(opened.blockNumber());
+        (seed,) = seeds.seedOf(opened.blockNumber(), opened.time());
         roundId = keccak256(abi.encode(terms.dealId, batch, attempt, seed));
     }
 

@@ -217,7 +217,7 @@ abstract contract Inquests is Disputes {
     function _seatOnInquest(Inquiry storage inquiry, uint256 who) private view returns (bool) {
         Case memory record = inquiry.record;
         WorkerWord word = _word(who);
-        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock());
+        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock(), record.facts.openedAt());
         uint256 wave = (block.timestamp - record.facts.openedAt()) / record.facts.window();
         uint256 ticket = uint256(keccak256(abi.encode(seed, keccak256(abi.encode(record)), _worker(who)))) >> 64;
         bool drawn = record.stakes.runtimeBond() != 0

@@ -215,11 +215,7 @@ contract Group is IGroup {
 
 /// @notice A source of seeds that never has one.
 contract NoSeed is ISeed {
-    function seedOf(uint256 blockNumber) external pure returns (bytes32, uint8) {
-        revert SeedUnavailable(blockNumber);
-    }
-
-    function pinSeed(uint256 blockNumber) external pure returns (bytes32) {
+    function seedOf(uint256 blockNumber, uint256) external pure returns (bytes32, uint8) {
         revert SeedUnavailable(blockNumber);
     }
 }

@@ -150,7 +150,7 @@ abstract contract Inquests is Trials {
         Trial memory trial = _certified(_trialOffer(), _honest());
         inquiry.terms = trial.terms;
         inquiry.done = trial.done;
-        inquiry.roundId = _roundIdAt(trial.terms, 0, 0, trial.terms.opened.blockNumber());
+        inquiry.roundId = _roundIdAt(trial.terms, 0, 0, trial.terms.opened);
         Claim[] memory claims = new Claim[](1);
         claims[0] = _claimOf(_honest());
         inquiry.entries = _entries(inquiry.roundId, claims, _all(0, 3, 0));

@@ -67,18 +67,18 @@ abstract contract Plays is Deals {
     /// @dev The round that a batch is in.
     function _roundId(Terms memory terms, uint256 batch) internal view returns (bytes32) {
         uint256 attempt = uint8(certifier.batchWord(terms.dealId, batch) >> 8);
-        uint256 blockNumber = terms.opened.blockNumber();
-        if (attempt != 0) blockNumber = OpenedWord.wrap(certifier.reopenedAt(terms.dealId, batch)).blockNumber();
-        return _roundIdAt(terms, batch, attempt, blockNumber);
+        OpenedWord opened = terms.opened;
+        if (attempt != 0) opened = OpenedWord.wrap(certifier.reopenedAt(terms.dealId, batch));
+        return _roundIdAt(terms, batch, attempt, opened);
     }
 
     /// @dev The id of a draw.
-    function _roundIdAt(Terms memory terms, uint256 batch, uint256 attempt, uint256 blockNumber)
+    function _roundIdAt(Terms memory terms, uint256 batch, uint256 attempt, OpenedWord opened)
         internal
         view
         returns (bytes32)
     {
-        (bytes32 seed,) = seeds.seedOf(blockNumber);
+        (bytes32 seed,) = seeds.seedOf(opened.blockNumber(), opened.time());
         return keccak256(abi.encode(terms.dealId, batch, attempt, seed));
     }
 
@@ -339,8 +339,7 @@ abstract contract Plays is Deals {
     function _show(Terms memory terms, CertifiedBatch memory done, uint256 index, uint256 who, Claim memory claim)
         internal
     {
-        bytes32 roundId =
-            _roundIdAt(terms, done.certificate.batch, done.certificate.attempt, terms.opened.blockNumber());
+        bytes32 roundId = _roundIdAt(terms, done.certificate.batch, done.certificate.attempt, terms.opened);
         recourse.show(terms, done, index, claim.root, claim.fuel, _ownTrace(who, roundId));
     }
 
@@ -367,7 +366,7 @@ abstract contract Plays is Deals {
 
     /// @dev Whether a worker of the pool has a seat in a wave of the first draw, reckoned by the rule.
     function _hasSeat(Terms memory terms, uint256 batch, uint256 who, uint256 wave) internal view returns (bool) {
-        (bytes32 seed,) = seeds.seedOf(terms.opened.blockNumber());
+        (bytes32 seed,) = seeds.seedOf(terms.opened.blockNumber(), terms.opened.time());
         bytes32 roundId = keccak256(abi.encode(terms.dealId, batch, uint256(0), seed));
         uint256 ticket = uint256(keccak256(abi.encode(seed, roundId, _worker(who)))) >> 64;
         uint256 threshold = (_want(terms, 0) * _word(who).bond() << (192 + wave)) / terms.opened.poolBond();

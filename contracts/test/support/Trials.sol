@@ -136,7 +136,7 @@ abstract contract Trials is Plays {
         seated = new uint256[](CITIZENS);
         uint256 count;
         bytes32 id = _idOf(record);
-        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock());
+        (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock(), record.facts.openedAt());
         for (uint256 i; i < CITIZENS; ++i) {
             if (_isMember(done, i)) continue;
             uint256 ticket = uint256(keccak256(abi.encode(seed, id, _worker(i)))) >> 64;
@@ -317,7 +317,7 @@ abstract contract Trials is Plays {
     function _drawOf(Trial memory trial) internal returns (uint256) {
         uint256 block_ = uint40(trial.done.trail) + 2;
         if (block.number <= block_) _mine(3, 12);
-        (bytes32 seed,) = seeds.seedOf(block_);
+        (bytes32 seed,) = seeds.seedOf(block_, block.timestamp);
         return uint256(keccak256(abi.encode(seed, trial.terms.dealId, uint256(0), uint256(0))));
     }
 

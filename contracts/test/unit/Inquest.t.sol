@@ -148,7 +148,7 @@ contract ExpiryTest is Inquests {
             vm.prank(_operator(23));
             inquest.openExpired(inquiry.terms, 0, inquiry.roundId, inquiry.log, 0);
             _readCase(inquiry, 0);
-            (bytes32 seed,) = seeds.seedOf(inquiry.record.facts.openedBlock());
+            (bytes32 seed,) = seeds.seedOf(inquiry.record.facts.openedBlock(), inquiry.record.facts.openedAt());
             uint256 ticket = uint256(keccak256(abi.encode(seed, _idOf(inquiry.record), _worker(who)))) >> 64;
             uint256 runtimeBond = inquiry.record.stakes.runtimeBond();
             if (ticket < (inquiry.record.facts.seats() * _word(who).bond() << 192) / runtimeBond) return state;

@@ -39,12 +39,12 @@ contract PrevrandaoSeedTest is Plays {
         bytes memory header = _header(1901, RANDAO);
         vm.setBlockhash(1901, keccak256(header));
         vm.expectEmit(address(_seed));
-        emit ISeed.SeedPinned(1900, RANDAO);
+        emit PrevrandaoSeed.SeedPinned(1900, RANDAO);
         (uint256 blockNumber, bytes32 seed) = _seed.proveSeed(header);
         vm.assertEq(blockNumber, 1900);
         vm.assertEq(seed, RANDAO);
         uint8 kind;
-        (seed, kind) = _seed.seedOf(1900);
+        (seed, kind) = _seed.seedOf(1900, 0);
         vm.assertEq(seed, RANDAO);
         vm.assertEq(kind, 2);
     }

@@ -12,6 +12,7 @@ pub mod bundle;
 pub mod client;
 pub mod error;
 pub mod message;
+pub mod openapi;
 pub mod progress;
 pub mod round;
 pub mod sse;

@@ -78,6 +78,38 @@ mod prevrandao {
     );
 }
 
+mod beacon {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        BeaconSeed,
+        concat!(env!("OUT_DIR"), "/BeaconSeed.json")
+    );
+}
+
+mod court {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        Court,
+        concat!(env!("OUT_DIR"), "/Court.json")
+    );
+}
+
+mod inquest {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        Inquest,
+        concat!(env!("OUT_DIR"), "/Inquest.json")
+    );
+}
+
+mod jury {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        Jury,
+        concat!(env!("OUT_DIR"), "/Jury.json")
+    );
+}
+
 mod token {
     alloy::sol!(
         #[sol(rpc, all_derives)]
@@ -86,7 +118,11 @@ mod token {
     );
 }
 
+pub use beacon::BeaconSeed;
 pub use certifier::{Certifier, ICertifier};
+pub use court::Court;
+pub use inquest::Inquest;
+pub use jury::Jury;
 pub use market::{IVault, Market};
 pub use prevrandao::PrevrandaoSeed;
 pub use recourse::Recourse;
@@ -97,15 +133,19 @@ pub use vault::Vault;
 pub use workforce::Workforce;
 
 /// The compiler's output of every contract, by name: where errors are looked up.
-pub(crate) const ABIS: [(&str, &str); 9] = [
+pub(crate) const ABIS: [(&str, &str); 13] = [
     ("Vault", include_str!(concat!(env!("OUT_DIR"), "/Vault.json"))),
     ("Registry", include_str!(concat!(env!("OUT_DIR"), "/Registry.json"))),
     ("Workforce", include_str!(concat!(env!("OUT_DIR"), "/Workforce.json"))),
     ("Market", include_str!(concat!(env!("OUT_DIR"), "/Market.json"))),
     ("Certifier", include_str!(concat!(env!("OUT_DIR"), "/Certifier.json"))),
     ("Recourse", include_str!(concat!(env!("OUT_DIR"), "/Recourse.json"))),
+    ("Court", include_str!(concat!(env!("OUT_DIR"), "/Court.json"))),
+    ("Inquest", include_str!(concat!(env!("OUT_DIR"), "/Inquest.json"))),
+    ("Jury", include_str!(concat!(env!("OUT_DIR"), "/Jury.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/BlockhashSeed.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/PrevrandaoSeed.json"))),
+    ("Seed", include_str!(concat!(env!("OUT_DIR"), "/BeaconSeed.json"))),
     ("Token", include_str!(concat!(env!("OUT_DIR"), "/DevToken.json"))),
 ];
 

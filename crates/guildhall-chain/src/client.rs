@@ -3,6 +3,8 @@
 //! Reads are of the last block unless the client is pinned to one ([`ChainClient::at`]), so that several reads can agree.
 //! Nothing is cached: whoever asks often follows events. Knows nothing of roles.
 
+use std::sync::Arc;
+
 use alloy::{
     consensus::BlockHeader,
     contract::{CallBuilder, CallDecoder},
@@ -17,6 +19,7 @@ use guildhall_protocol::{
 use guildhall_service::Coded;
 
 use crate::{
+    beacon::{BeaconError, BeaconSource},
     bindings::{BlockhashSeed, Certifier, DevToken, Market, Recourse, Registry, Vault, Workforce, convert},
     cursor::{BlockRef, Cursor},
     deploy::{DeployError, Deployment},
@@ -50,6 +53,9 @@ pub enum ChainError {
         /// What is wrong.
         message: String,
     },
+    /// The beacon's servers failed.
+    #[error(transparent)]
+    Beacon(#[from] BeaconError),
 }
 
 impl Coded for ChainError {
@@ -58,6 +64,7 @@ impl Coded for ChainError {
             Self::Rpc(failure) => failure.code(),
             Self::Refused { revert, .. } => revert.code,
             Self::Answer { .. } => "chain.answer",
+            Self::Beacon(error) => error.code(),
         }
     }
 
@@ -66,6 +73,7 @@ impl Coded for ChainError {
             Self::Rpc(failure) => failure.hint(),
             Self::Refused { revert, .. } => revert.hint.map(str::to_owned),
             Self::Answer { .. } => Some("check that the deployment file belongs to this chain".into()),
+            Self::Beacon(error) => error.hint(),
         }
     }
 }
@@ -120,6 +128,7 @@ pub struct ChainClient {
     endpoint: Endpoint,
     deployment: Deployment,
     block: BlockId,
+    beacon: Option<Arc<BeaconSource>>,
 }
 
 impl ChainClient {
@@ -134,12 +143,21 @@ impl ChainClient {
 
     /// A client of a deployment that is known to be right.
     pub fn new(endpoint: Endpoint, deployment: Deployment) -> Self {
-        Self { endpoint, deployment, block: BlockId::latest() }
+        Self { endpoint, deployment, block: BlockId::latest(), beacon: None }
     }
 
     /// The same, reading the state after this very block. Nodes keep old state for a while only.
     pub fn at(&self, block: BlockRef) -> Self {
         Self { block: BlockId::hash(block.hash), ..self.clone() }
+    }
+
+    /// The same, with servers that are asked for rounds of the beacon before anybody has written them down on chain.
+    pub fn with_beacon(self, beacon: Option<Arc<BeaconSource>>) -> Self {
+        Self { beacon, ..self }
+    }
+
+    pub(crate) fn beacon(&self) -> Option<&BeaconSource> {
+        self.beacon.as_deref()
     }
 
     /// The way to the node.

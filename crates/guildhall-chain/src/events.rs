@@ -9,17 +9,19 @@ use alloy::{
     rpc::types::Log,
     sol_types::SolEventInterface,
 };
-use guildhall_protocol::{Certificate, Claim, DealId, Fuel, Member, Terms, Trail};
+use guildhall_protocol::{Case, Certificate, Claim, DealId, Fuel, Member, Terms, Trail, members_hash};
 
 use crate::{
     bindings::{
-        ABIS, BlockhashSeed::BlockhashSeedEvents, Certifier::CertifierEvents, Market::MarketEvents,
-        Recourse::RecourseEvents, Registry::RegistryEvents, Vault::VaultEvents, Workforce::WorkforceEvents,
-        convert,
+        ABIS, BeaconSeed::BeaconSeedEvents, BlockhashSeed::BlockhashSeedEvents, Certifier::CertifierEvents,
+        Court::CourtEvents, Jury::JuryEvents, Market::MarketEvents, Recourse::RecourseEvents,
+        Registry::RegistryEvents, Vault::VaultEvents, Workforce::WorkforceEvents, convert,
     },
+    court::case_of,
     cursor::BlockRef,
     deploy::Deployment,
     revert::interface,
+    seeds::SeedKind,
 };
 
 /// Where an event stands. Ordered as the chain is.
@@ -60,8 +62,14 @@ pub enum EventKind {
     Certifier(CertifierEvents),
     /// What follows a certificate.
     Recourse(RecourseEvents),
-    /// Seeds written down.
+    /// Disputes and audits.
+    Court(CourtEvents),
+    /// Juries.
+    Jury(JuryEvents),
+    /// Seeds of blocks written down.
     Seed(BlockhashSeedEvents),
+    /// Seeds of epochs written down.
+    BeaconSeed(BeaconSeedEvents),
 }
 
 /// A batch was certified: everything that later calls bring back.
@@ -96,9 +104,17 @@ impl EventKind {
         })
     }
 
+    /// The case, if this is the opening of one.
+    pub fn case_opened(&self) -> Option<Case> {
+        let Self::Court(CourtEvents::CaseOpened(event)) = self else { return None };
+        case_of(&event.record)
+    }
+
     /// The deal that the event is about, and the batch where it is about one.
     pub fn deal(&self) -> Option<(DealId, Option<u32>)> {
         use CertifierEvents as C;
+        use CourtEvents as T;
+        use JuryEvents as J;
         use MarketEvents as M;
         use RecourseEvents as R;
         let (deal, batch) = match self {
@@ -117,10 +133,34 @@ impl EventKind {
             Self::Certifier(C::StatusChanged(event)) => (event.dealId, Some(event.batch)),
             Self::Certifier(C::Delivered(event)) => (event.dealId, None),
             Self::Certifier(C::DeliveryTipped(event)) => (event.dealId, None),
+            Self::Court(T::CaseOpened(event)) => (event.dealId, Some(event.batch)),
+            Self::Court(T::CaseClosed(event)) => (event.dealId, Some(event.batch)),
+            Self::Court(T::Punished(event)) => (event.dealId, Some(event.batch)),
+            Self::Court(T::Disproved(event)) => (event.dealId, Some(event.batch)),
+            Self::Jury(J::ReceiptShown(event)) => (event.dealId, Some(event.batch)),
             _ => return None,
         };
         Some((DealId(deal), batch))
     }
+}
+
+/// The certificate of a batch as it stands after everything that was shown late, from the events of its deal in their order.
+pub fn standing(events: &[Event], batch: u32) -> Option<Certified> {
+    let mut certified: Option<Certified> = None;
+    for event in events {
+        if let Some(found) = event.kind.certified().filter(|found| found.certificate.batch == batch) {
+            certified = Some(found);
+        }
+        let EventKind::Recourse(RecourseEvents::Shown(event)) = &event.kind else { continue };
+        if event.batch != batch {
+            continue;
+        }
+        if let Some(Certified { certificate, trail, members, rivals }) = &mut certified {
+            *members = event.members.iter().map(|word| Member::unpack(*word)).collect();
+            certificate.members = members_hash(members, rivals, *trail);
+        }
+    }
+    certified
 }
 
 /// Reads a log of one of the deployment's contracts; `None` for other contracts, events that this version does not know,
@@ -143,7 +183,8 @@ static NAMES: LazyLock<HashMap<B256, String>> = LazyLock::new(|| {
 });
 
 fn decode_kind(deployment: &Deployment, address: Address, log: &RawLog) -> Option<EventKind> {
-    let Deployment { vault, registry, workforce, market, certifier, seed, recourse, .. } = deployment;
+    let Deployment { vault, registry, workforce, market, certifier, seed, recourse, court, jury, .. } =
+        deployment;
     if address == *certifier {
         CertifierEvents::decode_log(log).ok().map(|event| EventKind::Certifier(event.data))
     } else if address == *market {
@@ -156,8 +197,19 @@ fn decode_kind(deployment: &Deployment, address: Address, log: &RawLog) -> Optio
         RegistryEvents::decode_log(log).ok().map(|event| EventKind::Registry(event.data))
     } else if address == *recourse {
         RecourseEvents::decode_log(log).ok().map(|event| EventKind::Recourse(event.data))
+    } else if address == *court {
+        CourtEvents::decode_log(log).ok().map(|event| EventKind::Court(event.data))
+    } else if address == *jury {
+        JuryEvents::decode_log(log).ok().map(|event| EventKind::Jury(event.data))
     } else if address == *seed {
-        BlockhashSeedEvents::decode_log(log).ok().map(|event| EventKind::Seed(event.data))
+        match deployment.seed_kind {
+            SeedKind::Beacon(_) => {
+                BeaconSeedEvents::decode_log(log).ok().map(|event| EventKind::BeaconSeed(event.data))
+            }
+            SeedKind::BlockHash | SeedKind::Prevrandao => {
+                BlockhashSeedEvents::decode_log(log).ok().map(|event| EventKind::Seed(event.data))
+            }
+        }
     } else {
         None
     }

@@ -64,7 +64,8 @@ pub struct EventFilter {
 
 impl EventFilter {
     fn base(&self) -> Filter {
-        let filter = Filter::new().address(self.deployment.contracts().map(|(_, address)| address).to_vec());
+        let contracts: Vec<_> = self.deployment.contracts().into_iter().map(|(_, address)| address).collect();
+        let filter = Filter::new().address(contracts);
         if self.signatures.is_empty() { filter } else { filter.event_signature(self.signatures.clone()) }
     }
 }

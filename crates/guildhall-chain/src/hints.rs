@@ -65,7 +65,15 @@ fn in_a_deal(name: &str) -> Option<&'static str> {
         "TooEarly" => "wait until the time that is named",
         "TooLate" => "the window has closed",
         "WrongWave" => "wait for the wave to begin",
-        "SeedUnavailable" => "wait for the next block; after 256 blocks the seed must have been pinned",
+        "SeedUnavailable" => {
+            "wait for the next block, or for the beacon; after 256 blocks a block's hash must have been pinned"
+        }
+        "EpochNotOver" => "wait for the end of the epoch by the chain's clock",
+        "EpochBeforeBeacon" => "give an epoch of this deployment",
+        "BadSignature" => "give the beacon's signature of the round that is named",
+        "BadKey" => "give a key of BLS12-381, and a chain that has the precompiles of EIP-2537",
+        "BadTimes" => "an epoch lasts from the beacon's period to an hour, a margin an hour at most",
+        "PrecompileMissing" => "use a chain that has the precompiles of EIP-2537",
         "NoSeat" => "only workers with a seat in this round may contribute",
         "SameOperator" => "each operator has one seat in a round",
         "BadEntry" => "gather the entry again: its signature is for something else",
@@ -77,6 +85,14 @@ fn in_a_deal(name: &str) -> Option<&'static str> {
         "ExposureTooHigh" => "leave the worker out: half of its bond is at risk already",
         "TooManyAttempts" => "the batch can only expire now",
         "StandsOnChain" => "certify with what stands on chain, or let the batch expire",
+        // Cases.
+        "NotDrawn" => "nothing to do: the seed asks for the audit of one certificate in sixteen",
+        "Audited" => "a certificate is audited once",
+        "NotEntitled" => "dispute it with a bond (`guildhall dispute open`)",
+        "NoSuchTask" => "tasks of a batch are counted from 0",
+        "Excluded" => "nothing to do: whoever has a part in a case does not judge it",
+        "WrongCase" | "WrongJury" | "WrongJuror" => "read the case and its jury again from their events",
+        "WrongOpening" => "show exactly what was committed or sealed",
         // Delivery.
         "WrongCertificate" => "bring the certificate of the last `Certified` event of the batch",
         "WrongReceipt" => {

@@ -19,8 +19,10 @@
 //! # }
 //! ```
 
+pub mod beacon;
 pub mod bindings;
 pub mod client;
+pub mod court;
 mod cursor;
 pub mod deploy;
 pub mod events;
@@ -34,7 +36,9 @@ pub mod seeds;
 pub mod sender;
 pub mod words;
 
+pub use beacon::{Beacon, BeaconError, BeaconRound, BeaconSource};
 pub use client::{ChainClient, ChainError, Head};
+pub use court::{CaseState, Hearing, Juror, Subject, Verdict};
 pub use cursor::{BlockRef, Cursor, REORG_WINDOW};
 pub use deploy::{DeployError, DeployOptions, Deployment, TokenChoice, deploy};
 pub use events::{Event, EventKind, Position};
@@ -43,5 +47,5 @@ pub use keys::{Key, KeyError};
 pub use revert::Revert;
 pub use rounds::{Submission, SubmittedEntry};
 pub use rpc::{Endpoint, RpcFailure, RpcPolicy};
-pub use seeds::SeedKind;
+pub use seeds::{DrawnAt, SeedKind};
 pub use sender::{Call, SendError, Sender, SenderPolicy, TxOutcome};

@@ -149,7 +149,7 @@ impl ChainClient {
             return Ok(None);
         }
         let (_, _, opened) = self.draw_of(terms, batch).await?;
-        self.seed_to_write(opened.block).await
+        self.seed_to_write(&opened).await
     }
 
     /// The call that certifies batches of a deal, all or none, with what stands on chain for their rounds merged in.

@@ -14,7 +14,7 @@ use guildhall_chain::{
     Sender, SenderPolicy, Update, bindings::Vault::VaultEvents, deploy,
 };
 use guildhall_ledger::{Genesis, Ledger, LedgerConfig, SealMode};
-use guildhall_protocol::{Amount, Parameters, PoolId, Seed};
+use guildhall_protocol::{Amount, Opened, OpenedWord, Parameters, PoolId, Seed, UnixTime};
 use guildhall_service::Coded;
 
 fn ledger(key: &Key, seal: SealMode) -> Ledger {
@@ -130,6 +130,12 @@ async fn an_interrupted_deployment_goes_on() {
     assert_eq!(std::fs::read_dir(dir.path()).expect("read dir").count(), 1);
 }
 
+/// What opened in the last block.
+fn opened_now(ledger: &Ledger) -> Opened {
+    let head = ledger.head();
+    Opened { block: head.number, time: UnixTime(head.timestamp), ..OpenedWord::default().unpack() }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prevrandao_is_drawn_from_the_next_header_and_proven_on_chain() {
     let dir = tempfile::tempdir().expect("temp dir");
@@ -144,16 +150,20 @@ async fn a_prevrandao_is_drawn_from_the_next_header_and_proven_on_chain() {
     assert_eq!(wrong.check(&endpoint).await.expect_err("another kind").code(), "deploy.wiring");
 
     let chain = ChainClient::open(endpoint, deployment).await.expect("open");
-    let opening = ledger.head().number;
-    assert_eq!(chain.drawn_seed(opening).await.expect("asked"), None, "not decided before the next block");
+    let opening = opened_now(&ledger);
+    assert_eq!(chain.drawn_seed(&opening).await.expect("asked"), None, "not decided before the next block");
     ledger.seal().await.expect("seal");
-    let next =
-        chain.provider().get_block_by_number((opening + 1).into()).await.expect("asked").expect("there");
-    let drawn = chain.drawn_seed(opening).await.expect("asked");
+    let next = chain
+        .provider()
+        .get_block_by_number((opening.block + 1).into())
+        .await
+        .expect("asked")
+        .expect("there");
+    let drawn = chain.drawn_seed(&opening).await.expect("asked");
     assert_eq!(drawn, next.header.mix_hash().map(Seed));
-    assert_eq!(chain.seed(opening).await.expect("asked"), None, "nobody has proven it");
-    let call = chain.seed_to_write(opening).await.expect("asked").expect("to do");
+    assert_eq!(chain.seed(&opening).await.expect("asked"), None, "nobody has proven it");
+    let call = chain.seed_to_write(&opening).await.expect("asked").expect("to do");
     sender.send(call).await.expect("proven");
-    assert_eq!(chain.seed(opening).await.expect("asked"), drawn.map(|seed| (seed, 2)));
-    assert!(chain.seed_to_write(opening).await.expect("asked").is_none());
+    assert_eq!(chain.seed(&opening).await.expect("asked"), drawn.map(|seed| (seed, 2)));
+    assert!(chain.seed_to_write(&opening).await.expect("asked").is_none());
 }

@@ -110,8 +110,8 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
     /// Where a batch stands.
     async fn batch(&self, terms: &Terms, batch: u32) -> Result<BatchNow, ChainFault>;
 
-    /// The seed of what opened in a block.
-    async fn seed(&self, block: u64) -> Result<Seed, ChainFault>;
+    /// The seed of what opened there and then.
+    async fn seed(&self, opened: &Opened) -> Result<Seed, ChainFault>;
 
     /// What the chain says of a worker; nothing for an unknown key.
     async fn standing(&self, worker: Address) -> Result<Option<Standing>, ChainFault>;

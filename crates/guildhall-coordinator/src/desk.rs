@@ -16,7 +16,7 @@ use guildhall_api::{
 };
 use guildhall_blobs::BlobStore;
 use guildhall_protocol::messages::{Commitment, Reservation, Unavailable, certifier_domain};
-use guildhall_protocol::{PoolId, RoundId, Seed, Status, UnixTime};
+use guildhall_protocol::{Opened, PoolId, RoundId, Seed, Status, UnixTime};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
 
 use crate::chain::{Chain, ChainFault};
@@ -332,7 +332,7 @@ impl Desk {
         if batch.attempt != at.attempt {
             return Err(unknown());
         }
-        let seed = self.seed(batch.opened.block).await?;
+        let seed = self.seed(&batch.opened).await?;
         let round = Round::new(&terms, at.batch, at.attempt, batch.opened, seed)?;
         if round.at == at { Ok(round) } else { Err(unknown()) }
     }
@@ -348,7 +348,7 @@ impl Desk {
     ) -> Result<Option<Round>, Refusal> {
         let Some(terms) = self.machine().deal(deal).copied() else { return Ok(None) };
         let opened = terms.opened();
-        let seed = self.seed(opened.block).await?;
+        let seed = self.seed(&opened).await?;
         Ok(Some(Round::new(&terms, batch, 0, opened, seed)?))
     }
 
@@ -357,14 +357,14 @@ impl Desk {
         lock(&self.remembered).seeds.clear();
     }
 
-    async fn seed(&self, block: u64) -> Result<Seed, Refusal> {
-        if let Some(seed) = lock(&self.remembered).seeds.get(&block).copied() {
+    async fn seed(&self, opened: &Opened) -> Result<Seed, Refusal> {
+        if let Some(seed) = lock(&self.remembered).seeds.get(&opened.block).copied() {
             return Ok(seed);
         }
-        let seed = self.chain.seed(block).await?;
+        let seed = self.chain.seed(opened).await?;
         let mut remembered = lock(&self.remembered);
         bound(&mut remembered.seeds);
-        remembered.seeds.insert(block, seed);
+        remembered.seeds.insert(opened.block, seed);
         Ok(seed)
     }
 

@@ -69,6 +69,7 @@ pub fn routes(desk: Arc<Desk>, stop: CancellationToken) -> Router {
         .route("/stream", get(member_stream))
         .route("/progress", get(progress))
         .route("/about", get(about))
+        .route("/openapi.json", get(async || Json(guildhall_api::openapi::coordinator())))
         .with_state(Shared { desk, stop })
         .merge(blobs);
     Router::new().nest("/v1", v1)

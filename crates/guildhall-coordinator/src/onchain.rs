@@ -10,9 +10,9 @@ use guildhall_chain::bindings::Certifier::{self, CertifierEvents};
 use guildhall_chain::bindings::Workforce::WorkforceEvents;
 use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{
-    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SendError, Sender, Update,
+    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SeedKind, SendError, Sender, Update,
 };
-use guildhall_protocol::{DealId, Odds, PoolId, Seed, Terms, UnixTime};
+use guildhall_protocol::{DealId, Odds, Opened, PoolId, Seed, Terms, UnixTime};
 
 use crate::chain::{BatchNow, Chain, ChainEvent, ChainFault, Post, PostError};
 use crate::gathering::Submission;
@@ -58,10 +58,13 @@ impl OnChain {
 
     /// Writes down on chain what the round was drawn with, where the contracts cannot see it by themselves.
     async fn write_seed(&self, post: &Post) -> Result<(), PostError> {
-        let call = self.client.seed_call(&post.terms, post.batch).await;
-        if let Some(call) = call.map_err(ChainFault::from)? {
-            let sent = self.sender.send(call).await;
-            sent.map_err(|error| PostError::Chain(ChainFault(error.to_string())))?;
+        let call = self.client.seed_call(&post.terms, post.batch).await.map_err(ChainFault::from)?;
+        Ok(self.write(call).await?)
+    }
+
+    async fn write(&self, seed: Option<Call>) -> Result<(), ChainFault> {
+        if let Some(call) = seed {
+            self.sender.send(call).await.map_err(|error| ChainFault(error.to_string()))?;
         }
         Ok(())
     }
@@ -164,10 +167,15 @@ impl Chain for OnChain {
         Ok(BatchNow { status, attempt, opened })
     }
 
-    async fn seed(&self, block: u64) -> Result<Seed, ChainFault> {
+    async fn seed(&self, opened: &Opened) -> Result<Seed, ChainFault> {
+        if let SeedKind::Beacon(_) = self.client.deployment().seed_kind {
+            // Before anything is posted: workers without a way to the beacon wait for it.
+            self.write(self.client.seed_to_write(opened).await?).await?;
+        }
+        let block = opened.block;
         let missing =
             || ChainFault(format!("the seed of block {block} is not there yet, or was not pinned in time"));
-        self.client.drawn_seed(block).await?.ok_or_else(missing)
+        self.client.drawn_seed(opened).await?.ok_or_else(missing)
     }
 
     async fn standing(&self, worker: Address) -> Result<Option<Standing>, ChainFault> {

@@ -131,6 +131,13 @@ pub struct Claim {
 #[serde(transparent)]
 pub struct Trail(pub U256);
 
+impl Trail {
+    /// Block in which the batch was certified.
+    pub fn block(self) -> u64 {
+        Unpacker(self.0).take(40) as u64
+    }
+}
+
 /// The `members` of a certificate: the hash over the member words, then root and fuel of each rival, then the trail.
 ///
 /// Rivals: the claims from 1 on, then the commitment of each bare or lost member, in the members' order.

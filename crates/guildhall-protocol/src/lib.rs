@@ -4,6 +4,7 @@
 //! the norm for every hash, `docs/manifest.md` for inputs.
 
 pub mod batch;
+pub mod cases;
 pub mod certificate;
 pub mod confidence;
 pub mod delivery;
@@ -25,6 +26,7 @@ pub mod tree;
 pub mod units;
 
 pub use batch::{Batch, ReceiptProof};
+pub use cases::Case;
 pub use certificate::{
     BatchSlot, Certificate, Claim, Member, OnChain, Trail, Verified, VerifyError, members_hash, verify_result,
 };
@@ -46,6 +48,6 @@ pub use states::Status;
 pub use terms::{Opened, OpenedWord, Terms};
 pub use tree::Tree;
 pub use units::{
-    Amount, AssetId, BondUnits, Bps, ContentId, DealId, Fuel, Odds, OperatorId, PoolId, Reputation, RoundId,
-    RuntimeNumber, Secs, Seed, UnixTime, Weight,
+    Amount, AssetId, BondUnits, Bps, CaseId, ContentId, DealId, Fuel, Odds, OperatorId, PoolId, Reputation,
+    RoundId, RuntimeNumber, Secs, Seed, UnixTime, Weight,
 };

@@ -324,6 +324,10 @@ id!(
     RoundId, "round id"
 );
 id!(
+    /// A case before the Court: `keccak256` of its seven words.
+    CaseId, "case id"
+);
+id!(
     /// The random word that a draw of the lot starts from.
     Seed, "seed"
 );

@@ -6,12 +6,13 @@ use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::signers::{SignerSync, local::PrivateKeySigner};
 use alloy::sol_types::SolStruct;
 use guildhall_api::{Claim, Envelope, OpenContribution, Round, RoundRef, Standing};
+use guildhall_protocol::cases::{Answer, Facts, Stakes};
 use guildhall_protocol::messages::{
     Commitment, Contribution, Reservation, Signed, Unavailable, certifier_domain, commitment,
 };
 use guildhall_protocol::{
-    BondUnits, Bps, Exit, Fuel, Opened, OpenedWord, OperatorId, Policy, PolicyWord, PoolId, Receipt,
-    Reputation, RuntimeNumber, Secs, Seed, Terms, UnixTime,
+    Amount, BondUnits, Bps, Case, CaseId, DealId, Exit, Fuel, Opened, OpenedWord, OperatorId, Policy,
+    PolicyWord, PoolId, Receipt, Reputation, RuntimeNumber, Secs, Seed, Terms, UnixTime,
 };
 
 /// Chain id.
@@ -181,4 +182,33 @@ pub fn terms(workers: u64, confidence: u32, replicas: (u8, u8)) -> Terms {
 /// The round of the deal's first batch, at its first draw.
 pub fn round(terms: &Terms) -> Round {
     Round::new(terms, 0, 0, terms.opened(), SEED).expect("good terms")
+}
+
+/// A dispute of task `index` of the first batch of some deal.
+pub fn case(index: u32) -> Case {
+    Case {
+        deal: DealId(B256::repeat_byte(7)),
+        facts: Facts {
+            batch: 0,
+            index,
+            level: 1,
+            answer: Answer::Bond,
+            seats: 9,
+            runtime: RuntimeNumber(1),
+            window: Secs(60),
+            opened_at: UnixTime(OPENED_AT),
+            opened_block: 100,
+            verdict_before: 0,
+        },
+        stakes: Stakes {
+            bond: Amount(U256::from(1)),
+            runtime_bond: BondUnits(100),
+            slash: BondUnits(1),
+            pool: POOL,
+        },
+        opener: Address::repeat_byte(8),
+        worker: Address::ZERO,
+        seal: B256::repeat_byte(9),
+        before: CaseId(B256::ZERO),
+    }
 }

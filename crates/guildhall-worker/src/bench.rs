@@ -42,12 +42,17 @@ pub enum RoundEvent {
 pub struct ChainClock {
     running: Mutex<(Instant, Duration)>,
     heard: AtomicU64,
+    moved: Notify,
 }
 
 impl ChainClock {
     /// A clock that stands at `time` now.
     pub fn new(time: UnixTime) -> Self {
-        Self { running: Mutex::new((Instant::now(), Duration::from_secs(time.0))), heard: AtomicU64::new(0) }
+        Self {
+            running: Mutex::new((Instant::now(), Duration::from_secs(time.0))),
+            heard: AtomicU64::new(0),
+            moved: Notify::new(),
+        }
     }
 
     /// Chain time now.
@@ -65,6 +70,22 @@ impl ChainClock {
         let now = self.precise();
         *lock(&self.running) = (Instant::now(), now.max(Duration::from_secs(time.0)));
         self.heard.store(time.0, Ordering::Relaxed);
+        self.moved.notify_waiters();
+    }
+
+    /// Waits until chain time has reached `time`, however it gets there.
+    pub async fn reach(&self, time: UnixTime) {
+        loop {
+            let moved = self.moved.notified();
+            let wait = self.until(time);
+            if wait.is_zero() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = moved => {}
+            }
+        }
     }
 
     /// Time of the last block that was heard of; nothing before the first.
@@ -131,6 +152,8 @@ pub struct Bench {
     pub clock: ChainClock,
     /// The key that signs the pool's lists.
     pub coordinator: Address,
+    /// Whether it disputes certificates that contradict what it found.
+    pub disputes: bool,
     key: PrivateKeySigner,
     domain: Eip712Domain,
     audience: Audience,
@@ -163,6 +186,8 @@ pub struct Parts {
     pub key: PrivateKeySigner,
     /// See [`Bench::coordinator`].
     pub coordinator: Address,
+    /// See [`Bench::disputes`].
+    pub disputes: bool,
     /// Chain time now.
     pub time: UnixTime,
 }
@@ -170,7 +195,8 @@ pub struct Parts {
 impl Bench {
     /// A workbench.
     pub fn new(parts: Parts) -> Self {
-        let Parts { chain, link, executor, journal, blobs, progress, key, coordinator, time } = parts;
+        let Parts { chain, link, executor, journal, blobs, progress, key, coordinator, disputes, time } =
+            parts;
         let (id, certifier) = chain.domain();
         Self {
             domain: certifier_domain(id, certifier),
@@ -183,6 +209,7 @@ impl Bench {
             blobs,
             progress,
             coordinator,
+            disputes,
             key,
             active: Mutex::default(),
             freed: Notify::new(),

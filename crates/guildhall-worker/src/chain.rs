@@ -7,9 +7,9 @@ use alloy::primitives::{Address, B256};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use guildhall_api::{Outcome, Standing};
-use guildhall_chain::Submission;
+use guildhall_chain::{CaseState, Hearing, Juror, Subject, Submission, Verdict};
 use guildhall_protocol::{
-    BondUnits, ContentId, DealId, LogItem, Opened, PoolId, Seed, Status, Terms, UnixTime,
+    BondUnits, Case, ContentId, DealId, LogItem, Opened, PoolId, ReceiptProof, Seed, Status, Terms, UnixTime,
 };
 
 use crate::seat::Promise;
@@ -64,6 +64,88 @@ pub struct BatchNow {
     pub opened: Opened,
 }
 
+/// What a worker says before the Court. Hearings are of the case, then, where it is an appeal, of the first.
+#[derive(Debug, Clone, Copy)]
+pub enum Plea<'a> {
+    /// As a worker whose claim a certificate contradicts: a dispute that its stake answers for.
+    Contradict {
+        /// What is disputed.
+        subject: &'a Subject,
+        /// Task of the batch.
+        index: u32,
+        /// What binds it.
+        seal: B256,
+    },
+    /// As anybody with a balance: a dispute for a bond.
+    Dispute {
+        /// What is disputed.
+        subject: &'a Subject,
+        /// Task of the batch.
+        index: u32,
+        /// What binds it.
+        seal: B256,
+    },
+    /// As anybody: the audit that the seed asks for.
+    Audit {
+        /// What is audited.
+        subject: &'a Subject,
+    },
+    /// As who opened a case: what it had sealed.
+    OpenSeal {
+        /// The case.
+        case: &'a Case,
+        /// What it found.
+        finding: B256,
+        /// What hid it.
+        salt: B256,
+    },
+    /// As a juror: its blind finding.
+    Commit {
+        /// What the case is about.
+        subject: &'a Subject,
+        /// The juries so far.
+        hearings: &'a [Hearing],
+        /// What binds it.
+        commitment: B256,
+    },
+    /// As a juror: what it committed to.
+    Reveal {
+        /// The case.
+        case: &'a Case,
+        /// Itself, as the chain has it.
+        juror: &'a Juror,
+        /// What it found.
+        finding: B256,
+        /// Its own trace of the task.
+        own_trace: B256,
+    },
+    /// As a member of the certificate: the receipt that was certified.
+    Show {
+        /// What the case is about.
+        subject: &'a Subject,
+        /// The case.
+        case: &'a Case,
+        /// The receipt.
+        proof: &'a ReceiptProof,
+    },
+    /// As anybody: the verdict.
+    Decide {
+        /// What the case is about.
+        subject: &'a Subject,
+        /// The jury.
+        hearing: &'a Hearing,
+    },
+    /// As anybody: what follows from the verdict.
+    Finalize {
+        /// What the case is about.
+        subject: &'a Subject,
+        /// The juries.
+        hearings: &'a [Hearing],
+        /// What prevailed.
+        finding: B256,
+    },
+}
+
 /// What happened on chain, as far as a worker cares.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChainEvent {
@@ -89,6 +171,8 @@ pub enum ChainEvent {
         /// The batch.
         batch: u32,
     },
+    /// A case opened before the Court, of whichever pool.
+    CaseOpened(Box<Case>),
     /// This worker's bond, pool or activity changed, or its pool's service.
     IChanged,
     /// Everything from this block on is undone; what stands there now follows.
@@ -123,8 +207,8 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
     /// Where a batch stands.
     async fn batch(&self, terms: &Terms, batch: u32) -> Result<BatchNow, ChainFault>;
 
-    /// The seed of what opened in a block; `None` until the chain has decided it.
-    async fn seed(&self, block: u64) -> Result<Option<Seed>, ChainFault>;
+    /// The seed of what opened there and then; `None` until it is decided.
+    async fn seed(&self, opened: &Opened) -> Result<Option<Seed>, ChainFault>;
 
     /// The bytes of a deal's app, and of its dataset where it rents one.
     async fn assets(&self, terms: &Terms) -> Result<(ContentId, Option<ContentId>), ChainFault>;
@@ -146,6 +230,27 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
 
     /// Certifies a batch, with what stands on chain merged in.
     async fn certify(&self, terms: &Terms, batch: u32, submission: Submission) -> Result<B256, PostError>;
+
+    /// The seed that draws the jury of a case; `None` until it is decided.
+    async fn jury_seed(&self, case: &Case) -> Result<Option<Seed>, ChainFault>;
+
+    /// A certified batch with its deal, as both stand; nothing where there is no certificate.
+    async fn certified(&self, deal: DealId, batch: u32) -> Result<Option<Subject>, ChainFault>;
+
+    /// The task of a batch whose audit the seed asks for: `None` while that is not decided, `Some(None)` for none.
+    async fn audit_drawn(&self, subject: &Subject) -> Result<Option<Option<u32>>, ChainFault>;
+
+    /// The whole jury of a case as it stands; then, where the case is an appeal, that of the first.
+    async fn hearings(&self, case: &Case) -> Result<Vec<Hearing>, ChainFault>;
+
+    /// Where the task of a case stands, and what the case came to so far.
+    async fn standing_of(&self, case: &Case) -> Result<(CaseState, Option<Verdict>), ChainFault>;
+
+    /// Whether the certified receipt of a case's task was shown to its jury.
+    async fn receipt_shown(&self, case: &Case) -> Result<bool, ChainFault>;
+
+    /// Says something before the Court.
+    async fn plead(&self, plea: Plea<'_>) -> Result<B256, PostError>;
 
     /// Ends this worker's sleep.
     async fn wake(&self, worker: Address) -> Result<B256, ChainFault>;

@@ -59,6 +59,12 @@ impl Shown {
         good && !known
     }
 
+    /// Whether everybody who is listed has shown its claim, but for `me`.
+    pub fn is_complete(&self, me: Address) -> bool {
+        let listed = self.lists.iter().flat_map(|list| &list.entries).map(|entry| entry.worker);
+        listed.filter(|worker| *worker != me).all(|worker| self.of(worker).is_some())
+    }
+
     fn of(&self, worker: Address) -> Option<&OpenContribution> {
         self.contributions.iter().find(|contribution| contribution.envelope.worker == worker)
     }

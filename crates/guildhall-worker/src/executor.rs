@@ -4,6 +4,7 @@
 //! real one. Knows nothing of rounds, coordinators and promises.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,8 +39,8 @@ pub struct Assignment {
     pub worker: Address,
     /// The deal's terms.
     pub terms: Arc<Terms>,
-    /// Tasks of the batch.
-    pub tasks: u32,
+    /// Which tasks of the batch: all of them, or the one that a jury is about.
+    pub tasks: Range<u32>,
 }
 
 /// What the executions gave, in the order of the tasks.
@@ -128,10 +129,11 @@ impl SandboxExecutor {
         let terms = &assignment.terms;
         let assets = self.chain.assets(terms).await;
         let (app, dataset) = assets.map_err(|fault| ExecuteError::Host(fault.to_string()))?;
-        let first_task =
-            terms.task_number(assignment.round.batch, 0).map_err(|error| withheld("batch", &error))?;
+        let first_task = terms
+            .task_number(assignment.round.batch, assignment.tasks.start)
+            .map_err(|error| withheld("batch", &error))?;
         let (manifest, module) = futures::try_join!(self.manifest(terms), self.module(app))?;
-        let inputs = manifest.tasks().skip(first_task as usize).take(assignment.tasks as usize);
+        let inputs = manifest.tasks().skip(first_task as usize).take(assignment.tasks.len());
         let fetches: Vec<_> =
             inputs.map(|input| self.input("input", input.input, Some(input.bytes))).collect();
         let inputs = stream::iter(fetches).buffered(FETCHES_AT_ONCE).try_collect().await?;
@@ -201,22 +203,22 @@ impl SandboxExecutor {
 
     /// One lane: takes task after task until there are none.
     async fn lane(&self, batch: &Batch<'_>) -> Result<(), ExecuteError> {
-        let tasks = batch.assignment.tasks;
+        let (first, tasks) = (batch.assignment.tasks.start, batch.assignment.tasks.len() as u32);
         loop {
             let turn = self.lanes.clone().acquire_owned().await;
             let turn = turn.map_err(|error| ExecuteError::Host(error.to_string()))?;
-            let index = batch.next.fetch_add(1, Ordering::Relaxed);
-            if index >= tasks {
+            let place = batch.next.fetch_add(1, Ordering::Relaxed);
+            if place >= tasks {
                 return Ok(());
             }
-            let (sandbox, task) = (self.sandbox.clone(), batch.task(index));
+            let (sandbox, task) = (self.sandbox.clone(), batch.task(first + place, place));
             let ran = tokio::task::spawn_blocking(move || (sandbox.run(&task), turn)).await;
             let (execution, _turn) = ran.map_err(|error| ExecuteError::Host(error.to_string()))?;
             let execution = execution.map_err(|error| ExecuteError::Host(error.to_string()))?;
             let output = self.keep(execution.output, Bundle::inline_limit(tasks as usize)).await?;
             let done = {
                 let mut slots = batch.slots.lock().unwrap_or_else(PoisonError::into_inner);
-                slots[index as usize] = Some((execution.receipt, execution.own_trace, output));
+                slots[place as usize] = Some((execution.receipt, execution.own_trace, output));
                 batch.done.fetch_add(1, Ordering::Relaxed) + 1
             };
             batch.progress.tell(batch.assignment.round, ProgressStep::Executed { done, tasks });
@@ -236,17 +238,18 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    fn task(&self, index: u32) -> Task {
+    /// A task of the batch, and its place among those that were asked for.
+    fn task(&self, index: u32, place: u32) -> Task {
         let Assignment { round, worker, terms, .. } = self.assignment;
         let prepared = &self.prepared;
         let mut task = Task::new(prepared.module);
         task.index = index;
         task.args = prepared.manifest.args().to_vec();
         task.env = prepared.manifest.env().to_vec();
-        task.input = prepared.inputs[index as usize].blob.clone();
+        task.input = prepared.inputs[place as usize].blob.clone();
         task.dataset = prepared.dataset.as_ref().map(|dataset| dataset.blob.clone());
         task.deal_time_secs = terms.opened().time.0;
-        task.seed = task_seed(round.deal, prepared.first_task + index);
+        task.seed = task_seed(round.deal, prepared.first_task + place);
         task.limits = Limits { fuel: terms.fuelLimit, memory_bytes: terms.memoryLimit };
         task.own_trace_key = own_trace_key(*worker, round.id.0, index);
         task
@@ -261,7 +264,7 @@ impl Executor for SandboxExecutor {
         progress: &ProgressSender,
     ) -> Result<Executed, ExecuteError> {
         let prepared = self.prepare(assignment).await?;
-        let tasks = assignment.tasks as usize;
+        let tasks = assignment.tasks.len();
         if prepared.inputs.len() != tasks {
             return Err(ExecuteError::Withheld {
                 what: "manifest".into(),

@@ -6,17 +6,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use alloy::primitives::B256;
 use guildhall_api::OpenContribution;
-use guildhall_protocol::{DealId, RoundId, Terms};
+use guildhall_protocol::{Case, DealId, RoundId, Terms};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::juror::{Contradiction, Found};
 use crate::seat::Promise;
 
 const PROMISES: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("promises");
 const CONTRIBUTIONS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("contributions");
 const DEALS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("deals");
+const CASES: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("cases");
+const FINDINGS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("findings");
+const CONTRADICTIONS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("contradictions");
 const CHECK: TableDefinition<'static, (), ()> = TableDefinition::new("check");
 const CURSOR: TableDefinition<'static, (), &[u8]> = TableDefinition::new("cursor");
 
@@ -83,7 +88,7 @@ impl Journal {
             .create(path)
             .map_err(|reason| error(reason.to_string()))?;
         let transaction = database.begin_write().map_err(|reason| error(reason.to_string()))?;
-        for table in [PROMISES, CONTRIBUTIONS, DEALS] {
+        for table in [PROMISES, CONTRIBUTIONS, DEALS, CASES, FINDINGS, CONTRADICTIONS] {
             transaction.open_table(table).map_err(|reason| error(reason.to_string()))?;
         }
         transaction.open_table(CURSOR).map_err(|reason| error(reason.to_string()))?;
@@ -111,6 +116,65 @@ impl Journal {
     ) -> Result<OpenContribution, JournalError> {
         let key = contribution.envelope.round.id.0.0;
         self.first(CONTRIBUTIONS, key, contribution).await
+    }
+
+    /// Records a case that opened: until it is forgotten, a restart goes on with it. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn hear(&self, case: Case) -> Result<(), JournalError> {
+        self.first(CASES, case.id().0.0, case).await.map(|_| ())
+    }
+
+    /// The cases that are not forgotten, each with what this worker found as a juror, if it did.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn cases(&self) -> Result<Vec<(Case, Option<Found>)>, JournalError> {
+        let mut findings: std::collections::BTreeMap<_, Found> = self.scan(FINDINGS)?.into_iter().collect();
+        let cases = self.scan::<Case>(CASES)?;
+        Ok(cases.into_iter().map(|(key, case)| (case, findings.remove(&key))).collect())
+    }
+
+    /// Records what this worker found as a juror and answers with what stands for the case. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn finding(&self, found: Found) -> Result<Found, JournalError> {
+        self.first(FINDINGS, found.case.id().0.0, found).await
+    }
+
+    /// Records what this worker is about to dispute, by its seal. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn contradiction(&self, contradiction: Contradiction) -> Result<Contradiction, JournalError> {
+        self.first(CONTRADICTIONS, contradiction.seal.0, contradiction).await
+    }
+
+    /// What this worker disputed.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn contradictions(&self) -> Result<Vec<Contradiction>, JournalError> {
+        Ok(self.scan(CONTRADICTIONS)?.into_iter().map(|(_, contradiction)| contradiction).collect())
+    }
+
+    /// Forgets what was not disputed after all.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn forget_contradiction(&self, seal: B256) -> Result<(), JournalError> {
+        self.remove(&[CONTRADICTIONS], seal.0).await
+    }
+
+    /// Forgets a case that is closed.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn forget_case(&self, case: &Case) -> Result<(), JournalError> {
+        self.remove(&[CASES, FINDINGS], case.id().0.0).await?;
+        self.forget_contradiction(case.seal).await
     }
 
     /// Records how far the chain was followed, with the deals that opened and ended on the way: a restart goes on there.
@@ -268,10 +332,10 @@ async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::B256;
     use guildhall_api::{Claim, Envelope, RoundRef};
     use guildhall_protocol::messages::{CompactSignature, Signed};
     use guildhall_protocol::{ContentId, Fuel, UnixTime};
+    use guildhall_testkit::builders;
 
     use super::*;
 
@@ -293,6 +357,36 @@ mod tests {
             end: UnixTime(1),
             keep_until: UnixTime(2),
         }
+    }
+
+    #[tokio::test]
+    async fn cases_and_what_was_found_in_them_stand_across_a_crash() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("journal.redb");
+        let journal = Journal::open(&path).expect("new journal");
+        let (heard, judged) = (builders::case(1), builders::case(2));
+        let found = |finding| Found { case: judged, finding, own_trace: B256::ZERO };
+        let first = found(B256::repeat_byte(1));
+        for case in [heard, judged] {
+            journal.hear(case).await.expect("written");
+        }
+        assert_eq!(journal.finding(first).await.expect("written"), first);
+        let seal = B256::repeat_byte(3);
+        let contradiction = Contradiction { seal, finding: B256::ZERO, salt: B256::ZERO };
+        journal.contradiction(contradiction).await.expect("written");
+        drop(journal);
+
+        let journal = Journal::open(&path).expect("same journal");
+        let second = found(B256::repeat_byte(2));
+        assert_eq!(journal.finding(second).await.expect("read"), first, "never a second one");
+        let mut cases = journal.cases().expect("readable");
+        cases.sort_by_key(|(case, _)| case.facts.index);
+        assert_eq!(cases, [(heard, None), (judged, Some(first))]);
+        assert_eq!(journal.contradictions().expect("readable"), [contradiction]);
+        journal.forget_case(&Case { seal, ..judged }).await.expect("removed");
+        journal.forget_case(&judged).await.expect("removed");
+        assert_eq!(journal.cases().expect("readable"), [(heard, None)]);
+        assert!(journal.contradictions().expect("readable").is_empty());
     }
 
     fn contribution(promise: &Promise, list: u8) -> OpenContribution {

@@ -4,6 +4,16 @@ use std::time::Duration;
 
 /// Seats held at once, those that only wait for their certificate included. At the bound, further seats wait.
 pub const MAX_ACTIVE: usize = 64;
+/// Cases served at once, on juries or in defence. At the bound, further ones wait, and may be too late.
+pub const MAX_CASES: usize = 64;
+/// Audits at once; at the bound, certificates wait.
+pub const MAX_AUDITS: usize = 8;
+/// Certificates waiting to be audited; beyond, further ones are not: audits are samples.
+pub const AUDIT_QUEUE: usize = 64;
+/// How long after asking whether the seed asks for an audit it is asked again.
+pub const AUDIT_PAUSE: Duration = Duration::from_millis(500);
+/// Cases waiting for their turn; beyond, the chain's events wait.
+pub const CASE_QUEUE: usize = 256;
 /// Openings (deals, and batches drawn anew) remembered at once. At the bound, the latest are left out until others end.
 pub const MAX_OPENINGS: usize = 4_096;
 /// Batches looked at in one step of the search for seats, so that a deal of millions does not stop the rest.

@@ -32,6 +32,8 @@ pub trait Link: fmt::Debug + Send + Sync + 'static {
         bundle: Bytes,
         credential: &Credential,
     ) -> Result<(), ApiError>;
+    /// Reads a round's result bundle: whatever bytes the coordinator has.
+    async fn result(&self, round: RoundId) -> Result<Vec<u8>, ApiError>;
     /// Stores an output that is too long for the bundle.
     async fn store_blob(&self, bytes: Bytes, credential: &Credential) -> Result<(), ApiError>;
     /// Opens the members' stream.
@@ -85,6 +87,10 @@ impl Link for HttpLink {
         credential: &Credential,
     ) -> Result<(), ApiError> {
         self.0.store_result(round, bundle, credential).await.map(|_| ())
+    }
+
+    async fn result(&self, round: RoundId) -> Result<Vec<u8>, ApiError> {
+        self.0.result(round).await
     }
 
     async fn store_blob(&self, bytes: Bytes, credential: &Credential) -> Result<(), ApiError> {

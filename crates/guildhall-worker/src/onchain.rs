@@ -10,17 +10,19 @@ use futures::stream::{self, BoxStream};
 use guildhall_api::{Claim, Outcome, Standing};
 use guildhall_chain::bindings::Certifier::{self, CertifierEvents};
 use guildhall_chain::bindings::Workforce::{WorkforceEvents, wakeCall};
+use guildhall_chain::court::audit_seed_of;
 use guildhall_chain::events::Certified;
 use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{
-    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SendError, Sender, Submission, Update,
+    Call, CaseState, ChainClient, ChainError, Cursor, Event, EventKind, Follower, Hearing, SendError, Sender,
+    Subject, Submission, Update, Verdict, bindings::Jury,
 };
 use guildhall_protocol::list::CLAIM_LEADING;
 use guildhall_protocol::{
-    AssetId, BondUnits, ContentId, DealId, LogItem, Odds, PoolId, Seed, Terms, UnixTime,
+    AssetId, BondUnits, Case, ContentId, DealId, LogItem, Odds, Opened, PoolId, Seed, Terms, UnixTime,
 };
 
-use crate::chain::{BatchNow, Chain, ChainEvent, ChainFault, Myself, PoolService, PostError};
+use crate::chain::{BatchNow, Chain, ChainEvent, ChainFault, Myself, Plea, PoolService, PostError};
 use crate::seat::Promise;
 
 /// A deployment, and the sender that wakes the worker.
@@ -49,7 +51,7 @@ impl OnChain {
                 let data = &revert.data;
                 if Certifier::WrongLog::abi_decode(data).is_ok() {
                     PostError::Raced
-                } else if Certifier::SeedUnavailable::abi_decode(data).is_ok() {
+                } else if is_early(data) {
                     // The chain's clock is a block behind ours: the same call is right a moment later.
                     PostError::Chain(ChainFault(error.to_string()))
                 } else {
@@ -68,6 +70,11 @@ impl OnChain {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a call is right a moment later.
+fn is_early(data: &[u8]) -> bool {
+    Certifier::SeedUnavailable::abi_decode(data).is_ok() || Jury::TooEarly::abi_decode(data).is_ok()
 }
 
 /// The standing of a worker that may have seats.
@@ -112,6 +119,9 @@ fn ended(deal: B256, batch: u32, outcome: Outcome) -> ChainEvent {
 }
 
 fn event_of(worker: Address, pool: PoolId, event: &Event) -> Option<ChainEvent> {
+    if let Some(case) = event.kind.case_opened() {
+        return Some(ChainEvent::CaseOpened(Box::new(case)));
+    }
     if let Some(terms) = event.kind.deal_opened() {
         return (terms.pool_id() == pool).then(|| ChainEvent::DealOpened(Arc::new(terms)));
     }
@@ -184,8 +194,8 @@ impl Chain for OnChain {
         Ok(BatchNow { status, attempt, opened })
     }
 
-    async fn seed(&self, block: u64) -> Result<Option<Seed>, ChainFault> {
-        Ok(self.client.drawn_seed(block).await?)
+    async fn seed(&self, opened: &Opened) -> Result<Option<Seed>, ChainFault> {
+        Ok(self.client.drawn_seed(opened).await?)
     }
 
     async fn assets(&self, terms: &Terms) -> Result<(ContentId, Option<ContentId>), ChainFault> {
@@ -224,6 +234,65 @@ impl Chain for OnChain {
     async fn certify(&self, terms: &Terms, batch: u32, submission: Submission) -> Result<B256, PostError> {
         self.write_seed(terms, batch).await?;
         let call = self.client.certify_call(terms, vec![(batch, submission)]).await;
+        self.send(call.map_err(ChainFault::from)?).await
+    }
+
+    async fn jury_seed(&self, case: &Case) -> Result<Option<Seed>, ChainFault> {
+        Ok(self.client.drawn_seed(case).await?)
+    }
+
+    async fn certified(&self, deal: DealId, batch: u32) -> Result<Option<Subject>, ChainFault> {
+        Ok(self.client.subject(deal, batch).await?)
+    }
+
+    async fn audit_drawn(&self, subject: &Subject) -> Result<Option<Option<u32>>, ChainFault> {
+        Ok(self.client.audit_drawn(subject).await?)
+    }
+
+    async fn hearings(&self, case: &Case) -> Result<Vec<Hearing>, ChainFault> {
+        Ok(self.client.hearings_of(case).await?)
+    }
+
+    async fn standing_of(&self, case: &Case) -> Result<(CaseState, Option<Verdict>), ChainFault> {
+        Ok(futures::try_join!(self.client.case_state(case), self.client.verdict_of(case.id()))?)
+    }
+
+    async fn receipt_shown(&self, case: &Case) -> Result<bool, ChainFault> {
+        Ok(self.client.receipt_shown(case).await?)
+    }
+
+    async fn plead(&self, plea: Plea<'_>) -> Result<B256, PostError> {
+        let client = &self.client;
+        let call = match plea {
+            Plea::Commit { subject, hearings, commitment } => {
+                let records: Vec<_> = hearings.iter().map(|hearing| hearing.case).collect();
+                if let Some(case) = records.first() {
+                    let seed = client.seed_to_write(case).await.map_err(ChainFault::from)?;
+                    if let Some(call) = seed {
+                        self.send(call).await?;
+                    }
+                }
+                client.juror_commit_call(subject, &records, self.sender.account(), commitment)
+            }
+            Plea::Contradict { subject, index, seal } => {
+                client.contradict_call(subject, index, seal, self.sender.account())
+            }
+            Plea::Dispute { subject, index, seal } => client.dispute_call(subject, index, seal),
+            Plea::Audit { subject } => {
+                let seed = client.seed_to_write(audit_seed_of(subject)).await.map_err(ChainFault::from)?;
+                if let Some(call) = seed {
+                    self.send(call).await?;
+                }
+                client.audit_call(subject)
+            }
+            Plea::OpenSeal { case, finding, salt } => Ok(client.open_seal_call(case, finding, salt)),
+            Plea::Reveal { case, juror, finding, own_trace } => {
+                Ok(client.juror_reveal_call(case, juror, finding, own_trace))
+            }
+            Plea::Show { subject, case, proof } => client.show_receipt_call(subject, case, proof),
+            Plea::Decide { subject, hearing } => client.decide_call(&subject.certified.certificate, hearing),
+            Plea::Finalize { subject, hearings, finding } => client.finalize_call(subject, hearings, finding),
+        };
         self.send(call.map_err(ChainFault::from)?).await
     }
 

@@ -6,20 +6,22 @@ use std::time::Duration;
 
 use alloy::signers::local::PrivateKeySigner;
 use futures::StreamExt;
-use guildhall_api::{MemberEvent, Purpose};
+use guildhall_api::{MemberEvent, Outcome, Purpose};
 use guildhall_blobs::BlobStore;
-use guildhall_protocol::PoolId;
+use guildhall_protocol::{Case, PoolId};
 use guildhall_service::CancellationToken;
 use guildhall_service::health::RoleChecks;
 use guildhall_service::tasks::{OnFailure, StopReason, TaskGroup};
 use tokio::sync::{Mutex, mpsc};
 
+use crate::auditor::{self, CertifiedBatch, Share};
 use crate::bench::{Bench, Parts, RoundEvent};
 use crate::chain::{Chain, ChainEvent};
 use crate::error::WorkerError;
 use crate::executor::Executor;
 use crate::journal::Journal;
-use crate::limits::{MAX_ACTIVE, RETRY_FIRST, RETRY_MAX};
+use crate::juror;
+use crate::limits::{AUDIT_QUEUE, CASE_QUEUE, MAX_ACTIVE, RETRY_FIRST, RETRY_MAX};
 use crate::link::{HttpLink, Link};
 use crate::progress::ProgressSender;
 use crate::taker::{self, News};
@@ -38,6 +40,10 @@ pub struct Config {
     pub coordinator_url: Option<String>,
     /// Rounds that may have something to execute at once, at most [`MAX_ACTIVE`]; those that only wait do not count.
     pub rounds_at_once: usize,
+    /// Whether it disputes certificates that contradict what it found.
+    pub disputes: bool,
+    /// Share of the certificates of others that it re-executes, in percent; 0 = it audits nothing.
+    pub audit_percent: u8,
 }
 
 /// What a worker works with.
@@ -84,12 +90,25 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
         progress: deps.progress,
         key: deps.key,
         coordinator: service.coordinator,
+        disputes: config.disputes,
     }));
     let group = TaskGroup::new();
     let (sender, news) = mpsc::channel(NEWS_QUEUE);
     let news = Arc::new(Mutex::new(news));
-    let (at, to, pool) = (bench.clone(), sender.clone(), myself.pool);
+    let (cases, heard) = mpsc::channel(CASE_QUEUE);
+    let heard = Arc::new(Mutex::new(heard));
+    let (at, pool) = (bench.clone(), myself.pool);
+    let (certified, samples) = mpsc::channel(AUDIT_QUEUE);
+    let audits = (config.audit_percent > 0).then_some(certified);
+    let to = Heard { news: sender.clone(), cases, audits };
     group.spawn("follow", OnFailure::Restart, move |stop| follow(at.clone(), pool, to.clone(), stop));
+    let at = bench.clone();
+    group.spawn("court", OnFailure::StopGroup, move |stop| juror::serve(at.clone(), heard.clone(), stop));
+    let (at, samples) = (bench.clone(), Arc::new(Mutex::new(samples)));
+    let share = Share { pool, percent: config.audit_percent };
+    group.spawn("audit", OnFailure::StopGroup, move |stop| {
+        auditor::audit(at.clone(), share, samples.clone(), stop)
+    });
     let (at, to) = (bench.clone(), sender);
     group.spawn("listen", OnFailure::Restart, move |stop| listen(at.clone(), pool, to.clone(), stop));
     let most = config.rounds_at_once.clamp(1, MAX_ACTIVE);
@@ -128,11 +147,19 @@ fn watch(group: &TaskGroup, bench: &Arc<Bench>, checks: RoleChecks) {
     });
 }
 
+/// To whom the chain's events go.
+#[derive(Clone)]
+struct Heard {
+    news: mpsc::Sender<News>,
+    cases: mpsc::Sender<Case>,
+    audits: Option<mpsc::Sender<CertifiedBatch>>,
+}
+
 /// Follows the chain until `stop`.
 async fn follow(
     bench: Arc<Bench>,
     pool: PoolId,
-    news: mpsc::Sender<News>,
+    to: Heard,
     stop: CancellationToken,
 ) -> Result<(), WorkerError> {
     let cursor = bench.journal.cursor()?;
@@ -141,11 +168,32 @@ async fn follow(
         if let ChainEvent::Head { time, .. } = &event {
             bench.clock.set(*time);
         }
-        if news.send(News::Chain(event)).await.is_err() {
+        if let (Some(audits), Some(batch)) = (&to.audits, certified_in(&event)) {
+            // What does not fit is not audited: these are samples.
+            let _ = audits.try_send(batch);
+        }
+        let sent = match event {
+            ChainEvent::CaseOpened(case) => {
+                // Before the place in the chain is: a restart does not hear of it again.
+                bench.journal.hear(*case).await?;
+                to.cases.send(*case).await.is_ok()
+            }
+            event => to.news.send(News::Chain(event)).await.is_ok(),
+        };
+        if !sent {
             break;
         }
     }
     Ok(())
+}
+
+fn certified_in(event: &ChainEvent) -> Option<CertifiedBatch> {
+    match event {
+        ChainEvent::BatchEnded { deal, batch, outcome: Outcome::Certified { .. }, .. } => {
+            Some(CertifiedBatch { deal: *deal, batch: *batch })
+        }
+        _ => None,
+    }
 }
 
 /// Holds the members' stream open until `stop`.

@@ -176,6 +176,8 @@ pub struct Seat {
     post_at: Option<UnixTime>,
     /// Whether the coordinator is heard.
     heard: bool,
+    /// Whether it has shown what everybody on the list contributed.
+    sees_all: bool,
 }
 
 impl Seat {
@@ -199,6 +201,7 @@ impl Seat {
             on_chain: OnChain::Nothing,
             post_at: None,
             heard: true,
+            sees_all: false,
         }
     }
 
@@ -235,8 +238,9 @@ impl Seat {
             .min()
     }
 
-    /// From when a promise that is on no list is made on chain. A coordinator that is heard and took it has until the end of
-    /// the wave to list it, so that a round that is only slow costs no transactions; the next wave is early enough then.
+    /// From when a promise is made on chain. A coordinator that is heard and took it has until the end of the wave to list it
+    /// and to show what the others contributed, so that a round that is only slow costs no transactions; the next wave is
+    /// early enough then.
     fn commit_at(&self, promise: &Promise) -> UnixTime {
         let lead = (promise.patience.0 / ON_CHAIN_DIVISOR).max(1);
         let patient = self.heard && self.taken && promise.wave < LAST_WAVE;
@@ -248,7 +252,8 @@ impl Seat {
     /// What is to be done on chain at `now`, where the coordinator does not do it.
     fn direct(&self, now: UnixTime) -> Option<Step> {
         let promise = self.promise.as_ref().filter(|_| !matches!(self.stage, Stage::Left(_)))?;
-        let alone = self.list.is_none() || !self.heard;
+        // What co-members showed can be posted by anybody: nothing is gained on chain.
+        let alone = self.list.is_none() || !self.heard || !self.sees_all;
         match self.on_chain {
             OnChain::Nothing if alone && now >= self.commit_at(promise) && now < self.end => {
                 Some(Step::CommitOnChain(Box::new(promise.clone())))
@@ -289,11 +294,15 @@ impl Seat {
         }
     }
 
-    /// The batch was executed, and the promise made durable.
+    /// The batch was executed, and the promise made durable. After the end it is only compared with what was certified.
     pub fn executed(&mut self, promise: Promise) {
-        if matches!(self.stage, Stage::Free | Stage::Held) {
-            self.promise = Some(promise);
-            self.stage = Stage::Promised { sent: false };
+        match self.stage {
+            Stage::Free | Stage::Held => {
+                self.promise = Some(promise);
+                self.stage = Stage::Promised { sent: false };
+            }
+            Stage::Left(_) if self.promise.is_none() => self.promise = Some(promise),
+            _ => {}
         }
     }
 
@@ -379,6 +388,11 @@ impl Seat {
         self.post_at = Some(UnixTime(now.0.saturating_add(pause.0)));
     }
 
+    /// Whether everybody who is listed has shown its claim to this worker.
+    pub fn sees_all(&mut self, all: bool) {
+        self.sees_all = all;
+    }
+
     /// Whether the coordinator is heard at present.
     pub fn hears(&mut self, heard: bool) {
         self.heard = heard;
@@ -411,6 +425,7 @@ impl Seat {
             return Err(ListFault::NotMine);
         }
         promise.wave = list.wave();
+        self.taken = true;
         self.list = Some((list.wave(), list.hash()));
         if let Stage::Promised { .. } = self.stage {
             self.stage = Stage::Listed { list: list.hash() };
@@ -610,11 +625,15 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_seat_goes_to_the_chain_only_when_the_coordinator_is_gone() {
+    fn a_listed_seat_goes_to_the_chain_only_when_the_coordinator_is_gone_or_hides_what_others_said() {
         let mut seat = promised();
         seat.listed(&mine(7)).expect("a good list");
         seat.signed(contribution());
         seat.sent();
+        assert_eq!(seat.step(UnixTime(624)), Step::Wait);
+        assert_eq!(seat.step(UnixTime(625)), Step::CommitOnChain(Box::new(promise())), "it shows nothing");
+        seat.sees_all(true);
+        assert_eq!(seat.step(UnixTime(625)), Step::Wait, "what it showed can be posted");
         assert_eq!(seat.step(UnixTime(350)), Step::Wait);
         seat.hears(false);
         assert_eq!(seat.step(UnixTime(350)), Step::CommitOnChain(Box::new(promise())));
@@ -683,6 +702,18 @@ mod tests {
         );
         seat.hears(false);
         assert_eq!(seat.step(UnixTime(325)), Step::CommitOnChain(Box::new(promise())), "it is gone");
+    }
+
+    #[test]
+    fn what_is_executed_when_the_round_ends_is_compared() {
+        let mut seat = seat();
+        seat.reserved(Ack::Accepted);
+        seat.ended(certified());
+        seat.executed(promise());
+        assert_eq!(seat.step(NOW), Step::Leave(Left::Ended(certified())));
+        assert_eq!(seat.promise(), Some(&promise()));
+        seat.executed(Promise { wave: 2, ..promise() });
+        assert_eq!(seat.promise(), Some(&promise()), "never a second promise");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::chain::{ChainEvent, ChainFault};
 use crate::drive::{Place, Work, agrees, drive, see_to_result};
 use crate::error::WorkerError;
 use crate::journal::JournalError;
+use crate::juror;
 use crate::limits::RECONCILE;
 use crate::progress::ProgressStep;
 use crate::seat::{Left, Promise, Seat};
@@ -158,6 +159,8 @@ impl Taker {
                     self.read_openings().await;
                 }
             }
+            // The Court's are heard elsewhere.
+            News::Chain(ChainEvent::CaseOpened(_)) => {}
             News::Chain(ChainEvent::IChanged) => self.refresh_myself().await?,
             News::Chain(ChainEvent::Reverted { from }) => {
                 self.agenda.reverted(from);
@@ -224,15 +227,19 @@ impl Taker {
 
     fn ended(&self, at: RoundRef, outcome: Outcome, promise: Option<Promise>) {
         let agreed = promise.as_ref().is_some_and(|promise| agrees(promise, &outcome));
+        let contradicted = !agreed && self.bench.disputes && matches!(outcome, Outcome::Certified { .. });
         match outcome {
             Outcome::Certified { odds, transaction, .. } => {
                 self.bench.progress.tell(at, ProgressStep::Certified { agreed, odds, transaction });
             }
             other => self.bench.progress.tell(at, ProgressStep::Left { reason: format!("{other:?}") }),
         }
-        if let Some(promise) = promise.filter(|_| agreed) {
-            // Its own task: outputs may be long, and the next seat does not wait for them.
+        let Some(promise) = promise else { return };
+        // Tasks of their own: outputs may be long, and the next seat waits for neither.
+        if agreed {
             tokio::spawn(see_to_result(self.bench.clone(), promise));
+        } else if contradicted {
+            tokio::spawn(juror::contradict(self.bench.clone(), promise));
         }
     }
 
@@ -321,7 +328,7 @@ impl Taker {
                 (now.opened, now.attempt, batch..batch + 1)
             }
         };
-        let Some(seed) = chain.seed(opened.block).await? else { return Ok(Found::Undrawn) };
+        let Some(seed) = chain.seed(&opened).await? else { return Ok(Found::Undrawn) };
         Ok(Found::Open(Opening { terms, batches, attempt, opened, seed }))
     }
 

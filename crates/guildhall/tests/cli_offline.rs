@@ -122,3 +122,30 @@ fn settings_are_printed_and_wrong_ones_are_named() {
     let told = desk.told(&["up", "--log-format", "verse"]);
     assert!(told.contains("write `text`, `json` or `auto`"), "{told}");
 }
+
+/// On a terminal of its own: `script` of util-linux is on every Debian.
+#[test]
+fn no_color_is_heeded_on_a_terminal() {
+    let desk = Desk::new();
+    let on_a_terminal = |no_color: Option<&str>, term: &str, args: &str| {
+        let mut command = std::process::Command::new("script");
+        let line = format!("{} {args}", env!("CARGO_BIN_EXE_guildhall"));
+        command.args(["--quiet", "--command", &line, "/dev/null"]).current_dir(desk.path());
+        command.env_clear().envs(desk.environment()).env("TERM", term);
+        if let Some(value) = no_color {
+            command.env("NO_COLOR", value);
+        }
+        String::from_utf8_lossy(&command.output().expect("`script` runs").stdout).into_owned()
+    };
+    for (args, says) in [("key show nobody", "nobody"), ("--help", "Usage"), ("key nonsense", "nonsense")] {
+        let colored = |no_color, term| {
+            let told = on_a_terminal(no_color, term, args);
+            assert!(told.contains(says), "{args}: {told}");
+            told.contains("\u{1b}[")
+        };
+        assert!(colored(None, "xterm"), "{args}");
+        assert!(colored(Some(""), "xterm"), "{args}: empty means unset");
+        assert!(!colored(Some("1"), "xterm"), "{args}");
+        assert!(!colored(None, "dumb"), "{args}");
+    }
+}

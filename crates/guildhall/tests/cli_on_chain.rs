@@ -212,6 +212,7 @@ async fn what_owners_and_operators_are_told() {
         teller.both("stake_deposit", "stake deposit 2 --key requester");
         teller.both("stake_withdraw", "stake withdraw 1 --key requester");
         // A key made here opens here, and the owner of a pool needs nothing else.
+        let heir = town.city.keys.requester.address().to_string();
         teller.text("key_new", "key new harbour");
         teller.desk.json(&["key", "new", "quay"]);
         // Somebody new gets coins for gas and a balance from those who have them.
@@ -234,6 +235,9 @@ async fn what_owners_and_operators_are_told() {
         assert_eq!(closed["closing"], true);
         teller.text("pool_close_too_early", "pool close 2 --key owner");
         teller.both("pool_collect", "pool collect 1 --key owner");
+        let transferred = teller.json("pool_transfer", &format!("pool transfer 2 {heir} --key owner"));
+        assert_eq!(transferred["owner"].as_str().map(str::to_lowercase), Some(heir.to_lowercase()));
+        teller.text("pool_set_by_its_former_owner", "pool set 2 --share 9 --key owner");
     });
     town.city.stop().await;
 }
@@ -367,6 +371,9 @@ async fn what_requesters_are_told() {
         teller.both("result_get", &format!("result get {deal} 0"));
         teller.both("result_verify", &format!("result verify {deal} 0"));
         teller.both("result_replay", &format!("result replay {deal} 0"));
+        teller.both("dispute_show_none", &format!("dispute show {deal}"));
+        teller.text("dispute_open_same", &format!("dispute open {deal} 0 --key requester"));
+        teller.text("dispute_settle_none", &format!("dispute settle {deal} 0 --key requester"));
         let bundle = town.dir().join("bundle").display().to_string();
         teller.desk.json(&["result", "get", &deal.to_string(), "--bundle-to", &bundle]);
         // Without any coordinator: the chain and the bundle suffice.
@@ -401,7 +408,7 @@ async fn a_sponsor_pays_with_its_own_signature_only() {
     let teller = Teller::of(&town);
     let input = teller.desk.file("input.txt", "sponsored").display().to_string();
     let deal = |made: &Value| made["deal"].as_str().unwrap().parse().unwrap();
-    let (by_key, by_file) = tokio::task::block_in_place(|| {
+    let (by_key, by_file, by_transaction) = tokio::task::block_in_place(|| {
         teller.text("payer_without_signature", &format!("deal create {QUICK} {input} --payer {sponsor}"));
         let by_key = teller.json("payer_key", &format!("deal create {QUICK} {input} --payer-key owner"));
         let file = town.dir().join("request.json").display().to_string();
@@ -410,9 +417,15 @@ async fn a_sponsor_pays_with_its_own_signature_only() {
         teller.text("match_without_countersignature", &format!("deal match {file} --key requester"));
         teller.text("order_countersign_by_another", &format!("order countersign {file} --key author"));
         teller.both("order_countersign", &format!("order countersign {file} --key owner"));
-        (by_key, teller.json("deal_match", &format!("deal match {file} --key author")))
+        let by_file = teller.json("deal_match", &format!("deal match {file} --key author"));
+        // An account that signs nothing but transactions.
+        teller.desk.json(&sign.split(' ').collect::<Vec<_>>());
+        teller
+            .json("order_countersign_on_chain", &format!("order countersign {file} --on-chain --key owner"));
+        let by_transaction = teller.desk.json(&["deal", "match", &file, "--key", "author"]);
+        (by_key, by_file, by_transaction)
     });
-    for made in [&by_key, &by_file] {
+    for made in [&by_key, &by_file, &by_transaction] {
         let told = town.history(deal(made)).await;
         assert_eq!((told.terms.payer, told.terms.requester), (sponsor, town.city.keys.requester.address()));
     }

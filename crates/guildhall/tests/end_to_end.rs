@@ -6,37 +6,28 @@ mod support;
 
 use alloy::primitives::{Address, Bytes, I256, U256, aliases::U96};
 use guildhall::{
-    city::Asset,
+    city::CityConfig,
     demo::Liar,
     requester::{replay::replay, settle, verify::Claimed},
 };
-use guildhall_chain::{Call, Key, bindings::Vault};
-use guildhall_protocol::Exit;
-use guildhall_testkit::checks;
+use guildhall_chain::{Call, Key, SeedKind, bindings::Vault};
+use guildhall_protocol::{Exit, Parameters, Secs, UnixTime};
+use guildhall_testkit::{
+    beacon::{Manner, TestBeacon},
+    checks,
+};
 use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
 use std::sync::Arc;
 use support::{
+    Habit, Muffled,
     alarm::{TemperatureAlarm, deploy_alarm},
-    city::{On, Shopping, Town, app, instead_of, quick_policy},
+    city::{On, Shopping, Town, app, instead_of, on_both_chains, quick_policy},
 };
 use tokio::sync::Semaphore;
 
-/// Runs each scenario on both chains.
-macro_rules! on_both_chains {
-    ($($(#[$doc:meta])* $name:ident;)*) => {
-        mod on_the_embedded_chain {
-            $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(super::On::Embedded).await; })*
-        }
-        mod on_anvil {
-            $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(super::On::Anvil).await; })*
-        }
-    };
-}
-
 on_both_chains! {
     a_result_is_certified_verified_and_replayed;
+    a_deal_is_drawn_with_a_public_beacon;
     many_tasks_of_a_c_program_in_one_batch;
     a_dissenter_is_slashed_into_escrow_and_the_escrow_is_paid_out;
     a_sponsor_pays_with_its_own_signature_only;
@@ -44,21 +35,14 @@ on_both_chains! {
     a_stopped_city_goes_on_where_it_was;
     a_result_is_delivered_to_a_contract_that_acts_on_it;
     without_a_coordinator_workers_certify_on_chain;
+    a_coordinator_that_forgets_commitments_costs_time_only;
+    a_coordinator_that_keeps_contributions_to_itself_costs_time_only;
     a_delivery_earns_its_tip_while_the_requester_has_it;
-}
-
-async fn certified(town: &Town, app: &Asset, shopping: Shopping) -> guildhall::requester::history::History {
-    let opened = town.buy(app, shopping).await.expect("the deal opens");
-    let told = town.settled(&opened).await;
-    for batch in 0..opened.terms.batches() {
-        assert!(told.certificate(batch).is_some(), "batch {batch} is certified: {:?}", told.refunded);
-    }
-    told
 }
 
 async fn a_result_is_certified_verified_and_replayed(on: On) {
     let town = Town::found(on, 3, None).await;
-    let told = certified(&town, &town.hello, Shopping::of(&["hello, city", "hello, world"])).await;
+    let told = town.certified(&town.hello, Shopping::of(&["hello, city", "hello, world"])).await;
     for (task, said) in [(0, "hello, city"), (1, "hello, world")] {
         let fetched = town.fetch(&told, task).await;
         assert_eq!(String::from_utf8_lossy(&fetched.output), said);
@@ -77,6 +61,28 @@ async fn a_result_is_certified_verified_and_replayed(on: On) {
     let replayed =
         replay(&town.city.chain, &*blobs, sandbox, &told.terms, 1, certified).await.expect("it runs");
     assert!(replayed.same(), "{replayed:?}");
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+/// Both kinds of chain have the precompiles that verify the beacon.
+async fn a_deal_is_drawn_with_a_public_beacon(on: On) {
+    let beacon = TestBeacon::new([9; 32], UnixTime(1_700_000_000), Secs(1), Secs(2), Secs(1));
+    let server = beacon.serve(Manner::Honest).await.parse().expect("a URL");
+    let town = Town::found_with(on, 3, |config| CityConfig {
+        seed_kind: SeedKind::Beacon(beacon.beacon()),
+        beacon: vec![server],
+        parameters: Parameters { patience_base_secs: Secs(8), ..config.parameters },
+        ..config
+    })
+    .await;
+    let told = town.certified(&town.hello, Shopping::of(&["hello, beacon"])).await;
+    let opened = told.terms.opened();
+    let round = beacon.beacon().round_of(beacon.beacon().epoch_of(opened.time)).expect("a round");
+    let expected = beacon.beacon().verify(round, &beacon.sign(round)).expect("genuine").seed;
+    assert_eq!(town.city.chain.seed(&opened).await.expect("asked"), Some((expected, 3)));
+    let fetched = town.fetch(&told, 0).await;
+    assert!(town.verify(&told, 0, &fetched).await.holds());
     checks::conserved(&town.city.chain).await;
     town.city.stop().await;
 }
@@ -116,7 +122,7 @@ async fn many_tasks_of_a_c_program_in_one_batch(on: On) {
     let wordcount = town.city.sell_app("wordcount", app("wordcount"), U96::ZERO).await.expect("sold");
     let texts: Vec<String> = (1..=40).map(|words| vec!["word"; words].join(" ")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let told = certified(&town, &wordcount, Shopping { batch_size: 40, ..Shopping::of(&texts) }).await;
+    let told = town.certified(&wordcount, Shopping { batch_size: 40, ..Shopping::of(&texts) }).await;
     for task in [0, 17, 39] {
         let fetched = town.fetch(&told, task).await;
         let words = (task + 1).to_string();
@@ -136,7 +142,7 @@ async fn a_dissenter_is_slashed_into_escrow_and_the_escrow_is_paid_out(on: On) {
     let town = Town::found(on, 6, Some(instead_of(2, |honest| Arc::new(Liar(honest))))).await;
     let policy =
         guildhall_protocol::Policy { confidence: 99, replicasMin: 5, replicasMax: 6, ..quick_policy() };
-    let told = certified(&town, &town.hello, Shopping { policy, ..Shopping::of(&["the truth"]) }).await;
+    let told = town.certified(&town.hello, Shopping { policy, ..Shopping::of(&["the truth"]) }).await;
     let liar = town.city.keys.workers[2].address();
     let slashed: Vec<_> = told.slashes.iter().map(|slash| (slash.worker, slash.units > 0)).collect();
     assert_eq!(slashed, [(liar, true)]);
@@ -167,7 +173,7 @@ async fn a_sponsor_pays_with_its_own_signature_only(on: On) {
     let sponsor = town.city.keys.owner.clone();
     let before = town.city.chain.balance(sponsor.address()).await.expect("the chain answers").0;
     let shopping = Shopping { payer: Some(sponsor.clone()), ..Shopping::of(&["sponsored"]) };
-    let told = certified(&town, &town.hello, shopping).await;
+    let told = town.certified(&town.hello, shopping).await;
     let after = town.city.chain.balance(sponsor.address()).await.expect("the chain answers").0;
     assert!(after < before, "{after} < {before}");
     assert_eq!(told.terms.payer, sponsor.address());
@@ -212,7 +218,7 @@ async fn a_result_is_delivered_to_a_contract_that_acts_on_it(on: On) {
     let alarm = deploy_alarm(&town).await;
     let reading = Bytes::copy_from_slice(&U256::from(3_150).to_be_bytes::<32>());
     let shopping = Shopping { inputs: vec![reading], callback: alarm, ..Shopping::of(&[]) };
-    let told = certified(&town, &town.hello, shopping).await;
+    let told = town.certified(&town.hello, shopping).await;
     let fetched = town.fetch(&told, 0).await;
     let early = settle::deliver(chain, sender, &told, 0, &fetched).await.expect_err("the window is open");
     assert_eq!(early.code(), "contract.too_early", "{early}");
@@ -220,7 +226,7 @@ async fn a_result_is_delivered_to_a_contract_that_acts_on_it(on: On) {
     let mut forged = fetched.clone();
     forged.output = U256::from(9_999).to_be_bytes::<32>().to_vec();
     let refused = settle::deliver(chain, sender, &told, 0, &forged).await.expect_err("other bytes");
-    assert_eq!(refused.code(), "certifier.wrong_receipt", "{refused}");
+    assert_eq!(refused.code(), "contract.wrong_receipt", "{refused}");
     settle::deliver(chain, sender, &told, 0, &fetched).await.expect("it is delivered");
     let kept = TemperatureAlarm::new(alarm, chain.provider()).centidegrees().call().await;
     assert_eq!(kept.expect("the chain answers"), I256::try_from(3_150).expect("small"));
@@ -247,7 +253,7 @@ async fn a_delivery_earns_its_tip_while_the_requester_has_it(on: On) {
         delivery_tip: tip,
         ..Shopping::of(&[])
     };
-    let told = certified(&town, &town.hello, shopping).await;
+    let told = town.certified(&town.hello, shopping).await;
     assert_eq!(told.terms.deliveryTip, tip);
     town.time_passes(told.certificate(0).expect("certified").certified.certificate.finalAt).await;
     let (has, had) = (balance(requester).await, balance(deliverer.address()).await);
@@ -286,6 +292,36 @@ async fn a_stopped_city_goes_on_where_it_was(on: On) {
     assert!(told.certificate(0).is_some(), "certified after the restart");
     let fetched = town.fetch(&told, 0).await;
     assert_eq!(fetched.output, b"before the night");
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+async fn a_coordinator_that_forgets_commitments_costs_time_only(on: On) {
+    badly_coordinated(on, Habit::ForgetsCommitments).await;
+}
+
+async fn a_coordinator_that_keeps_contributions_to_itself_costs_time_only(on: On) {
+    badly_coordinated(on, Habit::KeepsContributions).await;
+}
+
+/// Whatever the coordinator does with what it is told: workers go over the chain, a wave later.
+async fn badly_coordinated(on: On, habit: Habit) {
+    let muffled: guildhall::city::LinkWrap = Arc::new(move |_, link| Arc::new(Muffled { link, habit }));
+    let town = Town::found_with(on, 3, |config| CityConfig {
+        link: Some(muffled),
+        // The last quarter of a wave is longer than a block of anvil's.
+        parameters: Parameters { patience_base_secs: Secs(6), ..config.parameters },
+        ..config
+    })
+    .await;
+    // Low enough that a block that comes a wave late changes nothing.
+    let policy = guildhall_protocol::Policy { confidence: 1, ..quick_policy() };
+    let told = town.certified(&town.hello, Shopping { policy, ..Shopping::of(&["in spite of it"]) }).await;
+    let on_chain = told.events.iter().filter(|event| event.name == "Committed").count();
+    assert!(on_chain > 0, "nobody went over the chain: {habit:?}");
+    let fetched = town.fetch(&told, 0).await;
+    assert_eq!(fetched.output, b"in spite of it");
+    assert!(town.verify(&told, 0, &fetched).await.holds());
     checks::conserved(&town.city.chain).await;
     town.city.stop().await;
 }
@@ -345,7 +381,7 @@ async fn without_a_coordinator_workers_certify_on_chain(on: On) {
 }
 
 async fn certified_by_all(town: &Town, input: &str) -> guildhall::requester::history::History {
-    certified(town, &town.hello, Shopping::of(&[input])).await
+    town.certified(&town.hello, Shopping::of(&[input])).await
 }
 
 /// A transaction that the vault refuses leaves every balance as it was.

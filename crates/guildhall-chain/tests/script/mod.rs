@@ -73,6 +73,8 @@ pub fn deployment() -> Deployment {
         recourse: at(8),
         seed_kind: guildhall_chain::SeedKind::default(),
         court: Address::ZERO,
+        jury: Address::ZERO,
+        inquest: Address::ZERO,
         block: 0,
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod city;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +13,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use guildhall_api::{Outcome, Standing};
 use guildhall_coordinator::chain::{BatchNow, Chain, ChainEvent, ChainFault, Post, PostError};
-use guildhall_protocol::{DealId, PoolId, Seed, Status, Terms, UnixTime};
+use guildhall_protocol::{DealId, Opened, PoolId, Seed, Status, Terms, UnixTime};
 use guildhall_testkit::builders::{CHAIN, OPENED_AT, SEED, Worker, certifier};
 use tokio::sync::broadcast;
 
@@ -66,7 +68,7 @@ impl Chain for FakeChain {
         Ok(BatchNow { status, attempt: 0, opened: terms.opened() })
     }
 
-    async fn seed(&self, _block: u64) -> Result<Seed, ChainFault> {
+    async fn seed(&self, _opened: &Opened) -> Result<Seed, ChainFault> {
         Ok(SEED)
     }
 

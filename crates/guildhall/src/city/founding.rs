@@ -1,5 +1,7 @@
 //! Founds a city on its chain: contracts, runtime, money, the pool, the workers. Each step looks first.
 
+use std::sync::Arc;
+
 use alloy::{
     primitives::{Address, Bytes, U256},
     providers::Provider as _,
@@ -7,7 +9,7 @@ use alloy::{
 };
 use futures::future::try_join_all;
 use guildhall_chain::{
-    Call, ChainClient, DeployOptions, Endpoint, Key, Sender, SenderPolicy, TxOutcome,
+    BeaconSource, Call, ChainClient, DeployOptions, Endpoint, Key, Sender, SenderPolicy, TxOutcome,
     bindings::{DevToken, Registry, Vault, Workforce},
     deploy,
     words::Activity,
@@ -17,6 +19,7 @@ use guildhall_protocol::{
     messages::{WorkerKey, workforce_domain},
 };
 use guildhall_sandbox::runtime_id;
+use url::Url;
 
 use super::{CityChain, CityConfig, Keys, Node, Senders};
 use crate::{
@@ -61,7 +64,16 @@ pub(super) async fn contracts(config: &CityConfig, node: &Node, keys: &Keys) -> 
     };
     let file = config.data.join("deployment.json");
     let deployment = deploy(node.endpoint(), &sender, &options, &file).await?;
-    Ok(ChainClient::open(node.endpoint().clone(), deployment).await?)
+    let chain = ChainClient::open(node.endpoint().clone(), deployment).await?;
+    Ok(chain.with_beacon(beacon_source(config.beacon.clone())?))
+}
+
+/// Servers of a beacon, where there are some.
+pub(crate) fn beacon_source(servers: Vec<Url>) -> Result<Option<Arc<BeaconSource>>> {
+    match servers.is_empty() {
+        true => Ok(None),
+        false => Ok(Some(Arc::new(BeaconSource::new(servers)?))),
+    }
 }
 
 /// Coins that a city takes from its funder on another chain: one for each of its keys, and one for gas.

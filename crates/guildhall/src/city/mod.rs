@@ -18,11 +18,12 @@ use guildhall_ledger::Ledger;
 use guildhall_protocol::{Parameters, PoolId};
 use guildhall_sandbox::Sandbox;
 use guildhall_service::{files::DataDir, health::Health};
-use guildhall_worker::Executor;
+use guildhall_worker::{Executor, Link};
 use tokio::sync::mpsc;
 use url::Url;
 
 pub use buy::{Purchase, Ready};
+pub(crate) use founding::beacon_source;
 pub use founding::coins_needed;
 pub use node::Node;
 pub use roles::WorkerHandle;
@@ -40,6 +41,8 @@ pub const WORKERS_MAX: usize = 64;
 
 /// Puts another executor into a worker's place: the number counts from zero.
 pub type Wrap = Arc<dyn Fn(usize, Arc<dyn Executor>) -> Arc<dyn Executor> + Send + Sync>;
+/// Takes a worker's number and its way to the coordinator, and answers what is to be used instead.
+pub type LinkWrap = Arc<dyn Fn(usize, Arc<dyn Link>) -> Arc<dyn Link> + Send + Sync>;
 
 /// How a city is set up.
 #[derive(Clone)]
@@ -56,10 +59,16 @@ pub struct CityConfig {
     pub parameters: Parameters,
     /// What the lot's seeds are made of, when the contracts are deployed.
     pub seed_kind: SeedKind,
+    /// Servers of the beacon that seeds come from; none where seeds come from elsewhere.
+    pub beacon: Vec<Url>,
     /// Processes that run tasks, for all workers together.
     pub lanes: usize,
     /// Rounds that one worker works on at once.
     pub rounds_at_once: usize,
+    /// Whether workers dispute certificates that contradict what they found.
+    pub disputes: bool,
+    /// Share of the certificates of others that each worker re-executes, in percent.
+    pub audit_percent: u8,
     /// The executable that becomes a sandbox process; this one if left out.
     pub executable: Option<PathBuf>,
     /// How every role is, by name.
@@ -68,6 +77,8 @@ pub struct CityConfig {
     pub extra_routes: axum::Router,
     /// Executors that misbehave: for demonstrations and tests.
     pub wrap: Option<Wrap>,
+    /// Puts something between each worker and its coordinator: for tests.
+    pub link: Option<LinkWrap>,
 }
 
 /// Which chain a city is on.
@@ -98,12 +109,16 @@ impl CityConfig {
             coordinator: SocketAddr::from(([127, 0, 0, 1], 0)),
             parameters: Parameters::default(),
             seed_kind: SeedKind::BlockHash,
+            beacon: Vec::new(),
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             rounds_at_once: 4,
+            disputes: true,
+            audit_percent: 0,
             executable: None,
             health: Health::new(),
             extra_routes: axum::Router::new(),
             wrap: None,
+            link: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use guildhall_chain::{ChainClient, Key, SenderPolicy};
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
 use guildhall_service::{CancellationToken, files::create_private_dir};
-use guildhall_worker::{Executor, Progress, ProgressSender, SandboxExecutor};
+use guildhall_worker::{Executor, HttpLink, Link, Progress, ProgressSender, SandboxExecutor};
 use tokio::{
     net::TcpListener,
     sync::{broadcast, mpsc},
@@ -180,6 +180,7 @@ pub(super) async fn start_workers(
 ) -> Result<Vec<WorkerHandle>> {
     let dir = config.data.join("workers");
     let blobs = reader(&dir.join("blobs"), coordinator).await?;
+    let link: Arc<dyn Link> = Arc::new(HttpLink::new(coordinator)?);
     let mut workers = Vec::with_capacity(keys.len());
     for (number, key) in keys.iter().enumerate() {
         let sender = chain.sender(key.clone(), SenderPolicy::default());
@@ -196,6 +197,8 @@ pub(super) async fn start_workers(
             data_dir,
             coordinator_url: Some(coordinator.to_owned()),
             rounds_at_once: config.rounds_at_once,
+            disputes: config.disputes,
+            audit_percent: config.audit_percent,
         };
         let (progress, name) = (ProgressSender::default(), format!("worker-{}", number + 1));
         let deps = guildhall_worker::Deps {
@@ -205,7 +208,7 @@ pub(super) async fn start_workers(
             key: key.signer().clone(),
             progress: progress.clone(),
             checks: config.health.role(&name),
-            link: None,
+            link: config.link.as_ref().map(|wrap| wrap(number, link.clone())),
         };
         let (stop, address) = (CancellationToken::new(), key.address());
         let run = guildhall_worker::run(role, deps, stop.clone());

@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use guildhall_chain::SeedKind;
+use guildhall_chain::{Beacon, SeedKind};
 use guildhall_service::{
     Coded as _,
     config::{self, Layers, Spec, non_empty},
@@ -51,8 +51,12 @@ pub(crate) fn flag(key: &'static str, value: Option<&impl ToString>) -> Flag {
 pub(crate) struct WorkerSettings {
     #[serde(deserialize_with = "non_empty")]
     pub(crate) coordinator: Option<Url>,
+    #[serde(deserialize_with = "urls")]
+    pub(crate) beacon: Vec<Url>,
     pub(crate) lanes: usize,
     pub(crate) rounds: usize,
+    pub(crate) disputes: bool,
+    pub(crate) audit_percent: u8,
     #[serde(deserialize_with = "non_empty")]
     pub(crate) dir: Option<PathBuf>,
     #[serde(deserialize_with = "non_empty")]
@@ -64,6 +68,8 @@ pub(crate) struct WorkerSettings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CoordinatorSettings {
     pub(crate) pool: u32,
+    #[serde(deserialize_with = "urls")]
+    pub(crate) beacon: Vec<Url>,
     pub(crate) listen: SocketAddr,
     #[serde(deserialize_with = "non_empty")]
     pub(crate) dir: Option<PathBuf>,
@@ -80,6 +86,17 @@ pub(crate) struct UpSettings {
     pub(crate) coordinator_listen: SocketAddr,
     #[serde(deserialize_with = "seeds")]
     pub(crate) seeds: SeedKind,
+    #[serde(deserialize_with = "urls")]
+    pub(crate) beacon: Vec<Url>,
+}
+
+/// Addresses in one text, with commas between.
+fn urls<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Url>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let parse = |part: &str| {
+        part.parse().map_err(|error| serde::de::Error::custom(format!("`{part}` is no address: {error}")))
+    };
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(parse).collect()
 }
 
 fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<SeedKind, D::Error> {
@@ -90,7 +107,10 @@ fn seed_kind(text: &str) -> std::result::Result<SeedKind, String> {
     match text {
         "block-hash" => Ok(SeedKind::BlockHash),
         "prevrandao" => Ok(SeedKind::Prevrandao),
-        _ => Err(format!("`seeds` = `{text}` is no kind of seeds; write `block-hash` or `prevrandao`")),
+        "beacon" => Ok(SeedKind::Beacon(Beacon::QUICKNET)),
+        _ => Err(format!(
+            "`seeds` = `{text}` is no kind of seeds; write `block-hash`, `prevrandao` or `beacon`"
+        )),
     }
 }
 
@@ -163,6 +183,8 @@ mod tests {
     fn a_value_that_is_none_is_named() {
         let error = of::<UpSettings>(&UP, &[("seeds", "dice")]).unwrap_err();
         assert!(error.contains("dice") && error.contains("prevrandao"), "{error}");
+        let error = of::<WorkerSettings>(&WORKER, &[("beacon", "https://one.example, two")]).unwrap_err();
+        assert!(error.contains("`two`"), "{error}");
         let error = of::<WorkerSettings>(&WORKER, &[("status_listen", "here")]).unwrap_err();
         assert!(error.contains("here"), "{error}");
     }

@@ -21,6 +21,7 @@ mod assets;
 mod completions;
 mod config;
 mod deal;
+mod dispute;
 mod doctor;
 mod key;
 mod net;
@@ -127,6 +128,11 @@ enum Command {
     Deliver(result::WhichResult),
     /// Refund a batch that was not certified in time.
     Expire(result::BatchArgs),
+    /// Disputes: call a jury over a certified result, and see it through.
+    #[command(subcommand)]
+    Dispute(dispute::DisputeCommand),
+    /// Open the audit of a batch, where the seed asks for one.
+    Audit(result::BatchArgs),
     /// Pay out what was slashed, once a certificate is final.
     Release(result::BatchArgs),
     /// Bonds, balances and fees.
@@ -245,6 +251,8 @@ async fn run(command: Command, context: &Context) -> Result<ExitStatus> {
         Command::Result(command) => result::run(command, context).await,
         Command::Deliver(which) => result::deliver(&which, context).await,
         Command::Expire(args) => result::settle(&args, result::Settling::Expire, context).await,
+        Command::Dispute(command) => dispute::run(command, context).await,
+        Command::Audit(args) => dispute::audit(&args, context).await,
         Command::Release(args) => result::settle(&args, result::Settling::Release, context).await,
         Command::Stake(command) => stake::run(command, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,

@@ -44,6 +44,9 @@ pub(crate) enum OrderCommand {
     Countersign {
         /// The request's file; it gets the second signature.
         file: PathBuf,
+        /// Sign by a transaction of the key, not by a signature in the file: for accounts that sign nothing else.
+        #[arg(long)]
+        on_chain: bool,
     },
     /// List the orders of the data directory, with what they have given.
     List,
@@ -156,7 +159,7 @@ pub(crate) struct CancelArgs {
 pub(crate) async fn run(command: OrderCommand, context: &Context) -> Result<ExitStatus> {
     match command {
         OrderCommand::Sign(command) => sign_order(*command, context).await?,
-        OrderCommand::Countersign { file } => countersign(&file, context).await?,
+        OrderCommand::Countersign { file, on_chain } => countersign(&file, on_chain, context).await?,
         OrderCommand::List => list(context).await?,
         OrderCommand::Cancel(args) => cancel(&args, context).await?,
     }
@@ -208,8 +211,7 @@ async fn sign_order(command: SignCommand, context: &Context) -> Result<()> {
     let mut signed = signed(&chain, &key, order)?;
     let done = if keep.on_chain {
         signed.signature = Bytes::new();
-        let call = Market::signOrderCall { orderHash: signed.digest() };
-        Some(Done::new(&send(&sender(&chain, &key), chain.deployment().market, &call).await?))
+        Some(sign_on_chain(&chain, &key, &signed).await?)
     } else {
         None
     };
@@ -269,7 +271,13 @@ fn keep_order(
     context.out.result(&Kept { digest: signed.digest(), kind: signed.order.kind(), file, done })
 }
 
-async fn countersign(file: &Path, context: &Context) -> Result<()> {
+/// The key's transaction that stands for its signature.
+async fn sign_on_chain(chain: &ChainClient, key: &Key, signed: &SignedOrder) -> Result<Done> {
+    let call = Market::signOrderCall { orderHash: signed.digest() };
+    Ok(Done::new(&send(&sender(chain, key), chain.deployment().market, &call).await?))
+}
+
+async fn countersign(file: &Path, on_chain: bool, context: &Context) -> Result<()> {
     let mut signed = SignedOrder::read(file)?;
     let Order::Request(request) = &signed.order else {
         return Err(Failure::new("order.other_side", format!("`{}` is no request", file.display()))
@@ -283,8 +291,14 @@ async fn countersign(file: &Path, context: &Context) -> Result<()> {
         )
         .hint("name the sponsor's key with `--key`"));
     }
-    signed.payer_signature = Some(sign(&key, signed.digest())?);
-    keep_order(&signed, Some(file.to_owned()), None, context)
+    let done = if on_chain {
+        signed.payer_signature = Some(Bytes::new());
+        Some(sign_on_chain(&context.chain().await?, &key, &signed).await?)
+    } else {
+        signed.payer_signature = Some(sign(&key, signed.digest())?);
+        None
+    };
+    keep_order(&signed, Some(file.to_owned()), done, context)
 }
 
 async fn list(context: &Context) -> Result<()> {

@@ -121,6 +121,13 @@ pub(crate) enum PoolCommand {
         #[arg(long, value_name = "NAME|FILE|ADDRESS")]
         worker: String,
     },
+    /// Give a pool to another owner, with its deposit and the fees to come. Its orders end.
+    Transfer {
+        /// Number of the pool.
+        pool: u32,
+        /// The owner from now on.
+        to: Address,
+    },
     /// Move the pool's share to the owner's balance.
     Collect {
         /// Number of the pool.
@@ -158,25 +165,20 @@ pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitS
         PoolCommand::List => context.out.result(&list(&chain).await?)?,
         PoolCommand::Endpoint { pool, url } => {
             let url = url.map(|url| url.to_string()).unwrap_or_default();
-            act(&chain, context, &Workforce::setEndpointCall { pool, url }).await?;
-            context.out.result(&show(&chain, pool).await?)?;
+            change(&chain, context, pool, &Workforce::setEndpointCall { pool, url }).await?;
         }
         PoolCommand::Invite { pool, operator, not } => {
-            act(&chain, context, &Workforce::inviteCall { pool, operator, allowed: !not }).await?;
-            context.out.result(&show(&chain, pool).await?)?;
+            change(&chain, context, pool, &Workforce::inviteCall { pool, operator, allowed: !not }).await?;
         }
         PoolCommand::Set { pool, coordinator, share, invitation } => {
             let call = changed(&chain, context, pool, coordinator, share, invitation).await?;
-            act(&chain, context, &call).await?;
-            context.out.result(&show(&chain, pool).await?)?;
+            change(&chain, context, pool, &call).await?;
         }
         PoolCommand::Deposit { pool, amount } => {
-            act(&chain, context, &Workforce::addPoolDepositCall { pool, amount }).await?;
-            context.out.result(&show(&chain, pool).await?)?;
+            change(&chain, context, pool, &Workforce::addPoolDepositCall { pool, amount }).await?;
         }
         PoolCommand::Close { pool } => {
-            act(&chain, context, &Workforce::closePoolCall { pool }).await?;
-            context.out.result(&show(&chain, pool).await?)?;
+            change(&chain, context, pool, &Workforce::closePoolCall { pool }).await?;
         }
         PoolCommand::Move { pool, worker } => {
             let worker = address_of(&worker, context)?;
@@ -189,12 +191,25 @@ pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitS
             let outcome = act(&chain, context, &Workforce::wakeCall { worker }).await?;
             context.out.result(&Done::new(&outcome))?;
         }
+        PoolCommand::Transfer { pool, to } => {
+            change(&chain, context, pool, &Workforce::transferPoolCall { pool, to }).await?;
+        }
         PoolCommand::Collect { pool } => {
-            act(&chain, context, &Workforce::collectPoolFeesCall { pool }).await?;
-            context.out.result(&show(&chain, pool).await?)?;
+            change(&chain, context, pool, &Workforce::collectPoolFeesCall { pool }).await?;
         }
     }
     Ok(ExitStatus::Done)
+}
+
+/// Changes something of a pool, and shows it.
+async fn change(
+    chain: &ChainClient,
+    context: &Context,
+    pool: u32,
+    call: &impl alloy::sol_types::SolCall,
+) -> Result<()> {
+    act(chain, context, call).await?;
+    context.out.result(&show(chain, pool).await?)
 }
 
 async fn act(

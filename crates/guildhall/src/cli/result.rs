@@ -63,10 +63,10 @@ pub(crate) enum ResultCommand {
 pub(crate) struct WhichResult {
     /// The deal's id.
     #[arg(value_parser = deal_id)]
-    deal: DealId,
+    pub(super) deal: DealId,
     /// Number of the task in the deal, from 0.
     #[arg(default_value_t = 0)]
-    task: u32,
+    pub(super) task: u32,
     /// Read the batch's bundle from this file, instead of asking the pool.
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
@@ -79,19 +79,19 @@ pub(crate) struct WhichResult {
 pub(crate) struct BatchArgs {
     /// The deal's id.
     #[arg(value_parser = deal_id)]
-    deal: DealId,
+    pub(super) deal: DealId,
     /// Number of the batch, from 0.
     #[arg(default_value_t = 0)]
-    batch: u32,
+    pub(super) batch: u32,
 }
 
 /// A result with what is needed to judge it.
-struct Found {
-    chain: ChainClient,
-    history: History,
+pub(super) struct Found {
+    pub(super) chain: ChainClient,
+    pub(super) history: History,
     bytes: Vec<u8>,
-    fetched: Fetched,
-    url: Option<String>,
+    pub(super) fetched: Fetched,
+    pub(super) url: Option<String>,
 }
 
 pub(crate) async fn run(command: ResultCommand, context: &Context) -> Result<ExitStatus> {
@@ -144,7 +144,7 @@ impl Found {
 }
 
 /// A result that holds: nobody is believed who served it.
-async fn find_verified(which: &WhichResult, context: &Context) -> Result<Found> {
+pub(super) async fn find_verified(which: &WhichResult, context: &Context) -> Result<Found> {
     let found = find(which, context).await?;
     match found.verify(which.task).await?.failed() {
         None => Ok(found),

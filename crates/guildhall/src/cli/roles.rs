@@ -23,10 +23,11 @@ use url::Url;
 
 use super::{
     Context,
-    config::{ConfigArgs, CoordinatorSettings, WorkerSettings, flag},
+    config::{ConfigArgs, CoordinatorSettings, Flag, WorkerSettings, flag},
     net::sender,
 };
 use crate::{
+    city::beacon_source,
     error::{ExitStatus, Failure, Result},
     requester::store::reader,
     values::{show_odds, show_tokens},
@@ -34,6 +35,22 @@ use crate::{
 
 /// Room for a coordinator's store.
 const STORE_QUOTA_BYTES: u64 = 64 << 30;
+
+/// Where rounds of the beacon are fetched.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BeaconArgs {
+    /// A server of the beacon that seeds come from, such as `https://api.drand.sh`; several are asked in turn. Without one,
+    /// a round waits until somebody has written its seed down on chain.
+    #[arg(long = "beacon", value_name = "URL")]
+    servers: Vec<Url>,
+}
+
+impl BeaconArgs {
+    pub(crate) fn flag(&self) -> Flag {
+        let servers: Vec<_> = self.servers.iter().map(Url::as_str).collect();
+        ("beacon", (!servers.is_empty()).then(|| servers.join(",")))
+    }
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
@@ -46,6 +63,12 @@ pub(crate) struct WorkerArgs {
     /// Rounds worked on at once; 4 if left out.
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
+    /// Share of the certificates of others in the pool that is executed again, in percent, to dispute what is wrong; 0 if left
+    /// out.
+    #[arg(long = "audit", value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    audit_percent: Option<u8>,
+    #[command(flatten)]
+    beacon: BeaconArgs,
     /// Directory of the worker's journal and cache; `worker` in the data directory if left out.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -61,6 +84,8 @@ pub(crate) struct CoordinatorArgs {
     /// Number of the pool.
     #[arg(long, value_name = "NUMBER")]
     pool: Option<u32>,
+    #[command(flatten)]
+    beacon: BeaconArgs,
     /// Where to listen; 127.0.0.1:8650 if left out.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -79,8 +104,10 @@ impl WorkerArgs {
     fn settings(&self, context: &Context) -> Result<Option<WorkerSettings>> {
         let flags = vec![
             flag("coordinator", self.coordinator.as_ref()),
+            self.beacon.flag(),
             flag("lanes", self.lanes.as_ref()),
             flag("rounds", self.rounds.as_ref()),
+            flag("audit_percent", self.audit_percent.as_ref()),
             flag("dir", self.dir.as_ref().map(|dir| dir.display()).as_ref()),
             flag("status_listen", self.status_listen.as_ref()),
         ];
@@ -92,6 +119,7 @@ impl CoordinatorArgs {
     fn settings(&self, context: &Context) -> Result<Option<CoordinatorSettings>> {
         let flags = vec![
             flag("pool", self.pool.as_ref()),
+            self.beacon.flag(),
             flag("listen", self.listen.as_ref()),
             flag("dir", self.dir.as_ref().map(|dir| dir.display()).as_ref()),
             flag("copies", self.copies.as_ref()),
@@ -125,6 +153,7 @@ pub(crate) fn metrics() -> Result<Metrics> {
 pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitStatus> {
     let Some(settings) = args.settings(context)? else { return Ok(ExitStatus::Done) };
     let (chain, key) = (context.chain().await?, context.key().await?);
+    let chain = chain.with_beacon(beacon_source(settings.beacon.clone())?);
     let dir = DataDir::open(settings.dir.unwrap_or_else(|| context.profile.data.join("worker")))?;
     let state = chain.worker(key.address()).await?.ok_or_else(|| {
         Failure::new(
@@ -162,6 +191,8 @@ pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitSt
         data_dir: dir.path().to_owned(),
         coordinator_url: Some(url),
         rounds_at_once: settings.rounds,
+        disputes: settings.disputes,
+        audit_percent: settings.audit_percent,
     };
     let deps = guildhall_worker::Deps {
         chain: onchain,
@@ -222,6 +253,7 @@ pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Res
         .transpose()
         .map_err(|error| Failure::from(error).hint("write `s3://BUCKET/PATH` or `file:///DIR`"))?;
     let (chain, key) = (context.chain().await?, context.key().await?);
+    let chain = chain.with_beacon(beacon_source(settings.beacon.clone())?);
     let dir = DataDir::open(settings.dir.unwrap_or_else(|| context.profile.data.join("coordinator")))?;
     let local = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
     let blobs: Arc<dyn BlobStore> = match copies {

@@ -7,7 +7,7 @@ use std::{
 
 use alloy::primitives::aliases::U96;
 use clap::Args;
-use guildhall_chain::Key;
+use guildhall_chain::{Key, SeedKind};
 use guildhall_protocol::{Parameters, Secs};
 use guildhall_service::{
     files::{MODE_PUBLIC, atomic_write},
@@ -20,7 +20,7 @@ use super::{
     Context,
     config::{ConfigArgs, UpSettings, flag},
     net::CHAIN_URL_FILE,
-    roles::metrics,
+    roles::{BeaconArgs, metrics},
 };
 use crate::{
     city::{Asset, City, CityChain, CityConfig, coins_needed},
@@ -43,11 +43,14 @@ pub(crate) struct UpArgs {
     /// Where the coordinator listens; 127.0.0.1:8650 if left out.
     #[arg(long, value_name = "ADDRESS")]
     coordinator_listen: Option<SocketAddr>,
-    /// What the lot's seeds are made of, when the city is founded: `block-hash` if left out, or `prevrandao` for Ethereum.
+    /// What the lot's seeds are made of, when the city is founded: `block-hash` if left out,
+    /// `prevrandao` for Ethereum, or `beacon` for rollups (drand's quicknet; with `--beacon URL`).
     #[arg(long, value_name = "KIND")]
     seeds: Option<String>,
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(flatten)]
+    beacon: BeaconArgs,
     #[command(flatten)]
     places: Places,
 }
@@ -59,6 +62,7 @@ impl UpArgs {
             flag("listen", self.listen.as_ref()),
             flag("coordinator_listen", self.coordinator_listen.as_ref()),
             flag("seeds", self.seeds.as_ref()),
+            self.beacon.flag(),
         ];
         self.config.up(context.out, flags)
     }
@@ -105,6 +109,13 @@ pub(crate) async fn demo(args: DemoArgs, context: &Context) -> Result<ExitStatus
 
 pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
     let Some(settings) = args.settings(context)? else { return Ok(ExitStatus::Done) };
+    if matches!(settings.seeds, SeedKind::Beacon(_)) && settings.beacon.is_empty() {
+        return Err(Failure::new(
+            "beacon.no_servers",
+            "seeds from a beacon need servers that have its rounds",
+        )
+        .hint("name one with `--beacon https://api.drand.sh`"));
+    }
     let stop = stop_on_signal();
     let health = Health::new();
     let status_routes = health::routes(&health, &metrics()?);
@@ -116,8 +127,9 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
         chain,
         workers: settings.workers,
         coordinator: settings.coordinator_listen,
-        parameters: Parameters { patience_base_secs: Secs(10), ..Parameters::default() },
+        parameters: Parameters { patience_base_secs: patience(settings.seeds), ..Parameters::default() },
         seed_kind: settings.seeds,
+        beacon: settings.beacon,
         health,
         extra_routes: status_routes,
         ..CityConfig::new(context.profile.data.clone())
@@ -138,6 +150,15 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
     city.stop().await;
     // A city without one of its roles is not what was asked for.
     failed.map_or(Ok(ExitStatus::Done), Err)
+}
+
+/// Constant part of a wave's length: the time for the work, after the seed is there.
+fn patience(seeds: SeedKind) -> Secs {
+    let work = Secs(10);
+    match seeds {
+        SeedKind::Beacon(beacon) => beacon.longest_wait().saturating_add(work),
+        SeedKind::BlockHash | SeedKind::Prevrandao => work,
+    }
 }
 
 /// The key that pays for a city on another chain.

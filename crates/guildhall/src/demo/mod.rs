@@ -101,6 +101,8 @@ fn config(stage: &Stage) -> CityConfig {
         parameters,
         // One after the other: certificates come all along, not all at the end.
         rounds_at_once: 1,
+        // Nine workers are too few for a jury: a liar that was left out of a list would void what the others certified.
+        disputes: false,
         wrap: Some(Arc::new(|number, honest| if number == LIAR { Arc::new(Liar(honest)) } else { honest })),
         ..CityConfig::new(stage.data.clone())
     }
@@ -244,8 +246,12 @@ async fn watch(
     let client = guildhall_api::CoordinatorClient::new(&city.coordinator_url())?;
     let mut watch = Watch::start(&city.chain, Some(client), opened.deal, batches);
     let mut on = true;
-    while let Some(watched) = watch.next().await {
-        let Watched::Progress(event) = watched else { break };
+    loop {
+        let watched = tokio::select! {
+            watched = watch.next() => watched,
+            failure = city.role_ended() => return Err(failure),
+        };
+        let Some(Watched::Progress(event)) = watched else { break };
         view.note(&event);
         let certified = matches!(&event.step, ProgressStep::Ended { outcome: Outcome::Certified { .. } });
         if certified && on {

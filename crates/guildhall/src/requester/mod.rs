@@ -1,6 +1,7 @@
 //! What a requester does, as a library: quote, order, watch, get, verify, replay.
 
 pub mod assets;
+pub mod court;
 pub mod deal;
 pub mod history;
 pub mod offers;

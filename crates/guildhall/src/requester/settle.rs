@@ -9,32 +9,18 @@ use guildhall_chain::{
     Call, ChainClient, EventKind, Sender, TxOutcome,
     bindings::{
         Certifier::{self, CertifierEvents},
-        Recourse::{self, RecourseEvents},
+        Recourse,
     },
     events::{self, Certified},
 };
-use guildhall_protocol::{Amount, Claim, Member, Parcel, Terms, members_hash};
+use guildhall_protocol::{Amount, Claim, Member, Parcel, Terms};
 
 use super::{deal::bring, history::History, results::Fetched};
 use crate::error::{Failure, Result};
 
 /// The certificate of a batch as it stands after everything that was shown late.
 pub fn standing(history: &History, batch: u32) -> Option<Certified> {
-    let mut certified: Option<Certified> = None;
-    for event in &history.events {
-        if let Some(found) = event.kind.certified().filter(|found| found.certificate.batch == batch) {
-            certified = Some(found);
-        }
-        let EventKind::Recourse(RecourseEvents::Shown(event)) = &event.kind else { continue };
-        if event.batch != batch {
-            continue;
-        }
-        if let Some(Certified { certificate, trail, members, rivals }) = &mut certified {
-            *members = event.members.iter().map(|word| Member::unpack(*word)).collect();
-            certificate.members = members_hash(members, rivals, *trail);
-        }
-    }
-    certified
+    events::standing(&history.events, batch)
 }
 
 /// Ends a batch that was not certified in time: the payer is refunded.

@@ -154,7 +154,7 @@ async fn round_checks(chain: &ChainClient, terms: &Terms, at: &CertifiedAt) -> R
         _ => chain.reopened_at(terms.deal(), certificate.batch).await?.map(|word| word.unpack()),
     };
     let seed = match opening {
-        Some(opened) => chain.seed(opened.block).await?,
+        Some(opened) => chain.seed(&opened).await?,
         None => None,
     };
     let Some((seed, _)) = seed else {

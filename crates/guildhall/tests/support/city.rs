@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use alloy::primitives::{Address, Bytes, aliases::U96};
+use alloy::{
+    primitives::{Address, Bytes, aliases::U96},
+    providers::Provider as _,
+};
 use guildhall::{
     city::{Asset, City, CityChain, CityConfig, Purchase, Wrap},
     requester::{
@@ -32,12 +35,27 @@ pub(crate) enum On {
     Anvil,
 }
 
+/// Runs each scenario on both chains.
+macro_rules! on_both_chains {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        mod on_the_embedded_chain {
+            $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::support::city::On::Embedded).await; })*
+        }
+        mod on_anvil {
+            $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::support::city::On::Anvil).await; })*
+        }
+    };
+}
+pub(crate) use on_both_chains;
+
 /// A city in a directory of its own.
 pub(crate) struct Town {
     pub(crate) city: City,
     pub(crate) hello: Asset,
     dir: tempfile::TempDir,
-    _anvil: Option<Anvil>,
+    anvil: Option<Anvil>,
 }
 
 /// What a test asks for; what it does not say is the same for all.
@@ -87,6 +105,15 @@ pub(crate) fn app(name: &str) -> Vec<u8> {
 
 impl Town {
     pub(crate) async fn found(on: On, workers: usize, wrap: Option<Wrap>) -> Self {
+        Self::found_with(on, workers, |config| CityConfig { wrap, ..config }).await
+    }
+
+    /// A city whose configuration differs from the others'.
+    pub(crate) async fn found_with(
+        on: On,
+        workers: usize,
+        change: impl FnOnce(CityConfig) -> CityConfig,
+    ) -> Self {
         // What a role says when it fails belongs to the test's output; the second test of a process finds it set up.
         let _ = guildhall_service::telemetry::init(guildhall_service::telemetry::LogFormat::Text, "warn");
         let dir = tempfile::tempdir().expect("a temporary directory");
@@ -108,29 +135,34 @@ impl Town {
             },
             seed_kind: if on == On::Anvil { SeedKind::Prevrandao } else { SeedKind::BlockHash },
             executable: Some(env!("CARGO_BIN_EXE_guildhall").into()),
-            wrap,
             ..CityConfig::new(dir.path().to_owned())
         };
-        Self::wake(config, dir, anvil).await
+        Self::wake(change(config), dir, anvil).await
     }
 
     async fn wake(config: CityConfig, dir: tempfile::TempDir, anvil: Option<Anvil>) -> Self {
         let city = City::start(config).await.expect("the city starts");
         let hello = city.sell_app("hello", app("hello"), U96::from(1_000)).await.expect("hello is sold");
         city.open_pool().await.expect("the pool opens");
-        Self { city, hello, dir, _anvil: anvil }
+        Self { city, hello, dir, anvil }
     }
 
     /// Stops the city and starts it again in the same directory.
     pub(crate) async fn restart(self) -> Self {
-        let Self { city, dir, _anvil, .. } = self;
+        let Self { city, dir, anvil, .. } = self;
         let config = city.config().clone();
         city.stop().await;
-        Self::wake(config, dir, _anvil).await
+        Self::wake(config, dir, anvil).await
     }
 
     pub(crate) fn dir(&self) -> &std::path::Path {
         self.dir.path()
+    }
+
+    /// Where the chain's node is.
+    pub(crate) fn node_url(&self) -> String {
+        let anvil = self.anvil.as_ref().map(|anvil| anvil.url().to_string());
+        anvil.or_else(|| self.city.rpc_url()).expect("a node that serves JSON-RPC")
     }
 
     /// Opens a deal over an app.
@@ -168,6 +200,16 @@ impl Town {
         self.history(opened.deal).await
     }
 
+    /// Buys, and waits until every batch is certified.
+    pub(crate) async fn certified(&self, app: &Asset, shopping: Shopping) -> History {
+        let opened = self.buy(app, shopping).await.expect("the deal opens");
+        let told = self.settled(&opened).await;
+        for batch in 0..opened.terms.batches() {
+            assert!(told.certificate(batch).is_some(), "batch {batch} is certified: {:?}", told.refunded);
+        }
+        told
+    }
+
     pub(crate) async fn history(&self, deal: DealId) -> History {
         history(&self.city.chain, deal).await.expect("the deal's history")
     }
@@ -199,6 +241,33 @@ impl Town {
 
     fn heads(&self) -> guildhall_chain::Follower {
         self.city.chain.follow(guildhall_chain::Cursor::at(self.city.chain.deployment().block), &[])
+    }
+
+    /// Waits until something holds, looking once a block.
+    pub(crate) async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        let mut heads = self.heads();
+        let held = tokio::time::timeout(PATIENCE, async {
+            while !holds().await {
+                heads.next().await;
+            }
+        });
+        held.await.unwrap_or_else(|_| panic!("in time: {what}"));
+    }
+
+    /// Moves the chain's time to a moment, at once.
+    pub(crate) async fn jump_to(&self, moment: u64) {
+        let now = self.city.chain.head().await.expect("a head").time.0;
+        let jump = moment.saturating_sub(now);
+        if let Some(ledger) = self.city.ledger() {
+            ledger.advance_time(jump).await.expect("time that may jump");
+            ledger.seal().await.expect("a block");
+            return;
+        }
+        let provider = self.city.chain.provider();
+        for (method, parameters) in [("evm_increaseTime", vec![jump]), ("evm_mine", Vec::new())] {
+            let done: Result<serde_json::Value, _> = provider.raw_request(method.into(), parameters).await;
+            done.expect("anvil lets time jump");
+        }
     }
 
     /// Waits until the chain's time has passed a moment.

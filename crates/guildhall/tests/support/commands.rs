@@ -65,6 +65,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { args: &["pool", "close", "1"], takes: SIGNS },
     Case { args: &["pool", "move", "1", "--worker", WORKER], takes: SIGNS },
     Case { args: &["pool", "wake", "--worker", WORKER], takes: SIGNS },
+    Case { args: &["pool", "transfer", "1", ACCOUNT], takes: SIGNS },
     Case { args: &["pool", "collect", "1"], takes: SIGNS },
     Case { args: &["worker"], takes: SIGNS },
     Case { args: &["coordinator", "--pool", "1"], takes: SIGNS },
@@ -86,6 +87,10 @@ pub(crate) const CASES: &[Case] = &[
     Case { args: &["deliver", DEAL], takes: SIGNS },
     Case { args: &["expire", DEAL], takes: SIGNS },
     Case { args: &["release", DEAL], takes: SIGNS },
+    Case { args: &["dispute", "open", DEAL], takes: SIGNS },
+    Case { args: &["dispute", "show", DEAL], takes: READS },
+    Case { args: &["dispute", "settle", DEAL], takes: SIGNS },
+    Case { args: &["audit", DEAL], takes: SIGNS },
     Case { args: &["stake", "add", "1", "--worker", WORKER], takes: SIGNS },
     Case { args: &["stake", "remove", "1", "--worker", WORKER], takes: SIGNS },
     Case { args: &["stake", "show", ACCOUNT], takes: READS },
@@ -158,6 +163,7 @@ pub(crate) const PATHS: &[(&str, &str, Path)] = &[
     ("result verify", "bundle", Read(&["--bundle", "none"])),
     ("result verify", "output", Read(&["--output", "none"])),
     ("result replay", "bundle", Read(&["--bundle", "none"])),
+    ("dispute open", "bundle", Read(&["--bundle", "none"])),
     ("deliver", "bundle", Read(&["--bundle", "none"])),
 ];
 

@@ -1,12 +1,15 @@
 //! Runs the command as a person would, and shows what it said.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses its part")]
 
 pub(crate) mod alarm;
 pub(crate) mod city;
 pub(crate) mod commands;
+pub(crate) mod muffled;
 pub(crate) mod redact;
 pub(crate) mod up;
+
+pub(crate) use muffled::{Habit, Muffled};
 
 use std::{
     ffi::OsString,
@@ -32,7 +35,7 @@ impl Desk {
 
     /// Somebody who works in a city's own directory, with its keys, as the guides say.
     pub(crate) fn in_city(town: &city::Town) -> Self {
-        Self { path: town.dir().to_owned(), chain: town.city.rpc_url(), _own: None }
+        Self { path: town.dir().to_owned(), chain: Some(town.node_url()), _own: None }
     }
 
     pub(crate) fn path(&self) -> &Path {

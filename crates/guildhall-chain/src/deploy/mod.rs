@@ -3,28 +3,29 @@
 //! The contracts name each other, so their addresses are predicted from the deployer's next numbers before the first is
 //! sent. An interrupted deployment goes on where it stopped: the plan lies beside the deployment file until it is done.
 
+mod check;
+mod error;
+
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
 use alloy::{
-    eips::BlockId,
     primitives::{Address, Bytes, U256},
     providers::Provider,
     sol_types::SolConstructor,
 };
 use guildhall_protocol::{Amount, Parameters, units::BOND_UNIT_WEI};
-use guildhall_service::{
-    Coded,
-    files::{FileError, MODE_PUBLIC, atomic_write},
-};
+use guildhall_service::files::{FileError, MODE_PUBLIC, atomic_write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use error::DeployError;
+
 use crate::{
-    bindings::{Certifier, DevToken, Market, Recourse, Registry, Vault, Workforce},
-    rpc::{Endpoint, RpcFailure},
+    bindings::{Certifier, Court, DevToken, Inquest, Jury, Market, Recourse, Registry, Vault, Workforce},
+    rpc::Endpoint,
     seeds::SeedKind,
     sender::{Call, SendError, Sender},
 };
@@ -60,8 +61,14 @@ pub struct Deployment {
     pub seed_kind: SeedKind,
     /// What follows a certificate: shown contributions, proven faults, escrow.
     pub recourse: Address,
-    /// Disputes; zero = there are none.
+    /// Disputes and audits; zero in a deployment that has none.
     pub court: Address,
+    /// The Court's juries; zero where there is no Court.
+    #[serde(default)]
+    pub jury: Address,
+    /// Juries over expired batches and own traces; zero in a deployment that has none.
+    #[serde(default)]
+    pub inquest: Address,
     /// Block from which on events of these contracts may stand.
     pub block: u64,
 }
@@ -84,8 +91,6 @@ pub struct DeployOptions {
     pub token: TokenChoice,
     /// Owner of the bounded parameters and of the list of runtimes; `None` = the deployer.
     pub owner: Option<Address>,
-    /// Disputes; zero = none.
-    pub court: Address,
     /// What the lot's seeds are made of.
     #[serde(default)]
     pub seed_kind: SeedKind,
@@ -103,147 +108,11 @@ impl Default for DeployOptions {
         Self {
             token: TokenChoice::Development,
             owner: None,
-            court: Address::ZERO,
             seed_kind: SeedKind::default(),
             minimum_bond: Amount(token),
             minimum_deposit: Amount(token),
             parameters: Parameters::default(),
         }
-    }
-}
-
-/// Errors of deployments. Each says what is wrong and how to put it right.
-#[derive(Debug, thiserror::Error)]
-pub enum DeployError {
-    /// The file cannot be read.
-    #[error("cannot read deployment file {}: {message}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        message: String,
-    },
-    /// The file cannot be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
-    /// The node failed.
-    #[error(transparent)]
-    Rpc(#[from] RpcFailure),
-    /// A transaction failed.
-    #[error("cannot deploy {contract}: {source}")]
-    Send {
-        /// Which contract.
-        contract: &'static str,
-        /// Why.
-        source: SendError,
-    },
-    /// It is on another chain.
-    #[error("the deployment is on chain {expected}, and the node at {node} is on chain {found}")]
-    WrongChain {
-        /// The deployment's.
-        expected: u64,
-        /// The node's.
-        found: u64,
-        /// Which node.
-        node: String,
-    },
-    /// There is no contract.
-    #[error("there is no code of {contract} at {address}")]
-    NoCode {
-        /// Which contract.
-        contract: &'static str,
-        /// Where it should be.
-        address: Address,
-    },
-    /// A contract names another than the deployment does.
-    #[error("{contract} names {found} as its {field}, and the deployment says {expected}")]
-    Wiring {
-        /// Which contract.
-        contract: &'static str,
-        /// Which of its addresses.
-        field: &'static str,
-        /// The deployment's.
-        expected: Address,
-        /// The contract's.
-        found: Address,
-    },
-    /// The Certifier draws with other seeds than the deployment says.
-    #[error("the Certifier draws with seeds of kind {found}, and the deployment says {expected}")]
-    SeedKind {
-        /// The deployment's.
-        expected: u8,
-        /// The contract's.
-        found: u8,
-    },
-    /// A contract does not answer as ours would.
-    #[error("{contract} at {address} does not answer `{field}`: {message}")]
-    Foreign {
-        /// Which contract.
-        contract: &'static str,
-        /// Where.
-        address: Address,
-        /// What was asked.
-        field: &'static str,
-        /// What came.
-        message: String,
-    },
-    /// The deployer sent other transactions in between, so the predicted addresses are gone.
-    #[error(
-        "the deployer {deployer} has sent {found} transactions, the plan needs between {first} and {last}"
-    )]
-    PlanBroken {
-        /// Whose plan.
-        deployer: Address,
-        /// Transactions so far.
-        found: u64,
-        /// The plan's first number.
-        first: u64,
-        /// The number after the plan's last.
-        last: u64,
-    },
-    /// A contract came to stand elsewhere than predicted.
-    #[error("{contract} was created at {found}, and not at {expected} as predicted")]
-    Misplaced {
-        /// Which contract.
-        contract: &'static str,
-        /// Predicted.
-        expected: Address,
-        /// Where it stands.
-        found: String,
-    },
-}
-
-impl Coded for DeployError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Read { .. } => "deploy.read",
-            Self::Write(_) => "deploy.write",
-            Self::Rpc(failure) => failure.code(),
-            Self::Send { source, .. } => source.code(),
-            Self::WrongChain { .. } => "deploy.wrong_chain",
-            Self::NoCode { .. } => "deploy.no_code",
-            Self::Wiring { .. } | Self::SeedKind { .. } => "deploy.wiring",
-            Self::Foreign { .. } => "deploy.foreign",
-            Self::PlanBroken { .. } => "deploy.plan_broken",
-            Self::Misplaced { .. } => "deploy.misplaced",
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Read { .. } => "deploy first, or give the path of the deployment file".into(),
-            Self::Write(error) => return error.hint(),
-            Self::Rpc(failure) => return failure.hint(),
-            Self::Send { source, .. } => return source.hint(),
-            Self::WrongChain { .. } => "use the node of that chain, or the deployment of this one".into(),
-            Self::NoCode { .. } | Self::Wiring { .. } | Self::SeedKind { .. } | Self::Foreign { .. } => {
-                "the file belongs to another chain or an older deployment: get the right one, or deploy again"
-                    .into()
-            }
-            Self::PlanBroken { .. } | Self::Misplaced { .. } => {
-                "remove the plan file and deploy again, with a key that nothing else uses meanwhile".into()
-            }
-        })
     }
 }
 
@@ -264,9 +133,9 @@ impl Deployment {
         write_json(path, self)
     }
 
-    /// Our contracts by name; the token, which may be anybody's, and the Court are not among them.
-    pub fn contracts(&self) -> [(&'static str, Address); 7] {
-        [
+    /// Our contracts by name, those that there are; the token, which may be anybody's, is not among them.
+    pub fn contracts(&self) -> Vec<(&'static str, Address)> {
+        let mut all = vec![
             ("Vault", self.vault),
             ("Registry", self.registry),
             ("Workforce", self.workforce),
@@ -274,87 +143,19 @@ impl Deployment {
             ("Certifier", self.certifier),
             ("Seed", self.seed),
             ("Recourse", self.recourse),
-        ]
+        ];
+        if self.has_court() {
+            all.extend([("Court", self.court), ("Jury", self.jury)]);
+        }
+        if self.inquest != Address::ZERO {
+            all.push(("Inquest", self.inquest));
+        }
+        all
     }
 
-    /// Checks that the node is on the right chain, that every contract is there, and that each names the others.
-    ///
-    /// # Errors
-    /// [`DeployError`] that says what is wrong and how to put it right.
-    pub async fn check(&self, endpoint: &Endpoint) -> Result<(), DeployError> {
-        let found = endpoint.provider().get_chain_id().await.map_err(endpoint.failed("its chain id"))?;
-        if found != self.chain_id {
-            let node = endpoint.name().to_owned();
-            return Err(DeployError::WrongChain { expected: self.chain_id, found, node });
-        }
-        for (contract, address) in self.contracts().into_iter().chain([("Token", self.token)]) {
-            if !has_code(endpoint, address).await? {
-                return Err(DeployError::NoCode { contract, address });
-            }
-        }
-        self.check_wiring(endpoint).await
-    }
-
-    async fn check_wiring(&self, endpoint: &Endpoint) -> Result<(), DeployError> {
-        let provider = endpoint.provider().clone();
-        let vault = Vault::new(self.vault, provider.clone());
-        let workforce = Workforce::new(self.workforce, provider.clone());
-        let market = Market::new(self.market, provider.clone());
-        let certifier = Certifier::new(self.certifier, provider.clone());
-        let recourse = Recourse::new(self.recourse, provider);
-        macro_rules! names {
-            ($($contract:ident . $field:ident = $expected:expr, $name:literal;)*) => {$(
-                let answer = $contract.$field().block(BlockId::latest()).call().await;
-                let found = answer.map_err(|error| DeployError::Foreign {
-                    contract: $name,
-                    address: *$contract.address(),
-                    field: stringify!($field),
-                    message: error.to_string(),
-                })?;
-                if found != $expected {
-                    let (field, expected) = (stringify!($field), $expected);
-                    return Err(DeployError::Wiring { contract: $name, field, expected, found });
-                }
-            )*};
-        }
-        names! {
-            vault.token = self.token, "Vault";
-            vault.market = self.market, "Vault";
-            vault.workforce = self.workforce, "Vault";
-            vault.certifier = self.certifier, "Vault";
-            vault.recourse = self.recourse, "Vault";
-            vault.court = self.court, "Vault";
-            workforce.vault = self.vault, "Workforce";
-            workforce.certifier = self.certifier, "Workforce";
-            workforce.recourse = self.recourse, "Workforce";
-            workforce.court = self.court, "Workforce";
-            market.vault = self.vault, "Market";
-            market.registry = self.registry, "Market";
-            market.workforce = self.workforce, "Market";
-            market.certifier = self.certifier, "Market";
-            certifier.vault = self.vault, "Certifier";
-            certifier.workforce = self.workforce, "Certifier";
-            certifier.market = self.market, "Certifier";
-            certifier.seeds = self.seed, "Certifier";
-            certifier.recourse = self.recourse, "Certifier";
-            certifier.court = self.court, "Certifier";
-            recourse.vault = self.vault, "Recourse";
-            recourse.workforce = self.workforce, "Recourse";
-            recourse.market = self.market, "Recourse";
-            recourse.certifier = self.certifier, "Recourse";
-            recourse.seeds = self.seed, "Recourse";
-        }
-        let answer = certifier.seedKind().block(BlockId::latest()).call().await;
-        let found = answer.map_err(|error| DeployError::Foreign {
-            contract: "Certifier",
-            address: self.certifier,
-            field: "seedKind",
-            message: error.to_string(),
-        })?;
-        match found == self.seed_kind.number() {
-            true => Ok(()),
-            false => Err(DeployError::SeedKind { expected: self.seed_kind.number(), found }),
-        }
+    /// Whether certificates can be disputed.
+    pub fn has_court(&self) -> bool {
+        self.court != Address::ZERO
     }
 }
 
@@ -396,15 +197,18 @@ impl Plan {
             seed: predicted(),
             seed_kind: options.seed_kind,
             recourse: predicted(),
-            court: options.court,
+            court: predicted(),
+            jury: predicted(),
+            inquest: predicted(),
             block,
         };
         Ok(Self { deployer, first_nonce, options, deployment })
     }
 
     /// The contracts in the order of their numbers: name, predicted address, code with arguments.
-    fn steps(&self) -> Vec<(&'static str, Address, Bytes)> {
+    fn steps(&self) -> Result<Vec<(&'static str, Address, Bytes)>, DeployError> {
         let Self { options, deployment: d, .. } = self;
+        let seed = d.seed_kind.bytecode().ok_or(DeployError::BeaconKey)?;
         let owner = options.owner.unwrap_or(self.deployer);
         let p = &options.parameters;
         let parameters = Market::Parameters {
@@ -417,10 +221,10 @@ impl Plan {
             disputeWindowMinSecs: u32::try_from(p.dispute_window_min_secs.get()).unwrap_or(u32::MAX),
         };
         let (bond, deposit) = (options.minimum_bond.get(), options.minimum_deposit.get());
-        let vault = (d.token, d.market, d.workforce, d.certifier, d.recourse, d.court);
+        let vault = (d.token, d.market, d.workforce, d.certifier, d.recourse, d.court, d.inquest);
         let vault = Vault::constructorCall::new(vault).abi_encode();
         let registry = Registry::constructorCall::new((owner,)).abi_encode();
-        let workforce = (d.vault, d.certifier, d.recourse, d.court, bond, deposit);
+        let workforce = (d.vault, d.certifier, d.recourse, d.court, d.inquest, bond, deposit);
         let workforce = Workforce::constructorCall::new(workforce).abi_encode();
         let market = (d.vault, d.registry, d.workforce, d.certifier, owner, parameters);
         let market = Market::constructorCall::new(market).abi_encode();
@@ -428,6 +232,12 @@ impl Plan {
         let certifier = Certifier::constructorCall::new(certifier).abi_encode();
         let recourse = (d.vault, d.workforce, d.market, d.certifier, d.seed);
         let recourse = Recourse::constructorCall::new(recourse).abi_encode();
+        let court = (d.vault, d.workforce, d.market, d.certifier, d.seed, d.jury);
+        let court = Court::constructorCall::new(court).abi_encode();
+        let jury = (d.workforce, d.market, d.certifier, d.seed, d.court);
+        let jury = Jury::constructorCall::new(jury).abi_encode();
+        let inquest = (d.vault, d.workforce, d.market, d.certifier, d.seed);
+        let inquest = Inquest::constructorCall::new(inquest).abi_encode();
         let mut steps = Vec::new();
         if options.token == TokenChoice::Development {
             steps.push(("Token", d.token, with_arguments(&DevToken::BYTECODE, &[])));
@@ -438,10 +248,13 @@ impl Plan {
             ("Workforce", d.workforce, with_arguments(&Workforce::BYTECODE, &workforce)),
             ("Market", d.market, with_arguments(&Market::BYTECODE, &market)),
             ("Certifier", d.certifier, with_arguments(&Certifier::BYTECODE, &certifier)),
-            ("Seed", d.seed, with_arguments(&d.seed_kind.bytecode(), &[])),
+            ("Seed", d.seed, seed),
             ("Recourse", d.recourse, with_arguments(&Recourse::BYTECODE, &recourse)),
+            ("Court", d.court, with_arguments(&Court::BYTECODE, &court)),
+            ("Jury", d.jury, with_arguments(&Jury::BYTECODE, &jury)),
+            ("Inquest", d.inquest, with_arguments(&Inquest::BYTECODE, &inquest)),
         ]);
-        steps
+        Ok(steps)
     }
 }
 
@@ -460,6 +273,12 @@ pub async fn deploy(
         let deployment = Deployment::load(path)?;
         deployment.check(endpoint).await?;
         return Ok(deployment);
+    }
+    if let SeedKind::Beacon(beacon) = options.seed_kind {
+        let (patience, wait) = (options.parameters.patience_base_secs.0, beacon.longest_wait().0);
+        if patience <= wait {
+            return Err(DeployError::Patience { patience, wait });
+        }
     }
     let plan_path = path.with_extension("plan.json");
     let plan: Plan = if plan_path.exists() {
@@ -481,7 +300,7 @@ pub async fn deploy(
 }
 
 async fn run(endpoint: &Endpoint, sender: &Sender, plan: &Plan) -> Result<(), DeployError> {
-    let steps = plan.steps();
+    let steps = plan.steps()?;
     let (first, last) = (plan.first_nonce, plan.first_nonce + steps.len() as u64);
     let deployer = plan.deployer;
     let found = settled_nonce(endpoint, deployer).await?;

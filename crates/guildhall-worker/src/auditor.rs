@@ -1,0 +1,155 @@
+//! Re-executes a share of the certificates that this worker has no part in, and disputes those that are wrong, for a bond of its
+//! own balance. Opens the audits that the seed asks for.
+//!
+//! Honest workers are only worth something while somebody looks: what nobody re-executes, anybody may make up. Knows nothing of
+//! who made a certificate.
+
+use std::sync::Arc;
+
+use alloy::primitives::B256;
+use guildhall_api::{Bundle, Round};
+use guildhall_chain::Subject;
+use guildhall_protocol::cases::{finding, seal};
+use guildhall_protocol::{Batch, DealId, PoolId, Receipt, UnixTime};
+use guildhall_service::CancellationToken;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+use crate::bench::Bench;
+use crate::chain::Plea;
+use crate::error::WorkerError;
+use crate::executor::Assignment;
+use crate::juror::{Contradiction, Leave, nothing, open, patiently, plead};
+use crate::limits::{AUDIT_PAUSE, MAX_AUDITS};
+
+/// A batch that was certified.
+#[derive(Debug, Clone, Copy)]
+pub struct CertifiedBatch {
+    /// Its deal.
+    pub deal: DealId,
+    /// Which.
+    pub batch: u32,
+}
+
+/// How much of what is audited.
+#[derive(Debug, Clone, Copy)]
+pub struct Share {
+    /// The pool whose store this worker reads.
+    pub pool: PoolId,
+    /// Certificates that are executed again, of a hundred.
+    pub percent: u8,
+}
+
+/// Audits a share of the certificates that are heard of until `stop`.
+///
+/// # Errors
+/// [`WorkerError::Journal`]: this worker must not go on.
+pub async fn audit(
+    bench: Arc<Bench>,
+    share: Share,
+    certified: Arc<Mutex<mpsc::Receiver<CertifiedBatch>>>,
+    stop: CancellationToken,
+) -> Result<(), WorkerError> {
+    let mut certified = certified.lock().await;
+    let mut audits: JoinSet<Result<(), Leave>> = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            Some(next) = certified.recv(), if audits.len() < MAX_AUDITS => {
+                let bench = bench.clone();
+                audits.spawn(async move { examine(&bench, share, next).await });
+            }
+            Some(ended) = audits.join_next() => {
+                let ended = ended.map_err(|error| WorkerError::Task {
+                    task: "audit".into(),
+                    error: error.to_string(),
+                })?;
+                match ended {
+                    Ok(()) => {}
+                    Err(Leave::Nothing(reason)) => tracing::debug!(reason, "not audited"),
+                    Err(Leave::Journal(error)) => return Err(error),
+                }
+            }
+        }
+    }
+}
+
+async fn examine(bench: &Bench, share: Share, at: CertifiedBatch) -> Result<(), Leave> {
+    let soon = UnixTime(bench.clock.now().0.saturating_add(60));
+    let subject = patiently(bench, soon, || bench.chain.certified(at.deal, at.batch)).await?;
+    let subject = subject.ok_or_else(|| nothing("there is no certificate any more"))?;
+    let me = bench.worker();
+    let own = subject.certified.members.iter().any(|member| member.worker == me);
+    if own || subject.terms.pool_id() != share.pool {
+        return Err(nothing("it is its own, or another pool's"));
+    }
+    let until = UnixTime(subject.certified.certificate.finalAt);
+    if rand::random_ratio(share.percent.min(100).into(), 100) {
+        compare(bench, &subject, until).await?;
+    }
+    open_drawn(bench, &subject, until).await
+}
+
+/// Opens the audit where the seed asks for one. Whoever is second is refused, which costs nothing.
+async fn open_drawn(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<(), Leave> {
+    loop {
+        match patiently(bench, until, || bench.chain.audit_drawn(subject)).await? {
+            Some(Some(_)) => return plead(bench, Plea::Audit { subject }, until).await,
+            Some(None) => return Ok(()),
+            None if bench.clock.now() >= until => return Err(nothing("no seed while the window was open")),
+            None => tokio::time::sleep(AUDIT_PAUSE).await,
+        }
+    }
+}
+
+/// Executes one task of the batch again, any one, and disputes it where this machine finds something else.
+async fn compare(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<(), Leave> {
+    let certified = receipts(bench, subject, until).await?;
+    let index = rand::random_range(0..certified.len());
+    let certified = finding(&certified[index]);
+    let index = index as u32;
+    let round = round_of(bench, subject, until).await?;
+    let assignment = Assignment {
+        round: round.at,
+        worker: bench.worker(),
+        terms: Arc::new(subject.terms),
+        tasks: index..index + 1,
+    };
+    let executed = bench.executor.execute(&assignment, &bench.progress).await;
+    let executed = executed.map_err(|error| nothing(error.to_string()))?;
+    let here = executed.receipts.first().map(finding).ok_or_else(|| nothing("nothing was executed"))?;
+    metrics::counter!("worker_audits_total", "result" => if here == certified { "same" } else { "other" })
+        .increment(1);
+    if here == certified {
+        return Ok(());
+    }
+    tracing::warn!(round = %round.at.id, task = index, "a certificate is wrong: disputing it");
+    let (salt, certificate) = (B256::random(), &subject.certified.certificate);
+    let seal = seal(bench.worker(), subject.terms.deal(), certificate.batch, index, here, salt);
+    let contradiction = Contradiction { seal, finding: here, salt };
+    bench.journal.contradiction(contradiction).await.map_err(WorkerError::from)?;
+    open(bench, Plea::Dispute { subject, index, seal }, seal, until).await
+}
+
+/// The certified receipts, from whoever stored them: they count only if they make the certified root.
+async fn receipts(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<Vec<Receipt>, Leave> {
+    let round = round_of(bench, subject, until).await?;
+    let served = patiently(bench, until, || bench.link.result(round.at.id)).await?;
+    let receipts = Bundle::decode(&served).map_err(|error| nothing(error.to_string()))?.receipts;
+    let root = Batch::new(receipts.clone()).map_err(|error| nothing(error.to_string()))?.root();
+    if root == subject.certified.certificate.root {
+        Ok(receipts)
+    } else {
+        Err(nothing("the receipts that are served are not the certified ones"))
+    }
+}
+
+/// The round that was certified.
+async fn round_of(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<Round, Leave> {
+    let batch = subject.certified.certificate.batch;
+    let now = patiently(bench, until, || bench.chain.batch(&subject.terms, batch)).await?;
+    let seed = patiently(bench, until, || bench.chain.seed(&now.opened)).await?;
+    let seed = seed.ok_or_else(|| nothing("its seed cannot be had any more"))?;
+    let attempt = subject.certified.certificate.attempt;
+    Round::new(&subject.terms, batch, attempt, now.opened, seed).map_err(|error| nothing(error.to_string()))
+}

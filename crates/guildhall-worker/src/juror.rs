@@ -1,0 +1,425 @@
+//! Before the Court: sits on juries that the lot gives this worker a seat on, defends certificates that it is a member of, and
+//! disputes those that contradict it.
+//!
+//! A juror executes the disputed task like any other, binds itself before it can know what others found, and sees to the
+//! verdict and to what follows from it, since that pays it. Knows nothing of who is right.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::B256;
+use guildhall_api::{Bundle, RoundRef};
+use guildhall_chain::{CaseState, Hearing, Subject, Verdict};
+use guildhall_protocol::cases::{finding, juror_commitment, seal};
+use guildhall_protocol::list::CLAIM_LEADING;
+use guildhall_protocol::{Batch, Case, CaseId, RoundId, UnixTime};
+use guildhall_service::CancellationToken;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+use crate::bench::Bench;
+use crate::chain::{Plea, PostError};
+use crate::error::WorkerError;
+use crate::executor::Assignment;
+use crate::limits::{MAX_CASES, POST_TURN, RETRY_FIRST, RETRY_MAX};
+use crate::seat::Promise;
+
+/// What this worker found as a juror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The case.
+    pub case: Case,
+    /// What it says of the task.
+    pub finding: B256,
+    /// Its own trace of it.
+    pub own_trace: B256,
+}
+
+/// What this worker disputes: it stays secret until the jury has committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contradiction {
+    /// What binds it, which finds it again.
+    pub seal: B256,
+    /// What this worker found.
+    pub finding: B256,
+    /// What hides it.
+    pub salt: B256,
+}
+
+/// Why a case is left alone. Not a fault: most cases are other workers'.
+#[derive(Debug)]
+pub(crate) enum Leave {
+    /// No seat, excluded, too late, or over.
+    Nothing(String),
+    /// The journal failed.
+    Journal(WorkerError),
+}
+
+impl From<WorkerError> for Leave {
+    fn from(error: WorkerError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+pub(crate) fn nothing(reason: impl Into<String>) -> Leave {
+    Leave::Nothing(reason.into())
+}
+
+/// Takes cases as they open until `stop`, and goes on with those that were begun before a restart.
+///
+/// # Errors
+/// [`WorkerError::Journal`]: this worker must not go on.
+pub async fn serve(
+    bench: Arc<Bench>,
+    cases: Arc<Mutex<mpsc::Receiver<Case>>>,
+    stop: CancellationToken,
+) -> Result<(), WorkerError> {
+    let mut cases = cases.lock().await;
+    let mut known: HashSet<CaseId> = HashSet::new();
+    let mut open: JoinSet<Result<CaseId, WorkerError>> = JoinSet::new();
+    for (case, found) in bench.journal.cases()? {
+        known.insert(case.id());
+        open.spawn(one(bench.clone(), case, found));
+    }
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            Some(case) = cases.recv(), if open.len() < MAX_CASES => {
+                if known.insert(case.id()) {
+                    open.spawn(one(bench.clone(), case, None));
+                }
+            }
+            Some(ended) = open.join_next() => {
+                let ended = ended.map_err(|error| WorkerError::Task {
+                    task: "case".into(),
+                    error: error.to_string(),
+                })?;
+                known.remove(&ended?);
+            }
+        }
+    }
+}
+
+async fn one(bench: Arc<Bench>, case: Case, found: Option<Found>) -> Result<CaseId, WorkerError> {
+    let id = case.id();
+    let mine = bench.journal.contradictions()?.into_iter().find(|mine| mine.seal == case.seal);
+    let left = match (mine, found, member_of(&bench, &case).await) {
+        (Some(mine), ..) => accuse(&bench, &case, mine).await,
+        (None, None, Some(subject)) => defend(&bench, &case, &subject).await,
+        (None, found, _) => sit(&bench, &case, found).await,
+    };
+    bench.journal.forget_case(&case).await?;
+    match left {
+        Ok(()) => metrics::counter!("worker_cases_served_total").increment(1),
+        Err(Leave::Nothing(reason)) => tracing::debug!(case = %id, reason, "left a case"),
+        Err(Leave::Journal(error)) => return Err(error),
+    }
+    Ok(id)
+}
+
+/// What a case is about, where this worker is a member of it.
+async fn member_of(bench: &Bench, case: &Case) -> Option<Subject> {
+    let subject =
+        patiently(bench, case.facts.reveal_end(), || bench.chain.certified(case.deal, case.facts.batch))
+            .await
+            .ok()??;
+    let me = bench.worker();
+    subject.certified.members.iter().any(|member| member.worker == me).then_some(subject)
+}
+
+/// Tries until it works, or until a moment of chain time.
+pub(crate) async fn patiently<T, E, F>(
+    bench: &Bench,
+    until: UnixTime,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Leave>
+where
+    E: std::fmt::Display,
+    F: Future<Output = Result<T, E>>,
+{
+    let mut pause = RETRY_FIRST;
+    loop {
+        match attempt().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if bench.clock.now() >= until => return Err(nothing(error.to_string())),
+            Err(error) => {
+                tracing::debug!(%error, "no answer for a case, trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_MAX);
+            }
+        }
+    }
+}
+
+/// Says something before the Court until it is taken or refused, or until a moment of chain time.
+pub(crate) async fn plead(bench: &Bench, plea: Plea<'_>, until: UnixTime) -> Result<(), Leave> {
+    let mut pause = RETRY_FIRST;
+    loop {
+        match bench.chain.plead(plea).await {
+            Ok(_) => return Ok(()),
+            Err(PostError::Refused(reason)) => return Err(nothing(reason)),
+            Err(error) if bench.clock.now() >= until => return Err(nothing(error.to_string())),
+            Err(error) => {
+                tracing::debug!(%error, "the Court did not take it, trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_MAX);
+            }
+        }
+    }
+}
+
+/// Serves on the jury of a case.
+async fn sit(bench: &Arc<Bench>, case: &Case, found: Option<Found>) -> Result<(), Leave> {
+    let facts = &case.facts;
+    if found.is_none() {
+        let wave = seat(bench, case).await?;
+        bench.clock.reach(facts.wave_start(wave)).await;
+    }
+    let subject =
+        patiently(bench, facts.reveal_end(), || bench.chain.certified(case.deal, case.facts.batch)).await?;
+    let subject = subject.ok_or_else(|| nothing("its batch has no certificate"))?;
+    let found = match found {
+        Some(found) => found,
+        None => execute(bench, case, &subject).await?,
+    };
+    commit(bench, &subject, &found).await?;
+    bench.clock.reach(facts.commit_end()).await;
+    reveal(bench, &found).await?;
+    bench.clock.reach(facts.reveal_end()).await;
+    conclude(bench, case).await
+}
+
+/// The wave of this worker's seat.
+async fn seat(bench: &Bench, case: &Case) -> Result<u8, Leave> {
+    let (facts, me) = (&case.facts, bench.worker());
+    let seed = loop {
+        match patiently(bench, facts.commit_end(), || bench.chain.jury_seed(case)).await? {
+            Some(seed) => break seed,
+            None if bench.clock.now() >= facts.commit_end() => return Err(nothing("no seed in time")),
+            None => tokio::time::sleep(SEED_PAUSE).await,
+        }
+    };
+    let myself = patiently(bench, facts.commit_end(), || bench.chain.myself(me)).await?;
+    let standing = myself.and_then(|myself| myself.standing).ok_or_else(|| nothing("not active"))?;
+    let eligible = standing.runtime == facts.runtime && standing.active_from < facts.opened_block;
+    if !eligible || standing.room < case.stakes.slash {
+        return Err(nothing("another runtime, too young, or no free stake"));
+    }
+    case.seat(seed, me, standing.bond).ok_or_else(|| nothing("no seat"))
+}
+
+/// How long after asking for the seed of a jury it is asked for again: a block is not faster anywhere.
+const SEED_PAUSE: Duration = Duration::from_millis(250);
+
+/// Executes the task, and binds this worker to what it found, durably.
+async fn execute(bench: &Bench, case: &Case, subject: &Subject) -> Result<Found, Leave> {
+    let (facts, certificate) = (&case.facts, &subject.certified.certificate);
+    let assignment = Assignment {
+        // Own traces are keyed by the case, so that nobody's of the round is of use.
+        round: RoundRef {
+            id: RoundId(case.id().0),
+            deal: case.deal,
+            batch: facts.batch,
+            attempt: certificate.attempt,
+        },
+        worker: bench.worker(),
+        terms: Arc::new(subject.terms),
+        tasks: facts.index..facts.index + 1,
+    };
+    let executed = bench.executor.execute(&assignment, &bench.progress).await;
+    let executed = executed.map_err(|error| nothing(error.to_string()))?;
+    let (receipt, own_trace) = executed
+        .receipts
+        .first()
+        .zip(executed.own_traces.first())
+        .ok_or_else(|| nothing("the executor answered with nothing"))?;
+    let found = Found { case: *case, finding: finding(receipt), own_trace: *own_trace };
+    Ok(bench.journal.finding(found).await.map_err(WorkerError::from)?)
+}
+
+/// Commits, unless that stands there from before a restart.
+async fn commit(bench: &Bench, subject: &Subject, found: &Found) -> Result<(), Leave> {
+    let (case, until) = (&found.case, found.case.facts.commit_end());
+    let hearings = patiently(bench, until, || bench.chain.hearings(case)).await?;
+    if mine(bench, &hearings).is_some() {
+        return Ok(());
+    }
+    let commitment = juror_commitment(bench.worker(), case.id(), found.finding, found.own_trace);
+    plead(bench, Plea::Commit { subject, hearings: &hearings, commitment }, until).await
+}
+
+/// This worker in the jury of the last case.
+fn mine(bench: &Bench, hearings: &[Hearing]) -> Option<guildhall_chain::Juror> {
+    let me = bench.worker();
+    hearings.first()?.jurors.iter().find(|juror| juror.worker() == me).copied()
+}
+
+async fn reveal(bench: &Bench, found: &Found) -> Result<(), Leave> {
+    let (case, until) = (&found.case, found.case.facts.reveal_end());
+    let hearings = patiently(bench, until, || bench.chain.hearings(case)).await?;
+    let juror = mine(bench, &hearings).ok_or_else(|| nothing("its commitment is not on chain"))?;
+    if juror.has_revealed() {
+        return Ok(());
+    }
+    let Found { finding, own_trace, .. } = *found;
+    plead(bench, Plea::Reveal { case, juror: &juror, finding, own_trace }, until).await
+}
+
+/// Sees to the verdict, and to what follows from it. Jurors take turns, so that one transaction is enough.
+async fn conclude(bench: &Bench, case: &Case) -> Result<(), Leave> {
+    let end = UnixTime(case.facts.appeal_end().0.saturating_add(CONCLUDE_SECS));
+    let hearings = patiently(bench, end, || bench.chain.hearings(case)).await?;
+    let me = bench.worker();
+    let place = hearings.first().and_then(|jury| jury.jurors.iter().position(|juror| juror.worker() == me));
+    let turn = POST_TURN * place.unwrap_or_default() as u32;
+    loop {
+        match patiently(bench, end, || bench.chain.standing_of(case)).await? {
+            (CaseState::Closed | CaseState::None, _) => return Ok(()),
+            // An appeal is a case of its own: whoever sits on its jury goes on.
+            (CaseState::Open, Some(_)) => return Ok(()),
+            (_, verdict) => {
+                if let Some(Verdict { .. }) = verdict {
+                    bench.clock.reach(case.facts.appeal_end()).await;
+                }
+                tokio::time::sleep(turn).await;
+                if let Err(Leave::Nothing(reason)) = go_on(bench, case, end).await {
+                    tracing::debug!(case = %case.id(), reason, "somebody else was faster, or it is too early");
+                    tokio::time::sleep(RETRY_MAX).await;
+                }
+            }
+        }
+        if bench.clock.now() >= end {
+            return Err(nothing("it was not concluded"));
+        }
+    }
+}
+
+/// How long after its last window a juror sees to a case, in seconds.
+const CONCLUDE_SECS: u64 = 24 * 3600;
+
+/// The next step of a case whose jury has spoken.
+async fn go_on(bench: &Bench, case: &Case, until: UnixTime) -> Result<(), Leave> {
+    let subject = patiently(bench, until, || bench.chain.certified(case.deal, case.facts.batch)).await?;
+    let subject = subject.ok_or_else(|| nothing("its batch has no certificate"))?;
+    let hearings = patiently(bench, until, || bench.chain.hearings(case)).await?;
+    match patiently(bench, until, || bench.chain.standing_of(case)).await? {
+        (CaseState::Open, None) => {
+            let hearing = hearings.first().ok_or_else(|| nothing("it has no jury"))?;
+            plead(bench, Plea::Decide { subject: &subject, hearing }, until).await
+        }
+        (CaseState::Upheld | CaseState::Overturned | CaseState::Void, Some(verdict)) => {
+            let finding = verdict.finding;
+            plead(bench, Plea::Finalize { subject: &subject, hearings: &hearings, finding }, until).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sees a case through that this worker opened.
+async fn accuse(bench: &Bench, case: &Case, mine: Contradiction) -> Result<(), Leave> {
+    bench.clock.reach(case.facts.commit_end()).await;
+    let Contradiction { finding, salt, .. } = mine;
+    plead(bench, Plea::OpenSeal { case, finding, salt }, case.facts.reveal_end()).await?;
+    bench.clock.reach(case.facts.reveal_end()).await;
+    conclude(bench, case).await
+}
+
+/// Disputes a certificate that contradicts what this worker had promised in the round, where the Court lets its stake answer
+/// for that: who was left out of the list, and who is not alone with its claim. The case comes back as an event.
+///
+/// # Errors
+/// [`WorkerError::Journal`].
+pub async fn contradict(bench: Arc<Bench>, promise: Promise) -> Result<(), WorkerError> {
+    match try_to_contradict(&bench, &promise).await {
+        Ok(()) => {
+            tracing::warn!(round = %promise.at.id, "disputed a certificate that is not what this worker found");
+            metrics::counter!("worker_disputes_opened_total").increment(1);
+        }
+        Err(Leave::Nothing(reason)) => {
+            tracing::info!(round = %promise.at.id, reason, "a certificate is not what this worker found, and stays");
+        }
+        Err(Leave::Journal(error)) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn try_to_contradict(bench: &Bench, promise: &Promise) -> Result<(), Leave> {
+    let (at, me) = (promise.at, bench.worker());
+    let until = promise.keep_until;
+    let subject = patiently(bench, until, || bench.chain.certified(at.deal, at.batch)).await?;
+    let subject = subject.ok_or_else(|| nothing("there is no certificate any more"))?;
+    let certificate = &subject.certified.certificate;
+    if certificate.attempt != at.attempt || certificate.root == promise.claim.root {
+        return Err(nothing("another attempt was certified"));
+    }
+    let until = UnixTime(certificate.finalAt);
+    let (index, finding) = differing(bench, promise, &subject, until).await?;
+    let salt = B256::random();
+    let seal = seal(me, at.deal, at.batch, index, finding, salt);
+    bench.journal.contradiction(Contradiction { seal, finding, salt }).await.map_err(WorkerError::from)?;
+    open(bench, Plea::Contradict { subject: &subject, index, seal }, seal, until).await
+}
+
+/// Opens a case whose finding the journal has, and forgets that where it was not taken.
+pub(crate) async fn open(bench: &Bench, plea: Plea<'_>, seal: B256, until: UnixTime) -> Result<(), Leave> {
+    let opened = plead(bench, plea, until).await;
+    if opened.is_err() {
+        bench.journal.forget_contradiction(seal).await.map_err(WorkerError::from)?;
+    }
+    opened
+}
+
+/// The first task of which this worker found something else, and what. The certified receipts come from whoever stored them:
+/// they count only if they make the certified root.
+async fn differing(
+    bench: &Bench,
+    promise: &Promise,
+    subject: &Subject,
+    until: UnixTime,
+) -> Result<(u32, B256), Leave> {
+    let bad = |error: &dyn std::fmt::Display| nothing(error.to_string());
+    // What was executed is kept beside the seat: it may still be on its way to the disk.
+    let limit = guildhall_api::bundle::MAX_BUNDLE_BYTES as u64;
+    let mine = patiently(bench, until, || bench.blobs.get(promise.bundle, limit)).await?;
+    let mine = Bundle::decode(&mine).map_err(|error| bad(&error))?.receipts;
+    if let [only] = mine.as_slice() {
+        return Ok((0, finding(only)));
+    }
+    let served = patiently(bench, until, || bench.link.result(promise.at.id)).await?;
+    let certified = Bundle::decode(&served).map_err(|error| bad(&error))?.receipts;
+    let root = Batch::new(certified.clone()).map_err(|error| bad(&error))?.root();
+    if root != subject.certified.certificate.root {
+        return Err(nothing("the receipts that are served are not the certified ones"));
+    }
+    let other = mine.iter().zip(&certified).find(|(mine, certified)| mine != certified);
+    other.map(|(mine, _)| (mine.index, finding(mine))).ok_or_else(|| nothing("the receipts are the same"))
+}
+
+/// Shows the certified receipt of a disputed task: a certificate that nobody defends cannot be upheld.
+async fn defend(bench: &Bench, case: &Case, subject: &Subject) -> Result<(), Leave> {
+    let (facts, certificate, me) = (&case.facts, &subject.certified.certificate, bench.worker());
+    let leading: Vec<_> =
+        subject.certified.members.iter().filter(|member| member.claim == CLAIM_LEADING).collect();
+    let place = leading.iter().position(|member| member.worker == me);
+    let place = place.ok_or_else(|| nothing("it claimed something else"))?;
+    let entries = bench.journal.entries().map_err(WorkerError::from)?;
+    let promise = entries.into_iter().map(|entry| entry.promise).find(|promise| {
+        promise.at.deal == case.deal
+            && promise.at.batch == facts.batch
+            && promise.claim.root == certificate.root
+    });
+    let promise = promise.ok_or_else(|| nothing("what it executed is not kept any more"))?;
+    bench.clock.reach(facts.commit_end()).await;
+    tokio::time::sleep(POST_TURN * place as u32).await;
+    if patiently(bench, facts.reveal_end(), || bench.chain.receipt_shown(case)).await? {
+        return Ok(());
+    }
+    let limit = guildhall_api::bundle::MAX_BUNDLE_BYTES as u64;
+    let bytes = bench.blobs.get(promise.bundle, limit).await.map_err(|error| nothing(error.to_string()))?;
+    let bundle = Bundle::decode(&bytes).map_err(|error| nothing(error.to_string()))?;
+    let proof = Batch::new(bundle.receipts).map_err(|error| nothing(error.to_string()))?.prove(facts.index);
+    let proof = proof.map_err(|error| nothing(error.to_string()))?;
+    plead(bench, Plea::Show { subject, case, proof: &proof }, facts.reveal_end()).await
+}

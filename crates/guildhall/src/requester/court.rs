@@ -1,0 +1,204 @@
+//! Disputes and audits from anybody's side: open a case, show what was sealed, ask for the verdict, carry it out.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use alloy::primitives::B256;
+use guildhall_chain::{CaseState, ChainClient, Sender, Subject, TxOutcome, events};
+use guildhall_protocol::{Case, DealId, UnixTime, cases::seal};
+use guildhall_service::files::{MODE_PRIVATE, atomic_write};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Failure, Result};
+
+/// What an opener sealed, kept until the jury has committed. Secret until then: jurors could copy it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The case.
+    pub case: Case,
+    /// What the opener found.
+    pub finding: B256,
+    /// What hides it.
+    pub salt: B256,
+}
+
+impl Sealed {
+    fn path(dir: &Path, case: &Case) -> PathBuf {
+        dir.join("disputes").join(format!("{}.json", case.id()))
+    }
+
+    /// What was sealed for a case, as far as this directory has it.
+    ///
+    /// # Errors
+    /// `file.read` when it is there and not readable.
+    pub fn load(dir: &Path, case: &Case) -> Result<Option<Self>> {
+        let path = Self::path(dir, case);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
+        let sealed = serde_json::from_slice(&text).map_err(|error| {
+            Failure::new("dispute.file", format!("`{}` is no sealed finding: {error}", path.display()))
+        })?;
+        Ok(Some(sealed))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// `file.*` when the system refuses.
+    pub fn keep(&self, dir: &Path) -> Result<PathBuf> {
+        let path = Self::path(dir, &self.case);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| Failure::file("create", parent, &error))?;
+        }
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Failure::new("dispute.file", error.to_string()))?;
+        atomic_write(&path, &text, MODE_PRIVATE)?;
+        Ok(path)
+    }
+}
+
+/// The certificate of a batch with its deal.
+///
+/// # Errors
+/// `result.not_certified`, `dispute.no_court`, `chain.*`.
+pub async fn subject(chain: &ChainClient, deal: DealId, batch: u32) -> Result<Subject> {
+    if !chain.deployment().has_court() {
+        return Err(Failure::new(
+            "dispute.no_court",
+            "this deployment has no Court: nothing can be disputed",
+        )
+        .hint("its certificates are final when their window is over"));
+    }
+    chain.subject(deal, batch).await?.ok_or_else(|| {
+        Failure::new("result.not_certified", format!("batch {batch} of this deal has no certificate"))
+            .hint("`guildhall deal show` says where it stands")
+    })
+}
+
+/// Disputes a task of a batch, for a bond of the sender's balance; what is sealed is kept in `dir`.
+///
+/// # Errors
+/// The Court's refusal, such as `court.too_late` once the certificate is final.
+pub async fn dispute(
+    chain: &ChainClient,
+    sender: &Sender,
+    subject: &Subject,
+    index: u32,
+    finding: B256,
+    dir: &Path,
+) -> Result<(Sealed, TxOutcome)> {
+    let salt = B256::random();
+    let certificate = &subject.certified.certificate;
+    let hidden = seal(sender.account(), certificate.dealId.into(), certificate.batch, index, finding, salt);
+    let outcome = sender.send(chain.dispute_call(subject, index, hidden)?).await?;
+    let sealed = Sealed { case: opened(chain, &outcome)?, finding, salt };
+    sealed.keep(dir)?;
+    Ok((sealed, outcome))
+}
+
+/// Opens the audit that the seed asks for.
+///
+/// # Errors
+/// `court.not_drawn` where it asks for none, and the Court's other refusals.
+pub async fn audit(chain: &ChainClient, sender: &Sender, subject: &Subject) -> Result<(Case, TxOutcome)> {
+    let outcome = sender.send(chain.audit_call(subject)?).await?;
+    Ok((opened(chain, &outcome)?, outcome))
+}
+
+fn opened(chain: &ChainClient, outcome: &TxOutcome) -> Result<Case> {
+    let logs = outcome.logs.iter().filter_map(|log| events::decode(chain.deployment(), log));
+    let case = logs.into_iter().find_map(|event| event.kind.case_opened());
+    case.ok_or_else(|| Failure::new("chain.answer", "the transaction opened no case"))
+}
+
+/// What was done for a case, or what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Progress {
+    /// It waits for a moment of chain time.
+    Waits {
+        /// Until then.
+        until: UnixTime,
+        /// What happens then.
+        what: Window,
+    },
+    /// What the opener had sealed was shown.
+    SealOpened {
+        /// The transaction.
+        transaction: B256,
+    },
+    /// There is a verdict.
+    Decided {
+        /// The transaction.
+        transaction: B256,
+    },
+    /// The verdict was carried out.
+    Finalized {
+        /// The transaction.
+        transaction: B256,
+    },
+    /// An appeal goes on instead.
+    Appealed,
+    /// Everything was done.
+    Closed,
+}
+
+/// What the next window of a case is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// Jurors reveal, the opener shows what it sealed.
+    Reveal,
+    /// Anybody asks for the verdict.
+    Verdict,
+    /// Nobody can appeal any more.
+    Carry,
+}
+
+/// Does the next thing that is due for a case.
+///
+/// # Errors
+/// The Court's refusal, `chain.*`.
+pub async fn advance(
+    chain: &ChainClient,
+    sender: &Sender,
+    case: &Case,
+    sealed: Option<&Sealed>,
+) -> Result<Progress> {
+    let (facts, now) = (&case.facts, chain.head().await?.time);
+    let (state, verdict) = (chain.case_state(case).await?, chain.verdict_of(case.id()).await?);
+    match (state, verdict) {
+        (CaseState::None | CaseState::Closed, _) => Ok(Progress::Closed),
+        (CaseState::Open, Some(_)) => Ok(Progress::Appealed),
+        (CaseState::Open, None) if now < facts.commit_end() => {
+            Ok(Progress::Waits { until: facts.commit_end(), what: Window::Reveal })
+        }
+        (CaseState::Open, None) if now < facts.reveal_end() => match sealed {
+            Some(sealed) if !chain.seal_opened(case).await? => {
+                let call = chain.open_seal_call(case, sealed.finding, sealed.salt);
+                Ok(Progress::SealOpened { transaction: sender.send(call).await?.hash })
+            }
+            _ => Ok(Progress::Waits { until: facts.reveal_end(), what: Window::Verdict }),
+        },
+        (CaseState::Open, None) => {
+            let subject = subject(chain, case.deal, facts.batch).await?;
+            let jury = chain.hearing_of(*case).await?;
+            let call = chain.decide_call(&subject.certified.certificate, &jury)?;
+            Ok(Progress::Decided { transaction: sender.send(call).await?.hash })
+        }
+        (_, Some(_)) if now < facts.appeal_end() => {
+            Ok(Progress::Waits { until: facts.appeal_end(), what: Window::Carry })
+        }
+        (_, Some(verdict)) => {
+            let subject = subject(chain, case.deal, facts.batch).await?;
+            let hearings = chain.hearings_of(case).await?;
+            let call = chain.finalize_call(&subject, &hearings, verdict.finding)?;
+            Ok(Progress::Finalized { transaction: sender.send(call).await?.hash })
+        }
+        (_, None) => Err(Failure::new("chain.answer", "the verdict of this case is not among the events")),
+    }
+}
