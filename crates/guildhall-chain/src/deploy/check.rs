@@ -1,6 +1,10 @@
 //! Whether a deployment stands on its chain as its file says: every contract there, and each naming the others.
 
-use alloy::{eips::BlockId, primitives::{Address, U256}, providers::Provider};
+use alloy::{
+    eips::BlockId,
+    primitives::{Address, U256},
+    providers::Provider,
+};
 
 use super::{DeployError, Deployment, has_code};
 use crate::{
