@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const contracts = [
-  "Vault", "Registry", "Workforce", "Market", "Certifier", "Recourse", "Court", "Jury", "Inquest", "BlockhashSeed",
+  "Vault", "Registry", "Workforce", "Market", "Certifier", "Recourse", "Court", "Jury", "BlockhashSeed",
   "PrevrandaoSeed", "BeaconSeed", "DevToken", "TemperatureAlarm",
 ];
 const interfaces = ["IDeliveryCallback", "IGroup", "ISeed"];

@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use url::Url;
 
-/// Domain separation tag of the scheme.
+/// Domain of the scheme (the DST of RFC 9380).
 const DST: &[u8] = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_";
 /// How long one server may take for an answer, from the connection to the last byte.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);

@@ -94,14 +94,6 @@ mod court {
     );
 }
 
-mod inquest {
-    alloy::sol!(
-        #[sol(rpc, all_derives)]
-        Inquest,
-        concat!(env!("OUT_DIR"), "/Inquest.json")
-    );
-}
-
 mod jury {
     alloy::sol!(
         #[sol(rpc, all_derives)]
@@ -121,7 +113,6 @@ mod token {
 pub use beacon::BeaconSeed;
 pub use certifier::{Certifier, ICertifier};
 pub use court::Court;
-pub use inquest::Inquest;
 pub use jury::Jury;
 pub use market::{IVault, Market};
 pub use prevrandao::PrevrandaoSeed;
@@ -133,7 +124,7 @@ pub use vault::Vault;
 pub use workforce::Workforce;
 
 /// The compiler's output of every contract, by name: where errors are looked up.
-pub(crate) const ABIS: [(&str, &str); 13] = [
+pub(crate) const ABIS: [(&str, &str); 12] = [
     ("Vault", include_str!(concat!(env!("OUT_DIR"), "/Vault.json"))),
     ("Registry", include_str!(concat!(env!("OUT_DIR"), "/Registry.json"))),
     ("Workforce", include_str!(concat!(env!("OUT_DIR"), "/Workforce.json"))),
@@ -141,7 +132,6 @@ pub(crate) const ABIS: [(&str, &str); 13] = [
     ("Certifier", include_str!(concat!(env!("OUT_DIR"), "/Certifier.json"))),
     ("Recourse", include_str!(concat!(env!("OUT_DIR"), "/Recourse.json"))),
     ("Court", include_str!(concat!(env!("OUT_DIR"), "/Court.json"))),
-    ("Inquest", include_str!(concat!(env!("OUT_DIR"), "/Inquest.json"))),
     ("Jury", include_str!(concat!(env!("OUT_DIR"), "/Jury.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/BlockhashSeed.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/PrevrandaoSeed.json"))),

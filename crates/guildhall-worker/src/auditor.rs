@@ -7,29 +7,20 @@
 use std::sync::Arc;
 
 use alloy::primitives::B256;
-use guildhall_api::{Bundle, Round};
+use guildhall_api::Round;
 use guildhall_chain::Subject;
 use guildhall_protocol::cases::{finding, seal};
-use guildhall_protocol::{Batch, DealId, PoolId, Receipt, UnixTime};
+use guildhall_protocol::{DealId, PoolId, UnixTime};
 use guildhall_service::CancellationToken;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::bench::Bench;
 use crate::chain::Plea;
+use crate::court::{Contradiction, Leave, certified_receipts, nothing, patiently, plead};
 use crate::error::WorkerError;
 use crate::executor::Assignment;
-use crate::juror::{Contradiction, Leave, nothing, open, patiently, plead};
 use crate::limits::{AUDIT_PAUSE, MAX_AUDITS};
-
-/// A batch that was certified.
-#[derive(Debug, Clone, Copy)]
-pub struct CertifiedBatch {
-    /// Its deal.
-    pub deal: DealId,
-    /// Which.
-    pub batch: u32,
-}
 
 /// How much of what is audited.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +38,7 @@ pub struct Share {
 pub async fn audit(
     bench: Arc<Bench>,
     share: Share,
-    certified: Arc<Mutex<mpsc::Receiver<CertifiedBatch>>>,
+    certified: Arc<Mutex<mpsc::Receiver<(DealId, u32)>>>,
     stop: CancellationToken,
 ) -> Result<(), WorkerError> {
     let mut certified = certified.lock().await;
@@ -74,9 +65,9 @@ pub async fn audit(
     }
 }
 
-async fn examine(bench: &Bench, share: Share, at: CertifiedBatch) -> Result<(), Leave> {
+async fn examine(bench: &Bench, share: Share, (deal, batch): (DealId, u32)) -> Result<(), Leave> {
     let soon = UnixTime(bench.clock.now().0.saturating_add(60));
-    let subject = patiently(bench, soon, || bench.chain.certified(at.deal, at.batch)).await?;
+    let subject = patiently(bench, soon, || bench.chain.certified(deal, batch)).await?;
     let subject = subject.ok_or_else(|| nothing("there is no certificate any more"))?;
     let me = bench.worker();
     let own = subject.certified.members.iter().any(|member| member.worker == me);
@@ -104,11 +95,11 @@ async fn open_drawn(bench: &Bench, subject: &Subject, until: UnixTime) -> Result
 
 /// Executes one task of the batch again, any one, and disputes it where this machine finds something else.
 async fn compare(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<(), Leave> {
-    let certified = receipts(bench, subject, until).await?;
+    let round = round_of(bench, subject, until).await?;
+    let certified = certified_receipts(bench, round.at.id, subject, until).await?;
     let index = rand::random_range(0..certified.len());
     let certified = finding(&certified[index]);
     let index = index as u32;
-    let round = round_of(bench, subject, until).await?;
     let assignment = Assignment {
         round: round.at,
         worker: bench.worker(),
@@ -126,22 +117,9 @@ async fn compare(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<()
     tracing::warn!(round = %round.at.id, task = index, "a certificate is wrong: disputing it");
     let (salt, certificate) = (B256::random(), &subject.certified.certificate);
     let seal = seal(bench.worker(), subject.terms.deal(), certificate.batch, index, here, salt);
-    let contradiction = Contradiction { seal, finding: here, salt };
+    let contradiction = Contradiction { seal, finding: here, salt, opens_until: until };
     bench.journal.contradiction(contradiction).await.map_err(WorkerError::from)?;
-    open(bench, Plea::Dispute { subject, index, seal }, seal, until).await
-}
-
-/// The certified receipts, from whoever stored them: they count only if they make the certified root.
-async fn receipts(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<Vec<Receipt>, Leave> {
-    let round = round_of(bench, subject, until).await?;
-    let served = patiently(bench, until, || bench.link.result(round.at.id)).await?;
-    let receipts = Bundle::decode(&served).map_err(|error| nothing(error.to_string()))?.receipts;
-    let root = Batch::new(receipts.clone()).map_err(|error| nothing(error.to_string()))?.root();
-    if root == subject.certified.certificate.root {
-        Ok(receipts)
-    } else {
-        Err(nothing("the receipts that are served are not the certified ones"))
-    }
+    plead(bench, Plea::Dispute { subject, index, seal }, until).await
 }
 
 /// The round that was certified.

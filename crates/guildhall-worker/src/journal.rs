@@ -13,7 +13,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::juror::{Contradiction, Found};
+use crate::court::{Contradiction, Found};
 use crate::seat::Promise;
 
 const PROMISES: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("promises");
@@ -372,7 +372,8 @@ mod tests {
         }
         assert_eq!(journal.finding(first).await.expect("written"), first);
         let seal = B256::repeat_byte(3);
-        let contradiction = Contradiction { seal, finding: B256::ZERO, salt: B256::ZERO };
+        let contradiction =
+            Contradiction { seal, finding: B256::ZERO, salt: B256::ZERO, opens_until: UnixTime(1) };
         journal.contradiction(contradiction).await.expect("written");
         drop(journal);
 

@@ -3,19 +3,20 @@
 //! It makes outgoing connections only. It follows the chain itself and computes its own seats ([`agenda`]); what it signs is
 //! on disk before it is sent ([`journal`]), so that it never signs two different things in one round; one seat is a state
 //! machine without IO ([`seat`]) that [`drive`] puts into effect; where no coordinator does its part it goes over the chain
-//! ([`direct`]); before the Court it sits on juries and defends what it certified ([`juror`]), and it
+//! ([`direct`]); before the Court it sits on juries and defends what it certified ([`court`]), and it
 //! re-executes a share of what others certified ([`auditor`]). `docs/network.md` has the whys.
 
 pub mod agenda;
 pub mod auditor;
 pub mod bench;
 pub mod chain;
+pub mod court;
 pub mod direct;
 pub mod drive;
 pub mod error;
 pub mod executor;
 pub mod journal;
-pub mod juror;
+
 pub mod limits;
 pub mod link;
 pub mod onchain;

@@ -8,19 +8,19 @@ use alloy::signers::local::PrivateKeySigner;
 use futures::StreamExt;
 use guildhall_api::{MemberEvent, Outcome, Purpose};
 use guildhall_blobs::BlobStore;
-use guildhall_protocol::{Case, PoolId};
+use guildhall_protocol::{Case, DealId, PoolId};
 use guildhall_service::CancellationToken;
 use guildhall_service::health::RoleChecks;
 use guildhall_service::tasks::{OnFailure, StopReason, TaskGroup};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::auditor::{self, CertifiedBatch, Share};
+use crate::auditor::{self, Share};
 use crate::bench::{Bench, Parts, RoundEvent};
 use crate::chain::{Chain, ChainEvent};
+use crate::court;
 use crate::error::WorkerError;
 use crate::executor::Executor;
 use crate::journal::Journal;
-use crate::juror;
 use crate::limits::{AUDIT_QUEUE, CASE_QUEUE, MAX_ACTIVE, RETRY_FIRST, RETRY_MAX};
 use crate::link::{HttpLink, Link};
 use crate::progress::ProgressSender;
@@ -103,7 +103,7 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
     let to = Heard { news: sender.clone(), cases, audits };
     group.spawn("follow", OnFailure::Restart, move |stop| follow(at.clone(), pool, to.clone(), stop));
     let at = bench.clone();
-    group.spawn("court", OnFailure::StopGroup, move |stop| juror::serve(at.clone(), heard.clone(), stop));
+    group.spawn("court", OnFailure::StopGroup, move |stop| court::serve(at.clone(), heard.clone(), stop));
     let (at, samples) = (bench.clone(), Arc::new(Mutex::new(samples)));
     let share = Share { pool, percent: config.audit_percent };
     group.spawn("audit", OnFailure::StopGroup, move |stop| {
@@ -152,7 +152,7 @@ fn watch(group: &TaskGroup, bench: &Arc<Bench>, checks: RoleChecks) {
 struct Heard {
     news: mpsc::Sender<News>,
     cases: mpsc::Sender<Case>,
-    audits: Option<mpsc::Sender<CertifiedBatch>>,
+    audits: Option<mpsc::Sender<(DealId, u32)>>,
 }
 
 /// Follows the chain until `stop`.
@@ -187,10 +187,10 @@ async fn follow(
     Ok(())
 }
 
-fn certified_in(event: &ChainEvent) -> Option<CertifiedBatch> {
+fn certified_in(event: &ChainEvent) -> Option<(DealId, u32)> {
     match event {
         ChainEvent::BatchEnded { deal, batch, outcome: Outcome::Certified { .. }, .. } => {
-            Some(CertifiedBatch { deal: *deal, batch: *batch })
+            Some((*deal, *batch))
         }
         _ => None,
     }

@@ -12,10 +12,10 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use crate::agenda::{Agenda, Next, Opening};
 use crate::bench::{Bench, RoundEvent};
 use crate::chain::{ChainEvent, ChainFault};
+use crate::court;
 use crate::drive::{Place, Work, agrees, drive, see_to_result};
 use crate::error::WorkerError;
 use crate::journal::JournalError;
-use crate::juror;
 use crate::limits::RECONCILE;
 use crate::progress::ProgressStep;
 use crate::seat::{Left, Promise, Seat};
@@ -239,7 +239,7 @@ impl Taker {
         if agreed {
             tokio::spawn(see_to_result(self.bench.clone(), promise));
         } else if contradicted {
-            tokio::spawn(juror::contradict(self.bench.clone(), promise));
+            tokio::spawn(court::contradict(self.bench.clone(), promise));
         }
     }
 

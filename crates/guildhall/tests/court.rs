@@ -21,7 +21,7 @@ use guildhall::{
 use guildhall_api::Produced;
 use guildhall_chain::{CaseState, Sender, Subject};
 use guildhall_protocol::{
-    Policy, Receipt, Seed, Status,
+    Case, Policy, Receipt, Seed, Status,
     cases::{Answer, finding},
 };
 use guildhall_sandbox::Sandbox;
@@ -108,6 +108,7 @@ struct Dispute<'a> {
     town: &'a Town,
     sender: Sender,
     subject: Subject,
+    case: Case,
     sealed: Sealed,
 }
 
@@ -116,14 +117,15 @@ impl<'a> Dispute<'a> {
     async fn open(town: &'a Town, told: &History, says: B256) -> Self {
         let (chain, sender) = (&town.city.chain, town.city.requester().clone());
         let subject = court::subject(chain, told.terms.deal(), 0).await.unwrap();
-        let (sealed, _) = court::dispute(chain, &sender, &subject, 1, says, town.dir()).await.unwrap();
-        assert_eq!(Sealed::load(town.dir(), &sealed.case).unwrap(), Some(sealed), "kept until it is shown");
-        Self { town, sender, subject, sealed }
+        let (case, _) = court::dispute(chain, &sender, &subject, 1, says, town.dir()).await.unwrap();
+        let sealed = Sealed::load(town.dir(), &case).unwrap().expect("kept until it is shown");
+        assert_eq!((sealed.seal, sealed.finding), (case.seal, says));
+        Self { town, sender, subject, case, sealed }
     }
 
     /// How many workers have a seat on the jury in this wave: neither members nor anybody else's.
     async fn seated(&self, wave: u8) -> usize {
-        let (chain, case) = (&self.town.city.chain, &self.sealed.case);
+        let (chain, case) = (&self.town.city.chain, &self.case);
         let mut seed: Option<Seed> = None;
         self.town
             .until("the jury is drawn", async || {
@@ -143,7 +145,7 @@ impl<'a> Dispute<'a> {
 
     /// Every juror that the lot seats commits in its wave, then reveals.
     async fn hear(&self) {
-        let (town, chain, case) = (self.town, &self.town.city.chain, &self.sealed.case);
+        let (town, chain, case) = (self.town, &self.town.city.chain, &self.case);
         for wave in 0..2 {
             town.jump_to(case.facts.wave_start(wave).0).await;
             let seated = self.seated(wave).await;
@@ -163,14 +165,12 @@ impl<'a> Dispute<'a> {
     }
 
     async fn advance(&self) -> Progress {
-        court::advance(&self.town.city.chain, &self.sender, &self.sealed.case, Some(&self.sealed))
-            .await
-            .unwrap()
+        court::advance(&self.town.city.chain, &self.sender, &self.case, Some(&self.sealed)).await.unwrap()
     }
 
     /// Jurors see to the verdict, and to what follows from it.
     async fn conclude(&self, expected: CaseState) {
-        let (town, chain, case) = (self.town, &self.town.city.chain, &self.sealed.case);
+        let (town, chain, case) = (self.town, &self.town.city.chain, &self.case);
         town.jump_to(case.facts.reveal_end().0).await;
         town.until("somebody asks for the verdict", async || {
             chain.verdict_of(case.id()).await.unwrap().is_some()
@@ -183,7 +183,7 @@ impl<'a> Dispute<'a> {
     }
 
     async fn status(&self) -> Status {
-        self.town.city.chain.batch_slot(self.sealed.case.deal, 0).await.unwrap().status().unwrap()
+        self.town.city.chain.batch_slot(self.case.deal, 0).await.unwrap().status().unwrap()
     }
 }
 
@@ -210,7 +210,7 @@ async fn a_false_certificate_is_overturned_and_its_makers_pay(on: On) {
     for (member, before) in members.iter().zip(before) {
         assert!(chain.worker(*member).await.unwrap().unwrap().bond < before, "{member} pays for its lie");
     }
-    let bond = dispute.sealed.case.stakes.bond;
+    let bond = dispute.case.stakes.bond;
     assert!(
         chain.balance(told.terms.payer).await.unwrap().0 > payer.0 + bond.0,
         "bond back, cost back, and a reward"
@@ -242,7 +242,7 @@ async fn a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed(on: On) {
     let (chain, says) = (&town.city.chain, keccak256("something else"));
     let payer = chain.balance(told.terms.payer).await.unwrap();
     let dispute = Dispute::open(&town, &told, says).await;
-    let facts = dispute.sealed.case.facts;
+    let facts = dispute.case.facts;
     // By the command, as a person would: each call does what is due.
     let deal = told.terms.deal().to_string();
     let step = |expected: &str| {

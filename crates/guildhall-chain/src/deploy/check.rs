@@ -1,15 +1,11 @@
 //! Whether a deployment stands on its chain as its file says: every contract there, and each naming the others.
 
-use alloy::{
-    eips::BlockId,
-    primitives::{Address, U256},
-    providers::Provider,
-};
+use alloy::{eips::BlockId, primitives::U256, providers::Provider};
 
 use super::{DeployError, Deployment, has_code};
 use crate::{
     beacon::Beacon,
-    bindings::{BeaconSeed, Certifier, Court, Inquest, Jury, Market, Recourse, Vault, Workforce},
+    bindings::{BeaconSeed, Certifier, Court, Jury, Market, Recourse, Vault, Workforce},
     rpc::Endpoint,
     seeds::SeedKind,
 };
@@ -119,16 +115,6 @@ impl Deployment {
             jury.certifier = self.certifier, "Jury";
             jury.seeds = self.seed, "Jury";
             jury.court = self.court, "Jury";
-        }
-        if self.inquest != Address::ZERO {
-            let inquest = Inquest::new(self.inquest, endpoint.provider().clone());
-            names! {
-                inquest.vault = self.vault, "Inquest";
-                inquest.workforce = self.workforce, "Inquest";
-                inquest.market = self.market, "Inquest";
-                inquest.certifier = self.certifier, "Inquest";
-                inquest.seeds = self.seed, "Inquest";
-            }
         }
         Ok(())
     }

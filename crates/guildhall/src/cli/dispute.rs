@@ -82,8 +82,8 @@ async fn open(which: &WhichResult, context: &Context) -> Result<ExitStatus> {
     let subject = court::subject(&found.chain, which.deal, batch).await?;
     let (sender, here) = (sender(&found.chain, &key), finding(&replayed.here));
     let dir = &context.profile.data;
-    let (sealed, outcome) = court::dispute(&found.chain, &sender, &subject, index, here, dir).await?;
-    context.out.result(&Opened::new(&sealed.case, which.task, Done::new(&outcome)))?;
+    let (case, outcome) = court::dispute(&found.chain, &sender, &subject, index, here, dir).await?;
+    context.out.result(&Opened::new(&case, which.task, Done::new(&outcome)))?;
     Ok(ExitStatus::Done)
 }
 
@@ -151,7 +151,7 @@ fn words(window: Window) -> &'static str {
     match window {
         Window::Reveal => "the jury reveals",
         Window::Verdict => "the verdict",
-        Window::Carry => "the end of the time for appeals",
+        Window::CarryOut => "the end of the time for appeals",
     }
 }
 

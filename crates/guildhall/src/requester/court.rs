@@ -6,7 +6,7 @@ use std::{
 };
 
 use alloy::primitives::B256;
-use guildhall_chain::{CaseState, ChainClient, Sender, Subject, TxOutcome, events};
+use guildhall_chain::{CaseState, ChainClient, Sender, Subject, TxOutcome, court::audit_seed_of, events};
 use guildhall_protocol::{Case, DealId, UnixTime, cases::seal};
 use guildhall_service::files::{MODE_PRIVATE, atomic_write};
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,8 @@ use crate::error::{Failure, Result};
 /// What an opener sealed, kept until the jury has committed. Secret until then: jurors could copy it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
-    /// The case.
-    pub case: Case,
+    /// What binds the opener, which names the file.
+    pub seal: B256,
     /// What the opener found.
     pub finding: B256,
     /// What hides it.
@@ -25,8 +25,8 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    fn path(dir: &Path, case: &Case) -> PathBuf {
-        dir.join("disputes").join(format!("{}.json", case.id()))
+    fn path(dir: &Path, seal: B256) -> PathBuf {
+        dir.join("disputes").join(format!("{seal}.json"))
     }
 
     /// What was sealed for a case, as far as this directory has it.
@@ -34,7 +34,7 @@ impl Sealed {
     /// # Errors
     /// `file.read` when it is there and not readable.
     pub fn load(dir: &Path, case: &Case) -> Result<Option<Self>> {
-        let path = Self::path(dir, case);
+        let path = Self::path(dir, case.seal);
         if !path.exists() {
             return Ok(None);
         }
@@ -49,15 +49,14 @@ impl Sealed {
     ///
     /// # Errors
     /// `file.*` when the system refuses.
-    pub fn keep(&self, dir: &Path) -> Result<PathBuf> {
-        let path = Self::path(dir, &self.case);
+    pub fn keep(&self, dir: &Path) -> Result<()> {
+        let path = Self::path(dir, self.seal);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|error| Failure::file("create", parent, &error))?;
         }
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| Failure::new("dispute.file", error.to_string()))?;
-        atomic_write(&path, &text, MODE_PRIVATE)?;
-        Ok(path)
+        Ok(atomic_write(&path, &text, MODE_PRIVATE)?)
     }
 }
 
@@ -90,14 +89,14 @@ pub async fn dispute(
     index: u32,
     finding: B256,
     dir: &Path,
-) -> Result<(Sealed, TxOutcome)> {
+) -> Result<(Case, TxOutcome)> {
     let salt = B256::random();
     let certificate = &subject.certified.certificate;
     let hidden = seal(sender.account(), certificate.dealId.into(), certificate.batch, index, finding, salt);
+    // Before it is sent: who cannot show what it sealed loses its bond.
+    Sealed { seal: hidden, finding, salt }.keep(dir)?;
     let outcome = sender.send(chain.dispute_call(subject, index, hidden)?).await?;
-    let sealed = Sealed { case: opened(chain, &outcome)?, finding, salt };
-    sealed.keep(dir)?;
-    Ok((sealed, outcome))
+    Ok((opened(chain, &outcome)?, outcome))
 }
 
 /// Opens the audit that the seed asks for.
@@ -105,6 +104,10 @@ pub async fn dispute(
 /// # Errors
 /// `court.not_drawn` where it asks for none, and the Court's other refusals.
 pub async fn audit(chain: &ChainClient, sender: &Sender, subject: &Subject) -> Result<(Case, TxOutcome)> {
+    // Where the contracts cannot see the seed by themselves.
+    if let Some(seed) = chain.seed_to_write(audit_seed_of(subject)).await? {
+        sender.send(seed).await?;
+    }
     let outcome = sender.send(chain.audit_call(subject)?).await?;
     Ok((opened(chain, &outcome)?, outcome))
 }
@@ -155,8 +158,8 @@ pub enum Window {
     Reveal,
     /// Anybody asks for the verdict.
     Verdict,
-    /// Nobody can appeal any more.
-    Carry,
+    /// Nobody can appeal any more: the verdict is carried out.
+    CarryOut,
 }
 
 /// Does the next thing that is due for a case.
@@ -191,7 +194,7 @@ pub async fn advance(
             Ok(Progress::Decided { transaction: sender.send(call).await?.hash })
         }
         (_, Some(_)) if now < facts.appeal_end() => {
-            Ok(Progress::Waits { until: facts.appeal_end(), what: Window::Carry })
+            Ok(Progress::Waits { until: facts.appeal_end(), what: Window::CarryOut })
         }
         (_, Some(verdict)) => {
             let subject = subject(chain, case.deal, facts.batch).await?;

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use alloy::primitives::B256;
 use guildhall_api::{Bundle, RoundRef};
-use guildhall_chain::{CaseState, Hearing, Subject, Verdict};
+use guildhall_chain::{CaseState, Hearing, Subject};
 use guildhall_protocol::cases::{finding, juror_commitment, seal};
 use guildhall_protocol::list::CLAIM_LEADING;
-use guildhall_protocol::{Batch, Case, CaseId, RoundId, UnixTime};
+use guildhall_protocol::{Batch, Case, CaseId, Receipt, RoundId, UnixTime};
 use guildhall_service::CancellationToken;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
@@ -46,6 +46,8 @@ pub struct Contradiction {
     pub finding: B256,
     /// What hides it.
     pub salt: B256,
+    /// Until when a case with this seal may open: a refusal may be of the second of two attempts, so none says that there is none.
+    pub opens_until: UnixTime,
 }
 
 /// Why a case is left alone. Not a fault: most cases are other workers'.
@@ -79,7 +81,14 @@ pub async fn serve(
     let mut cases = cases.lock().await;
     let mut known: HashSet<CaseId> = HashSet::new();
     let mut open: JoinSet<Result<CaseId, WorkerError>> = JoinSet::new();
-    for (case, found) in bench.journal.cases()? {
+    let heard = bench.journal.cases()?;
+    for old in bench.journal.contradictions()? {
+        let opened = heard.iter().any(|(case, _)| case.seal == old.seal);
+        if !opened && bench.clock.now() > old.opens_until {
+            bench.journal.forget_contradiction(old.seal).await?;
+        }
+    }
+    for (case, found) in heard {
         known.insert(case.id());
         open.spawn(one(bench.clone(), case, found));
     }
@@ -280,7 +289,7 @@ async fn conclude(bench: &Bench, case: &Case) -> Result<(), Leave> {
             // An appeal is a case of its own: whoever sits on its jury goes on.
             (CaseState::Open, Some(_)) => return Ok(()),
             (_, verdict) => {
-                if let Some(Verdict { .. }) = verdict {
+                if verdict.is_some() {
                     bench.clock.reach(case.facts.appeal_end()).await;
                 }
                 tokio::time::sleep(turn).await;
@@ -321,28 +330,31 @@ async fn go_on(bench: &Bench, case: &Case, until: UnixTime) -> Result<(), Leave>
 async fn accuse(bench: &Bench, case: &Case, mine: Contradiction) -> Result<(), Leave> {
     bench.clock.reach(case.facts.commit_end()).await;
     let Contradiction { finding, salt, .. } = mine;
-    plead(bench, Plea::OpenSeal { case, finding, salt }, case.facts.reveal_end()).await?;
+    if let Err(Leave::Nothing(reason)) =
+        plead(bench, Plea::OpenSeal { case, finding, salt }, case.facts.reveal_end()).await
+    {
+        // After a restart it may be too late. The case is seen through all the same: nobody else may come.
+        tracing::warn!(case = %case.id(), reason, "could not show what was sealed");
+    }
     bench.clock.reach(case.facts.reveal_end()).await;
     conclude(bench, case).await
 }
 
 /// Disputes a certificate that contradicts what this worker had promised in the round, where the Court lets its stake answer
 /// for that: who was left out of the list, and who is not alone with its claim. The case comes back as an event.
-///
-/// # Errors
-/// [`WorkerError::Journal`].
-pub async fn contradict(bench: Arc<Bench>, promise: Promise) -> Result<(), WorkerError> {
+pub async fn contradict(bench: Arc<Bench>, promise: Promise) {
+    let round = promise.at.id;
     match try_to_contradict(&bench, &promise).await {
         Ok(()) => {
-            tracing::warn!(round = %promise.at.id, "disputed a certificate that is not what this worker found");
+            tracing::warn!(%round, "disputed a certificate that is not what this worker found");
             metrics::counter!("worker_disputes_opened_total").increment(1);
         }
         Err(Leave::Nothing(reason)) => {
-            tracing::info!(round = %promise.at.id, reason, "a certificate is not what this worker found, and stays");
+            tracing::info!(%round, reason, "a certificate is not what this worker found, and stays");
         }
-        Err(Leave::Journal(error)) => return Err(error),
+        // The next seat that needs the journal stops the worker.
+        Err(Leave::Journal(error)) => tracing::error!(%round, %error, "could not dispute a certificate"),
     }
-    Ok(())
 }
 
 async fn try_to_contradict(bench: &Bench, promise: &Promise) -> Result<(), Leave> {
@@ -358,21 +370,30 @@ async fn try_to_contradict(bench: &Bench, promise: &Promise) -> Result<(), Leave
     let (index, finding) = differing(bench, promise, &subject, until).await?;
     let salt = B256::random();
     let seal = seal(me, at.deal, at.batch, index, finding, salt);
-    bench.journal.contradiction(Contradiction { seal, finding, salt }).await.map_err(WorkerError::from)?;
-    open(bench, Plea::Contradict { subject: &subject, index, seal }, seal, until).await
+    let contradiction = Contradiction { seal, finding, salt, opens_until: until };
+    bench.journal.contradiction(contradiction).await.map_err(WorkerError::from)?;
+    plead(bench, Plea::Contradict { subject: &subject, index, seal }, until).await
 }
 
-/// Opens a case whose finding the journal has, and forgets that where it was not taken.
-pub(crate) async fn open(bench: &Bench, plea: Plea<'_>, seal: B256, until: UnixTime) -> Result<(), Leave> {
-    let opened = plead(bench, plea, until).await;
-    if opened.is_err() {
-        bench.journal.forget_contradiction(seal).await.map_err(WorkerError::from)?;
+/// The receipts of a certified round, from whoever stored them: they count only if they make the certified root.
+pub(crate) async fn certified_receipts(
+    bench: &Bench,
+    round: RoundId,
+    subject: &Subject,
+    until: UnixTime,
+) -> Result<Vec<Receipt>, Leave> {
+    let bad = |error: &dyn std::fmt::Display| nothing(error.to_string());
+    let served = patiently(bench, until, || bench.link.result(round)).await?;
+    let receipts = Bundle::decode(&served).map_err(|error| bad(&error))?.receipts;
+    let root = Batch::new(receipts.clone()).map_err(|error| bad(&error))?.root();
+    if root == subject.certified.certificate.root {
+        Ok(receipts)
+    } else {
+        Err(nothing("the receipts that are served are not the certified ones"))
     }
-    opened
 }
 
-/// The first task of which this worker found something else, and what. The certified receipts come from whoever stored them:
-/// they count only if they make the certified root.
+/// The first task of which this worker found something else, and what.
 async fn differing(
     bench: &Bench,
     promise: &Promise,
@@ -387,12 +408,7 @@ async fn differing(
     if let [only] = mine.as_slice() {
         return Ok((0, finding(only)));
     }
-    let served = patiently(bench, until, || bench.link.result(promise.at.id)).await?;
-    let certified = Bundle::decode(&served).map_err(|error| bad(&error))?.receipts;
-    let root = Batch::new(certified.clone()).map_err(|error| bad(&error))?.root();
-    if root != subject.certified.certificate.root {
-        return Err(nothing("the receipts that are served are not the certified ones"));
-    }
+    let certified = certified_receipts(bench, promise.at.id, subject, until).await?;
     let other = mine.iter().zip(&certified).find(|(mine, certified)| mine != certified);
     other.map(|(mine, _)| (mine.index, finding(mine))).ok_or_else(|| nothing("the receipts are the same"))
 }
