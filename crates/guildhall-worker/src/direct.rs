@@ -5,6 +5,7 @@
 //! costs time and nothing else.
 
 use alloy::primitives::{Address, B256};
+use alloy::sol_types::Eip712Domain;
 use guildhall_api::{Claim, OpenContribution, RoundRef, SignedList};
 use guildhall_chain::{Submission, SubmittedEntry};
 use guildhall_protocol::list::{CLAIM_BARE, CLAIM_UNAVAILABLE};
@@ -17,6 +18,8 @@ use crate::seat::Promise;
 
 /// Items of other workers that may come between reading the log and being in it before a worker gives up.
 const RACES: u32 = 16;
+/// Turns in which members that were shown the same post it; how many turns later one tries again.
+pub const POST_TURNS: u32 = 4;
 
 /// What became of something for the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,18 +48,21 @@ impl Shown {
 
     /// Takes a contribution of a co-member. Whether it was not known: only what opens a listed commitment, is signed and
     /// stands under that list counts.
-    pub fn contribution(&mut self, bench: &Bench, contribution: &OpenContribution) -> bool {
+    pub fn contribution(&mut self, domain: &Eip712Domain, contribution: &OpenContribution) -> bool {
         let worker = contribution.envelope.worker;
         let wave = contribution.envelope.wave();
+        // What comes again is not checked again.
+        if self.of(worker).is_some() {
+            return false;
+        }
         let Some(list) = self.lists.iter().find(|list| list.wave() == wave) else { return false };
         let Some(entry) = list.entry(worker) else { return false };
         let good = contribution.envelope.signed.message.listHash == list.hash()
-            && contribution.check(bench.domain(), entry.commitment).is_ok();
-        let known = self.contributions.iter().any(|known| known.envelope.worker == worker);
-        if good && !known {
+            && contribution.check(domain, entry.commitment).is_ok();
+        if good {
             self.contributions.push(*contribution);
         }
-        good && !known
+        good
     }
 
     /// Whether everybody who is listed has shown its claim, but for `me`.
@@ -70,7 +76,7 @@ impl Shown {
     }
 
     /// Everything shown, with the claim that most members make in front; on chain and off.
-    fn submission(&self, log: &[LogItem]) -> Submission {
+    pub fn submission(&self, log: &[LogItem]) -> Submission {
         let claims = self.claims(log);
         let mut entries = Vec::new();
         for list in &self.lists {
@@ -113,6 +119,11 @@ impl Shown {
         claims.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         claims.into_iter().map(|(_, claim)| claim).collect()
     }
+}
+
+/// When a worker posts what it was shown: whoever is first is drawn by the address, as all have it from the coordinator at once.
+pub fn first_turn(worker: Address) -> Secs {
+    turn(u32::from(worker.0[0]) % POST_TURNS)
 }
 
 /// How long after the one before it a member posts.

@@ -17,7 +17,7 @@ use guildhall_protocol::{Batch, ContentId, Terms, UnixTime};
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, RoundEvent};
-use crate::direct::{self, OnChain, Shown, Word};
+use crate::direct::{self, OnChain, POST_TURNS, Shown, Word};
 use crate::error::WorkerError;
 use crate::executor::{Assignment, ExecuteError, Executed};
 use crate::limits::{RETRY_FIRST, RETRY_MAX, STORE_TURN, WITHHELD_DIVISOR};
@@ -26,8 +26,6 @@ use crate::seat::{Left, Promise, Seat, Step};
 
 /// How often a seat that waits asks the coordinator for the round's state, in case an event was lost.
 const ASK_ANYWAY: Duration = Duration::from_secs(10);
-/// Turns in which members that were shown the same post it; how many turns later one tries again.
-const POST_TURNS: u8 = 4;
 /// The longest pause between attempts to store a result, and how many there are at most: two days' worth.
 const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// See [`STORE_PAUSE_MAX`].
@@ -130,10 +128,8 @@ fn take(bench: &Bench, seat: &mut Seat, shown: &mut Shown, event: RoundEvent) {
     match event {
         RoundEvent::Ended(outcome) => seat.ended(outcome),
         RoundEvent::Contributed(contribution) => {
-            if shown.contribution(bench, &contribution) {
-                // Whoever posts first is drawn by the address: those that have it from the coordinator have it at once.
-                let turn = bench.worker().0[0] % POST_TURNS;
-                seat.may_post(bench.clock.now(), direct::turn(turn.into()));
+            if shown.contribution(bench.domain(), &contribution) {
+                seat.may_post(bench.clock.now(), direct::first_turn(bench.worker()));
             }
             seat.sees_all(shown.is_complete(bench.worker()));
         }
@@ -255,7 +251,7 @@ fn apply(bench: &Bench, at: RoundRef, seat: &mut Seat, step: &Step, done: Done) 
         }
         Done::Committed(OnChain::Refused) | Done::Revealed(OnChain::Refused) => seat.refused_on_chain(),
         // A certificate ends the seat by its event; where it was no certificate, or the event does not come, it is tried again.
-        Done::Posted => seat.not_posted(bench.clock.now(), direct::turn(POST_TURNS.into())),
+        Done::Posted => seat.not_posted(bench.clock.now(), direct::turn(POST_TURNS)),
         Done::Asked(State { outcome: Some(outcome), .. }) => seat.ended(outcome),
         Done::Asked(State { lists, .. }) => {
             if lists > 0 && seat.awaits_list() {
