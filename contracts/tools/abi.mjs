@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const contracts = [
-  "Vault", "Registry", "Workforce", "Market", "Certifier", "Recourse", "Court", "Jury", "BlockhashSeed",
-  "PrevrandaoSeed", "BeaconSeed", "DevToken", "TemperatureAlarm",
+  "Vault", "Registry", "Workforce", "Market", "Certifier", "Recourse", "Court", "Jury", "Inquest",
+  "BlockhashSeed", "PrevrandaoSeed", "BeaconSeed", "DevToken", "TemperatureAlarm",
 ];
 const interfaces = ["IDeliveryCallback", "IGroup", "ISeed"];
 

@@ -102,6 +102,14 @@ mod jury {
     );
 }
 
+mod inquest {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        Inquest,
+        concat!(env!("OUT_DIR"), "/Inquest.json")
+    );
+}
+
 mod token {
     alloy::sol!(
         #[sol(rpc, all_derives)]
@@ -113,6 +121,7 @@ mod token {
 pub use beacon::BeaconSeed;
 pub use certifier::{Certifier, ICertifier};
 pub use court::Court;
+pub use inquest::Inquest;
 pub use jury::Jury;
 pub use market::{IVault, Market};
 pub use prevrandao::PrevrandaoSeed;
@@ -124,7 +133,7 @@ pub use vault::Vault;
 pub use workforce::Workforce;
 
 /// The compiler's output of every contract, by name: where errors are looked up.
-pub(crate) const ABIS: [(&str, &str); 12] = [
+pub(crate) const ABIS: [(&str, &str); 13] = [
     ("Vault", include_str!(concat!(env!("OUT_DIR"), "/Vault.json"))),
     ("Registry", include_str!(concat!(env!("OUT_DIR"), "/Registry.json"))),
     ("Workforce", include_str!(concat!(env!("OUT_DIR"), "/Workforce.json"))),
@@ -133,6 +142,7 @@ pub(crate) const ABIS: [(&str, &str); 12] = [
     ("Recourse", include_str!(concat!(env!("OUT_DIR"), "/Recourse.json"))),
     ("Court", include_str!(concat!(env!("OUT_DIR"), "/Court.json"))),
     ("Jury", include_str!(concat!(env!("OUT_DIR"), "/Jury.json"))),
+    ("Inquest", include_str!(concat!(env!("OUT_DIR"), "/Inquest.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/BlockhashSeed.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/PrevrandaoSeed.json"))),
     ("Seed", include_str!(concat!(env!("OUT_DIR"), "/BeaconSeed.json"))),

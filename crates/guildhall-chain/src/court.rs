@@ -49,7 +49,7 @@ pub enum CaseState {
 }
 
 impl CaseState {
-    fn of(number: u8) -> Self {
+    pub(crate) fn of(number: u8) -> Self {
         match number {
             1 => Self::Open,
             2 => Self::Upheld,
@@ -286,8 +286,13 @@ impl ChainClient {
     /// # Errors
     /// [`ChainError`] as of every read.
     pub async fn hearing_of(&self, case: Case) -> Result<Hearing, ChainError> {
+        self.hearing_at(self.deployment().jury, case).await
+    }
+
+    /// The jury of a case in a contract that hears cases; their events are the same.
+    pub(crate) async fn hearing_at(&self, contract: Address, case: Case) -> Result<Hearing, ChainError> {
         let filter = Filter::new()
-            .address(self.deployment().jury)
+            .address(contract)
             .event_signature(vec![Jury::JurorCommitted::SIGNATURE_HASH, Jury::JurorRevealed::SIGNATURE_HASH])
             .topic1(case.id().0);
         let mut jurors = std::collections::BTreeMap::new();
@@ -302,7 +307,7 @@ impl ChainClient {
         Ok(Hearing { case, jurors: jurors.into_values().collect() })
     }
 
-    async fn logs_of(
+    pub(crate) async fn logs_of(
         &self,
         filter: Filter,
         what: &'static str,
@@ -313,7 +318,11 @@ impl ChainClient {
         Ok(logs)
     }
 
-    async fn events_of(&self, filter: Filter, what: &'static str) -> Result<Vec<Event>, ChainError> {
+    pub(crate) async fn events_of(
+        &self,
+        filter: Filter,
+        what: &'static str,
+    ) -> Result<Vec<Event>, ChainError> {
         let logs = self.logs_of(filter, what).await?;
         Ok(logs.iter().filter_map(|log| events::decode(self.deployment(), log)).collect())
     }

@@ -14,12 +14,14 @@ use guildhall_protocol::{Case, Certificate, Claim, DealId, Fuel, Member, Terms, 
 use crate::{
     bindings::{
         ABIS, BeaconSeed::BeaconSeedEvents, BlockhashSeed::BlockhashSeedEvents, Certifier::CertifierEvents,
-        Court::CourtEvents, Jury::JuryEvents, Market::MarketEvents, Recourse::RecourseEvents,
-        Registry::RegistryEvents, Vault::VaultEvents, Workforce::WorkforceEvents, convert,
+        Court::CourtEvents, Inquest::InquestEvents, Jury::JuryEvents, Market::MarketEvents,
+        Recourse::RecourseEvents, Registry::RegistryEvents, Vault::VaultEvents, Workforce::WorkforceEvents,
+        convert,
     },
     court::case_of,
     cursor::BlockRef,
     deploy::Deployment,
+    inquest::{Inquest, inquest_of},
     revert::interface,
     seeds::SeedKind,
 };
@@ -66,6 +68,8 @@ pub enum EventKind {
     Court(CourtEvents),
     /// Juries.
     Jury(JuryEvents),
+    /// Of the Inquest.
+    Inquest(Box<InquestEvents>),
     /// Seeds of blocks written down.
     Seed(BlockhashSeedEvents),
     /// Seeds of epochs written down.
@@ -110,10 +114,18 @@ impl EventKind {
         case_of(&event.record)
     }
 
+    /// The case with its docket, if this is the opening of an inquest.
+    pub fn inquest_opened(&self) -> Option<Inquest> {
+        let Self::Inquest(event) = self else { return None };
+        let InquestEvents::InquestOpened(event) = event.as_ref() else { return None };
+        inquest_of(event)
+    }
+
     /// The deal that the event is about, and the batch where it is about one.
     pub fn deal(&self) -> Option<(DealId, Option<u32>)> {
         use CertifierEvents as C;
         use CourtEvents as T;
+        use InquestEvents as I;
         use JuryEvents as J;
         use MarketEvents as M;
         use RecourseEvents as R;
@@ -138,6 +150,12 @@ impl EventKind {
             Self::Court(T::Punished(event)) => (event.dealId, Some(event.batch)),
             Self::Court(T::Disproved(event)) => (event.dealId, Some(event.batch)),
             Self::Jury(J::ReceiptShown(event)) => (event.dealId, Some(event.batch)),
+            Self::Inquest(event) => match event.as_ref() {
+                I::InquestOpened(event) => (event.dealId, Some(event.batch)),
+                I::Held(event) => (event.dealId, Some(event.batch)),
+                I::Punished(event) => (event.dealId, Some(event.batch)),
+                _ => return None,
+            },
             _ => return None,
         };
         Some((DealId(deal), batch))
@@ -183,8 +201,19 @@ static NAMES: LazyLock<HashMap<B256, String>> = LazyLock::new(|| {
 });
 
 fn decode_kind(deployment: &Deployment, address: Address, log: &RawLog) -> Option<EventKind> {
-    let Deployment { vault, registry, workforce, market, certifier, seed, recourse, court, jury, .. } =
-        deployment;
+    let Deployment {
+        vault,
+        registry,
+        workforce,
+        market,
+        certifier,
+        seed,
+        recourse,
+        court,
+        jury,
+        inquest,
+        ..
+    } = deployment;
     if address == *certifier {
         CertifierEvents::decode_log(log).ok().map(|event| EventKind::Certifier(event.data))
     } else if address == *market {
@@ -201,6 +230,8 @@ fn decode_kind(deployment: &Deployment, address: Address, log: &RawLog) -> Optio
         CourtEvents::decode_log(log).ok().map(|event| EventKind::Court(event.data))
     } else if address == *jury {
         JuryEvents::decode_log(log).ok().map(|event| EventKind::Jury(event.data))
+    } else if address == *inquest {
+        InquestEvents::decode_log(log).ok().map(|event| EventKind::Inquest(Box::new(event.data)))
     } else if address == *seed {
         match deployment.seed_kind {
             SeedKind::Beacon(_) => {

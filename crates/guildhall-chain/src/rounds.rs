@@ -6,7 +6,7 @@
 use alloy::{
     primitives::{Address, B256, U256},
     providers::Provider as _,
-    rpc::types::Filter,
+    rpc::types::{Filter, Log},
     sol_types::{SolCall, SolEvent as _},
 };
 use guildhall_protocol::{
@@ -80,6 +80,15 @@ impl Submission {
     }
 }
 
+/// The item that an event puts into a round's log.
+pub(crate) fn log_item(log: &Log) -> Option<LogItem> {
+    let committed = Certifier::Committed::decode_log(&log.inner).map(|event| event.data.item);
+    let item = committed
+        .or_else(|_| Certifier::Revealed::decode_log(&log.inner).map(|event| event.data.item))
+        .ok()?;
+    LogItem::unpack(item.word, item.a, item.b).ok()
+}
+
 fn bring_log(log: &[LogItem]) -> Vec<Certifier::LogItem> {
     let item = |item: &LogItem| {
         let (word, a, b) = item.pack();
@@ -103,6 +112,11 @@ impl ChainClient {
         if slot.log_hash().unwrap_or_default().is_zero() {
             return Ok(Vec::new());
         }
+        Ok(self.round_logs(terms, batch).await?.iter().filter_map(log_item).collect())
+    }
+
+    /// What workers put on chain for a batch, as the node has it, in its order.
+    pub(crate) async fn round_logs(&self, terms: &Terms, batch: u32) -> Result<Vec<Log>, ChainError> {
         let filter = Filter::new()
             .address(self.deployment().certifier)
             .event_signature(vec![Certifier::Committed::SIGNATURE_HASH, Certifier::Revealed::SIGNATURE_HASH])
@@ -112,14 +126,7 @@ impl ChainClient {
         let asked = self.provider().get_logs(&filter).await;
         let mut logs = asked.map_err(self.endpoint().failed("a round's log"))?;
         logs.sort_by_key(|log| (log.block_number, log.log_index));
-        let item = |log: &alloy::rpc::types::Log| {
-            let committed = Certifier::Committed::decode_log(&log.inner).map(|event| event.data.item);
-            let item = committed
-                .or_else(|_| Certifier::Revealed::decode_log(&log.inner).map(|event| event.data.item))
-                .ok()?;
-            LogItem::unpack(item.word, item.a, item.b).ok()
-        };
-        Ok(logs.iter().filter_map(item).collect())
+        Ok(logs)
     }
 
     /// Where a batch stands: its status, the draw that runs, and where and when that draw opened.

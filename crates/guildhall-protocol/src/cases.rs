@@ -1,4 +1,4 @@
-//! Cases before the Court: what is disputed or audited, who sits, what is compared. `docs/contracts.md` section 9.
+//! Cases before juries: what is disputed, audited or looked into, who sits, what is compared. `docs/contracts.md` sections 9, 10.
 //!
 //! Knows nothing of verdicts and money: the contracts judge, and anybody may ask them.
 
@@ -19,16 +19,29 @@ const REVEAL_WINDOWS: u64 = 4;
 /// Windows until a first verdict can be appealed no more.
 const ALL_WINDOWS: u64 = 6;
 
-/// Who answers for the opening of a case.
+/// What a case is, and who answers for its opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// Its opener, with a bond.
-    Bond,
-    /// A worker, with its stake.
-    Stake,
-    /// Nobody: the seed asked for an audit.
+pub enum Kind {
+    /// A dispute; its opener answers, with a bond.
+    Bonded,
+    /// A dispute; a worker answers, with its stake.
+    Staked,
+    /// An audit; nobody answers, the seed asked for it.
     Audit,
+    /// An inquest over contradicting claims of an expired batch; its opener answers, with a bond.
+    Expiry,
+    /// An inquest over the own trace of one worker; its opener answers, with a bond.
+    Accusation,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Bonded, Self::Staked, Self::Audit, Self::Expiry, Self::Accusation];
+
+    /// Whether no certificate answers for what it is about, so that the Inquest hears it and not the Court.
+    pub const fn is_inquest(self) -> bool {
+        matches!(self, Self::Expiry | Self::Accusation)
+    }
 }
 
 /// What a case is about, and when: the word `facts` of `types/Cases.sol`.
@@ -40,8 +53,8 @@ pub struct Facts {
     pub index: u32,
     /// 1, or 2 for an appeal.
     pub level: u8,
-    /// Who answers for it.
-    pub answer: Answer,
+    /// What it is.
+    pub kind: Kind,
     /// Seats that the lot aims at.
     pub seats: u8,
     /// Runtime that a juror needs.
@@ -80,11 +93,11 @@ pub struct Case {
     pub stakes: Stakes,
     /// Who opened it.
     pub opener: Address,
-    /// Whose stake answers for the opening; zero for none's.
+    /// Whose stake answers for the opening; of an accusation, the accused; zero for none.
     pub worker: Address,
-    /// What binds the opener to its finding, see [`seal`]; zero in audits.
+    /// What binds the opener to its finding, see [`seal`]; zero in audits; in an inquest the hash of its docket.
     pub seal: B256,
-    /// The case that this one appeals; zero for none.
+    /// The case that this one appeals; zero for none; in an inquest the round that it is about.
     pub before: CaseId,
 }
 
@@ -92,16 +105,13 @@ impl Facts {
     /// The word, from the low bit: batch 32, index 32, level 8, kind 8, seats 8, runtime 8, window 32, opened at 40,
     /// opened block 40, verdict before 8.
     pub fn pack(&self) -> U256 {
-        let kind: u8 = match self.answer {
-            Answer::Bond => 1,
-            Answer::Stake => 2,
-            Answer::Audit => 3,
-        };
+        // Numbered from one.
+        let kind = Kind::ALL.iter().position(|kind| *kind == self.kind).map_or(0, |place| place + 1);
         let mut word = Packer::default();
         word.put(self.batch.into(), 32);
         word.put(self.index.into(), 32);
         word.put(self.level.into(), 8);
-        word.put(kind.into(), 8);
+        word.put(kind as u128, 8);
         word.put(self.seats.into(), 8);
         word.put(self.runtime.0.into(), 8);
         word.put(self.window.0.into(), 32);
@@ -115,17 +125,12 @@ impl Facts {
     pub fn unpack(word: U256) -> Option<Self> {
         let mut word = Unpacker(word);
         let (batch, index, level) = (word.take(32) as u32, word.take(32) as u32, word.take(8) as u8);
-        let answer = match word.take(8) {
-            1 => Answer::Bond,
-            2 => Answer::Stake,
-            3 => Answer::Audit,
-            _ => return None,
-        };
+        let kind = (word.take(8) as usize).checked_sub(1).and_then(|place| Kind::ALL.get(place)).copied()?;
         Some(Self {
             batch,
             index,
             level,
-            answer,
+            kind,
             seats: word.take(8) as u8,
             runtime: RuntimeNumber(word.take(8) as u8),
             window: Secs(word.take(32) as u64),
@@ -245,7 +250,7 @@ mod tests {
                 batch: u32::MAX,
                 index: 7,
                 level: 1,
-                answer: Answer::Stake,
+                kind: Kind::Staked,
                 seats: 9,
                 runtime: RuntimeNumber(3),
                 window: Secs(60),
@@ -271,8 +276,8 @@ mod tests {
         let Case { facts, stakes, .. } = case();
         assert_eq!(Facts::unpack(facts.pack()), Some(facts));
         assert_eq!(Stakes::unpack(stakes.pack()), stakes);
-        for answer in [Answer::Bond, Answer::Audit] {
-            let facts = Facts { answer, verdict_before: 5, level: 2, ..facts };
+        for kind in Kind::ALL {
+            let facts = Facts { kind, verdict_before: 5, level: 2, ..facts };
             assert_eq!(Facts::unpack(facts.pack()), Some(facts));
         }
         let kind = U256::from(0xff) << 72;

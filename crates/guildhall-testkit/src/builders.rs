@@ -6,7 +6,7 @@ use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::signers::{SignerSync, local::PrivateKeySigner};
 use alloy::sol_types::SolStruct;
 use guildhall_api::{Claim, Envelope, OpenContribution, Round, RoundRef, Standing};
-use guildhall_protocol::cases::{Answer, Facts, Stakes};
+use guildhall_protocol::cases::{Facts, Kind, Stakes};
 use guildhall_protocol::messages::{
     Commitment, Contribution, Reservation, Signed, Unavailable, certifier_domain, commitment,
 };
@@ -192,7 +192,7 @@ pub fn case(index: u32) -> Case {
             batch: 0,
             index,
             level: 1,
-            answer: Answer::Bond,
+            kind: Kind::Bonded,
             seats: 9,
             runtime: RuntimeNumber(1),
             window: Secs(60),

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use alloy::primitives::B256;
 use guildhall_api::Round;
 use guildhall_chain::Subject;
+use guildhall_chain::events::Certified;
+use guildhall_protocol::batch::own_trace_root;
 use guildhall_protocol::cases::{finding, seal};
+use guildhall_protocol::list::CLAIM_LEADING;
 use guildhall_protocol::{DealId, PoolId, UnixTime};
 use guildhall_service::CancellationToken;
 use tokio::sync::{Mutex, mpsc};
@@ -77,6 +80,7 @@ async fn examine(bench: &Bench, share: Share, (deal, batch): (DealId, u32)) -> R
     let until = UnixTime(subject.certified.certificate.finalAt);
     if rand::random_ratio(share.percent.min(100).into(), 100) {
         compare(bench, &subject, until).await?;
+        check_one(bench, &subject, until).await?;
     }
     open_drawn(bench, &subject, until).await
 }
@@ -91,6 +95,31 @@ async fn open_drawn(bench: &Bench, subject: &Subject, until: UnixTime) -> Result
             None => tokio::time::sleep(AUDIT_PAUSE).await,
         }
     }
+}
+
+/// Executes the batch as one of those that agreed, any one, whose own traces show whether it did: everybody who executes can
+/// make them. Who committed to others did not execute, and is accused.
+async fn check_one(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<(), Leave> {
+    let Certified { certificate, members, .. } = &subject.certified;
+    let agreeing: Vec<_> = members.iter().filter(|member| member.claim == CLAIM_LEADING).collect();
+    let member = agreeing[rand::random_range(0..agreeing.len())].worker;
+    let binding = patiently(bench, until, || bench.chain.binding(subject, member)).await?;
+    let round = round_of(bench, subject, until).await?;
+    let tasks = subject.terms.tasks_of(certificate.batch).map_err(|error| nothing(error.to_string()))?;
+    let assignment =
+        Assignment { round: round.at, worker: member, terms: Arc::new(subject.terms), tasks: 0..tasks };
+    let executed = bench.executor.execute(&assignment, &bench.progress).await;
+    let executed = executed.map_err(|error| nothing(error.to_string()))?;
+    let here = own_trace_root(executed.own_traces).map_err(|error| nothing(error.to_string()))?;
+    let true_trace = here == binding.own_trace_root;
+    metrics::counter!("worker_traces_checked_total", "result" => if true_trace { "true" } else { "false" })
+        .increment(1);
+    if true_trace {
+        return Ok(());
+    }
+    tracing::warn!(round = %round.at.id, %member, "a member did not execute what it claimed: accusing it");
+    let index = rand::random_range(0..tasks);
+    plead(bench, Plea::Accuse { subject, index, binding: &binding }, until).await
 }
 
 /// Executes one task of the batch again, any one, and disputes it where this machine finds something else.

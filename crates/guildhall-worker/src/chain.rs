@@ -7,7 +7,8 @@ use alloy::primitives::{Address, B256};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use guildhall_api::{Outcome, Standing};
-use guildhall_chain::{CaseState, Hearing, Juror, Subject, Submission, Verdict};
+use guildhall_chain::inquest::Binding;
+use guildhall_chain::{CaseState, Hearing, Inquest, Juror, Subject, Submission, Verdict};
 use guildhall_protocol::{
     BondUnits, Case, ContentId, DealId, LogItem, Opened, PoolId, ReceiptProof, Seed, Status, Terms, UnixTime,
 };
@@ -64,7 +65,7 @@ pub struct BatchNow {
     pub opened: Opened,
 }
 
-/// What a worker says before the Court. Hearings are of the case, then, where it is an appeal, of the first.
+/// What a worker says before the Court, or in an inquest. Hearings are of the case, then, where it is an appeal, of the first.
 #[derive(Debug, Clone, Copy)]
 pub enum Plea<'a> {
     /// As a worker whose claim a certificate contradicts: a dispute that its stake answers for.
@@ -127,6 +128,55 @@ pub enum Plea<'a> {
         case: &'a Case,
         /// The receipt.
         proof: &'a ReceiptProof,
+    },
+    /// As anybody with a balance: that a member's own trace of a task is false.
+    Accuse {
+        /// What it is a member of.
+        subject: &'a Subject,
+        /// Task of the batch.
+        index: u32,
+        /// What binds the member to its own trace root.
+        binding: &'a Binding,
+    },
+    /// As a juror of an inquest: its blind finding.
+    Sit {
+        /// The deal.
+        terms: &'a Terms,
+        /// The inquest.
+        inquest: &'a Inquest,
+        /// What binds it.
+        commitment: B256,
+    },
+    /// As who made a claim of an expired batch: what it says of the task.
+    ShowClaim {
+        /// The deal.
+        terms: &'a Terms,
+        /// The inquest.
+        inquest: &'a Inquest,
+        /// Number of the claim.
+        claim: usize,
+        /// The task's receipt, after that of the task before it.
+        receipts: &'a [ReceiptProof],
+    },
+    /// As who is accused: its own trace of the task.
+    ShowTrace {
+        /// The deal.
+        terms: &'a Terms,
+        /// The inquest.
+        inquest: &'a Inquest,
+        /// The trace.
+        trace: B256,
+        /// Its way to the own trace root.
+        proof: &'a [B256],
+    },
+    /// As anybody: verdict and money of an inquest.
+    Close {
+        /// The deal.
+        terms: &'a Terms,
+        /// The inquest.
+        inquest: &'a Inquest,
+        /// Its jury.
+        hearing: &'a Hearing,
     },
     /// As anybody: the verdict.
     Decide {
@@ -249,7 +299,19 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
     /// Whether the certified receipt of a case's task was shown to its jury.
     async fn receipt_shown(&self, case: &Case) -> Result<bool, ChainFault>;
 
-    /// Says something before the Court.
+    /// What binds a member of a certificate to its own trace root.
+    async fn binding(&self, subject: &Subject, worker: Address) -> Result<Binding, ChainFault>;
+
+    /// An inquest with its deal; nothing where the chain has none of this record.
+    async fn inquest(&self, case: &Case) -> Result<Option<(Terms, Inquest)>, ChainFault>;
+
+    /// The whole jury of an inquest as it stands; nothing when it is closed.
+    async fn inquest_jury(&self, inquest: &Inquest) -> Result<Option<Hearing>, ChainFault>;
+
+    /// Whether what a claim of an inquest says of the task was shown.
+    async fn claim_shown(&self, case: &Case, claim: usize) -> Result<bool, ChainFault>;
+
+    /// Says something before the Court, or in an inquest.
     async fn plead(&self, plea: Plea<'_>) -> Result<B256, PostError>;
 
     /// Ends this worker's sleep.

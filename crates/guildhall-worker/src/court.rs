@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use guildhall_api::{Bundle, RoundRef};
 use guildhall_chain::{CaseState, Hearing, Subject};
 use guildhall_protocol::cases::{finding, juror_commitment, seal};
 use guildhall_protocol::list::CLAIM_LEADING;
-use guildhall_protocol::{Batch, Case, CaseId, Receipt, RoundId, UnixTime};
+use guildhall_protocol::{Batch, Case, CaseId, Receipt, RoundId, Terms, UnixTime};
 use guildhall_service::CancellationToken;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
@@ -23,6 +23,7 @@ use crate::bench::Bench;
 use crate::chain::{Plea, PostError};
 use crate::error::WorkerError;
 use crate::executor::Assignment;
+use crate::inquest;
 use crate::limits::{MAX_CASES, POST_TURN, RETRY_FIRST, RETRY_MAX};
 use crate::seat::Promise;
 
@@ -112,14 +113,22 @@ pub async fn serve(
 }
 
 async fn one(bench: Arc<Bench>, case: Case, found: Option<Found>) -> Result<CaseId, WorkerError> {
-    let id = case.id();
+    if case.facts.kind.is_inquest() {
+        let left = inquest::serve(&bench, &case, found).await;
+        return ended(&bench, &case, left).await;
+    }
     let mine = bench.journal.contradictions()?.into_iter().find(|mine| mine.seal == case.seal);
     let left = match (mine, found, member_of(&bench, &case).await) {
         (Some(mine), ..) => accuse(&bench, &case, mine).await,
         (None, None, Some(subject)) => defend(&bench, &case, &subject).await,
         (None, found, _) => sit(&bench, &case, found).await,
     };
-    bench.journal.forget_case(&case).await?;
+    ended(&bench, &case, left).await
+}
+
+async fn ended(bench: &Bench, case: &Case, left: Result<(), Leave>) -> Result<CaseId, WorkerError> {
+    let id = case.id();
+    bench.journal.forget_case(case).await?;
     match left {
         Ok(()) => metrics::counter!("worker_cases_served_total").increment(1),
         Err(Leave::Nothing(reason)) => tracing::debug!(case = %id, reason, "left a case"),
@@ -201,7 +210,7 @@ async fn sit(bench: &Arc<Bench>, case: &Case, found: Option<Found>) -> Result<()
 }
 
 /// The wave of this worker's seat.
-async fn seat(bench: &Bench, case: &Case) -> Result<u8, Leave> {
+pub(crate) async fn seat(bench: &Bench, case: &Case) -> Result<u8, Leave> {
     let (facts, me) = (&case.facts, bench.worker());
     let seed = loop {
         match patiently(bench, facts.commit_end(), || bench.chain.jury_seed(case)).await? {
@@ -224,28 +233,31 @@ const SEED_PAUSE: Duration = Duration::from_millis(250);
 
 /// Executes the task, and binds this worker to what it found, durably.
 async fn execute(bench: &Bench, case: &Case, subject: &Subject) -> Result<Found, Leave> {
-    let (facts, certificate) = (&case.facts, &subject.certified.certificate);
+    // Own traces are keyed by the case, so that nobody's of the round is of use.
+    let key = (RoundId(case.id().0), bench.worker());
+    let (receipt, own_trace) = execute_as(bench, case, &subject.terms, key).await?;
+    let found = Found { case: *case, finding: finding(&receipt), own_trace };
+    Ok(bench.journal.finding(found).await.map_err(WorkerError::from)?)
+}
+
+/// The task's receipt, and the own trace of a worker in a round: everybody who executes makes the same.
+pub(crate) async fn execute_as(
+    bench: &Bench,
+    case: &Case,
+    terms: &Terms,
+    (round, worker): (RoundId, Address),
+) -> Result<(Receipt, B256), Leave> {
+    let facts = &case.facts;
     let assignment = Assignment {
-        // Own traces are keyed by the case, so that nobody's of the round is of use.
-        round: RoundRef {
-            id: RoundId(case.id().0),
-            deal: case.deal,
-            batch: facts.batch,
-            attempt: certificate.attempt,
-        },
-        worker: bench.worker(),
-        terms: Arc::new(subject.terms),
+        round: RoundRef { id: round, deal: case.deal, batch: facts.batch, attempt: 0 },
+        worker,
+        terms: Arc::new(*terms),
         tasks: facts.index..facts.index + 1,
     };
     let executed = bench.executor.execute(&assignment, &bench.progress).await;
     let executed = executed.map_err(|error| nothing(error.to_string()))?;
-    let (receipt, own_trace) = executed
-        .receipts
-        .first()
-        .zip(executed.own_traces.first())
-        .ok_or_else(|| nothing("the executor answered with nothing"))?;
-    let found = Found { case: *case, finding: finding(receipt), own_trace: *own_trace };
-    Ok(bench.journal.finding(found).await.map_err(WorkerError::from)?)
+    let found = executed.receipts.first().copied().zip(executed.own_traces.first().copied());
+    found.ok_or_else(|| nothing("the executor answered with nothing"))
 }
 
 /// Commits, unless that stands there from before a restart.
@@ -306,7 +318,7 @@ async fn conclude(bench: &Bench, case: &Case) -> Result<(), Leave> {
 }
 
 /// How long after its last window a juror sees to a case, in seconds.
-const CONCLUDE_SECS: u64 = 24 * 3600;
+pub(crate) const CONCLUDE_SECS: u64 = 24 * 3600;
 
 /// The next step of a case whose jury has spoken.
 async fn go_on(bench: &Bench, case: &Case, until: UnixTime) -> Result<(), Leave> {

@@ -17,6 +17,7 @@ pub mod error;
 pub mod executor;
 pub mod journal;
 
+mod inquest;
 pub mod limits;
 pub mod link;
 pub mod onchain;

@@ -12,10 +12,11 @@ use guildhall_chain::bindings::Certifier::{self, CertifierEvents};
 use guildhall_chain::bindings::Workforce::{WorkforceEvents, wakeCall};
 use guildhall_chain::court::audit_seed_of;
 use guildhall_chain::events::Certified;
+use guildhall_chain::inquest::Binding;
 use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{
-    Call, CaseState, ChainClient, ChainError, Cursor, Event, EventKind, Follower, Hearing, SendError, Sender,
-    Subject, Submission, Update, Verdict, bindings::Jury,
+    Call, CaseState, ChainClient, ChainError, Cursor, Event, EventKind, Follower, Hearing, Inquest,
+    SendError, Sender, Subject, Submission, Update, Verdict, bindings::Jury,
 };
 use guildhall_protocol::list::CLAIM_LEADING;
 use guildhall_protocol::{
@@ -119,7 +120,8 @@ fn ended(deal: B256, batch: u32, outcome: Outcome) -> ChainEvent {
 }
 
 fn event_of(worker: Address, pool: PoolId, event: &Event) -> Option<ChainEvent> {
-    if let Some(case) = event.kind.case_opened() {
+    let case = event.kind.case_opened().or_else(|| event.kind.inquest_opened().map(|inquest| inquest.case));
+    if let Some(case) = case {
         return Some(ChainEvent::CaseOpened(Box::new(case)));
     }
     if let Some(terms) = event.kind.deal_opened() {
@@ -261,6 +263,25 @@ impl Chain for OnChain {
         Ok(self.client.receipt_shown(case).await?)
     }
 
+    async fn binding(&self, subject: &Subject, worker: Address) -> Result<Binding, ChainFault> {
+        Ok(self.client.binding(subject, worker).await?)
+    }
+
+    async fn inquest(&self, case: &Case) -> Result<Option<(Terms, Inquest)>, ChainFault> {
+        Ok(self.client.inquest(case).await?)
+    }
+
+    async fn inquest_jury(&self, inquest: &Inquest) -> Result<Option<Hearing>, ChainFault> {
+        if self.client.inquest_state(inquest.case.id()).await? != CaseState::Open {
+            return Ok(None);
+        }
+        Ok(Some(self.client.jury_of(inquest).await?))
+    }
+
+    async fn claim_shown(&self, case: &Case, claim: usize) -> Result<bool, ChainFault> {
+        Ok(self.client.claim_shown(case.id(), claim).await?.is_some())
+    }
+
     async fn plead(&self, plea: Plea<'_>) -> Result<B256, PostError> {
         let client = &self.client;
         let call = match plea {
@@ -286,6 +307,24 @@ impl Chain for OnChain {
                 client.audit_call(subject)
             }
             Plea::OpenSeal { case, finding, salt } => Ok(client.open_seal_call(case, finding, salt)),
+            Plea::Reveal { case, juror, finding, own_trace } if case.facts.kind.is_inquest() => {
+                Ok(client.inquest_reveal_call(case, juror, finding, own_trace))
+            }
+            Plea::Sit { terms, inquest, commitment } => {
+                let seed = client.seed_to_write(&inquest.case).await.map_err(ChainFault::from)?;
+                if let Some(call) = seed {
+                    self.send(call).await?;
+                }
+                client.inquest_commit_call(terms, inquest, self.sender.account(), commitment)
+            }
+            Plea::Accuse { subject, index, binding } => client.accuse_call(subject, index, binding),
+            Plea::ShowClaim { terms, inquest, claim, receipts } => {
+                client.show_claim_call(terms, inquest, claim, receipts)
+            }
+            Plea::ShowTrace { terms, inquest, trace, proof } => {
+                client.show_trace_call(terms, inquest, trace, proof.to_vec())
+            }
+            Plea::Close { terms, inquest, hearing } => client.close_inquest_call(terms, inquest, hearing),
             Plea::Reveal { case, juror, finding, own_trace } => {
                 Ok(client.juror_reveal_call(case, juror, finding, own_trace))
             }

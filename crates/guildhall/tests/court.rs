@@ -22,7 +22,7 @@ use guildhall_api::Produced;
 use guildhall_chain::{CaseState, Sender, Subject};
 use guildhall_protocol::{
     Case, Policy, Receipt, Seed, Status,
-    cases::{Answer, finding},
+    cases::{Kind, finding},
 };
 use guildhall_sandbox::Sandbox;
 use guildhall_testkit::checks;
@@ -301,8 +301,8 @@ async fn a_seat_holder_that_was_left_out_contradicts_by_itself(on: On) {
     let workers: Vec<_> = town.city.keys.workers.iter().map(|key| key.address()).collect();
     assert!(workers.contains(&case.worker) && case.worker == case.opener, "a worker, by itself");
     assert_eq!(
-        (case.facts.index, case.facts.answer),
-        (1, Answer::Stake),
+        (case.facts.index, case.facts.kind),
+        (1, Kind::Staked),
         "the task that was lied about, at its own risk"
     );
     town.jump_to(case.facts.commit_end().0).await;
@@ -341,6 +341,6 @@ async fn an_auditor_finds_a_lie_that_nobody_contradicted(on: On) {
         told.certificate(0).unwrap().certified.members.iter().map(|member| member.worker).collect();
     let workers: Vec<_> = town.city.keys.workers.iter().map(|key| key.address()).collect();
     assert!(workers.contains(&case.opener) && !members.contains(&case.opener), "one that was not asked");
-    assert_eq!(case.facts.answer, Answer::Bond);
+    assert_eq!(case.facts.kind, Kind::Bonded);
     town.city.stop().await;
 }

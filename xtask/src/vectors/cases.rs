@@ -4,7 +4,7 @@ use alloy_primitives::U256;
 use anyhow::Result;
 use guildhall_protocol::{
     Amount, BondUnits, Case, CaseId, DealId, PoolId, RuntimeNumber, Secs, UnixTime,
-    cases::{Answer, Facts, Stakes, finding, juror_commitment, seal},
+    cases::{Facts, Kind, Stakes, finding, juror_commitment, seal},
 };
 use serde_json::{Value, json};
 
@@ -21,14 +21,14 @@ pub(super) fn cases() -> Result<Value> {
 }
 
 fn any_case(chain: &mut Chain) -> Case {
-    let answer = [Answer::Bond, Answer::Stake, Answer::Audit][chain.range(0, 2) as usize];
+    let kind = [Kind::Bonded, Kind::Staked, Kind::Audit][chain.range(0, 2) as usize];
     Case {
         deal: DealId(chain.word()),
         facts: Facts {
             batch: chain.bits(32) as u32,
             index: chain.bits(32) as u32,
             level: chain.range(1, 2) as u8,
-            answer,
+            kind,
             seats: chain.range(1, 32) as u8,
             runtime: RuntimeNumber(chain.range(1, 255) as u8),
             window: Secs(chain.range(60, 14_400)),

@@ -5,7 +5,7 @@ use alloy::{eips::BlockId, primitives::U256, providers::Provider};
 use super::{DeployError, Deployment, has_code};
 use crate::{
     beacon::Beacon,
-    bindings::{BeaconSeed, Certifier, Court, Jury, Market, Recourse, Vault, Workforce},
+    bindings::{BeaconSeed, Certifier, Court, Inquest, Jury, Market, Recourse, Vault, Workforce},
     rpc::Endpoint,
     seeds::SeedKind,
 };
@@ -81,6 +81,7 @@ impl Deployment {
             recourse.seeds = self.seed, "Recourse";
         }
         self.check_court(endpoint).await?;
+        self.check_inquest(endpoint).await?;
         let answer = certifier.seedKind().block(BlockId::latest()).call().await;
         let found = answer.map_err(|error| DeployError::Foreign {
             contract: "Certifier",
@@ -115,6 +116,21 @@ impl Deployment {
             jury.certifier = self.certifier, "Jury";
             jury.seeds = self.seed, "Jury";
             jury.court = self.court, "Jury";
+        }
+        Ok(())
+    }
+
+    async fn check_inquest(&self, endpoint: &Endpoint) -> Result<(), DeployError> {
+        if !self.has_inquest() {
+            return Ok(());
+        }
+        let inquest = Inquest::new(self.inquest, endpoint.provider().clone());
+        names! {
+            inquest.vault = self.vault, "Inquest";
+            inquest.workforce = self.workforce, "Inquest";
+            inquest.market = self.market, "Inquest";
+            inquest.certifier = self.certifier, "Inquest";
+            inquest.seeds = self.seed, "Inquest";
         }
         Ok(())
     }

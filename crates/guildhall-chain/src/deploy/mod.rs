@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub use error::DeployError;
 
 use crate::{
-    bindings::{Certifier, Court, DevToken, Jury, Market, Recourse, Registry, Vault, Workforce},
+    bindings::{Certifier, Court, DevToken, Inquest, Jury, Market, Recourse, Registry, Vault, Workforce},
     rpc::Endpoint,
     seeds::SeedKind,
     sender::{Call, SendError, Sender},
@@ -35,9 +35,6 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// How long transactions of an interrupted run may take to get into blocks.
 const SETTLE_AT_MOST: Duration = Duration::from_secs(120);
-
-/// No Inquest: workers do not serve it yet, and a jury to which only an accuser's friends come would find what they want.
-const NO_INQUEST: Address = Address::ZERO;
 
 /// Where the contracts of one deployment stand. Kept as a JSON file; nothing in it is secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +66,9 @@ pub struct Deployment {
     /// The Court's juries; zero where there is no Court.
     #[serde(default)]
     pub jury: Address,
+    /// Inquests; zero in a deployment that has none.
+    #[serde(default)]
+    pub inquest: Address,
     /// Block from which on events of these contracts may stand.
     pub block: u64,
 }
@@ -147,12 +147,20 @@ impl Deployment {
         if self.has_court() {
             all.extend([("Court", self.court), ("Jury", self.jury)]);
         }
+        if self.has_inquest() {
+            all.push(("Inquest", self.inquest));
+        }
         all
     }
 
     /// Whether certificates can be disputed.
     pub fn has_court(&self) -> bool {
         self.court != Address::ZERO
+    }
+
+    /// Whether own traces, and the contradicting claims of expired batches, can be put before a jury.
+    pub fn has_inquest(&self) -> bool {
+        self.inquest != Address::ZERO
     }
 }
 
@@ -196,6 +204,7 @@ impl Plan {
             recourse: predicted(),
             court: predicted(),
             jury: predicted(),
+            inquest: predicted(),
             block,
         };
         Ok(Self { deployer, first_nonce, options, deployment })
@@ -217,10 +226,10 @@ impl Plan {
             disputeWindowMinSecs: u32::try_from(p.dispute_window_min_secs.get()).unwrap_or(u32::MAX),
         };
         let (bond, deposit) = (options.minimum_bond.get(), options.minimum_deposit.get());
-        let vault = (d.token, d.market, d.workforce, d.certifier, d.recourse, d.court, NO_INQUEST);
+        let vault = (d.token, d.market, d.workforce, d.certifier, d.recourse, d.court, d.inquest);
         let vault = Vault::constructorCall::new(vault).abi_encode();
         let registry = Registry::constructorCall::new((owner,)).abi_encode();
-        let workforce = (d.vault, d.certifier, d.recourse, d.court, NO_INQUEST, bond, deposit);
+        let workforce = (d.vault, d.certifier, d.recourse, d.court, d.inquest, bond, deposit);
         let workforce = Workforce::constructorCall::new(workforce).abi_encode();
         let market = (d.vault, d.registry, d.workforce, d.certifier, owner, parameters);
         let market = Market::constructorCall::new(market).abi_encode();
@@ -232,6 +241,8 @@ impl Plan {
         let court = Court::constructorCall::new(court).abi_encode();
         let jury = (d.workforce, d.market, d.certifier, d.seed, d.court);
         let jury = Jury::constructorCall::new(jury).abi_encode();
+        let inquest = (d.vault, d.workforce, d.market, d.certifier, d.seed);
+        let inquest = Inquest::constructorCall::new(inquest).abi_encode();
         let mut steps = Vec::new();
         if options.token == TokenChoice::Development {
             steps.push(("Token", d.token, with_arguments(&DevToken::BYTECODE, &[])));
@@ -246,6 +257,7 @@ impl Plan {
             ("Recourse", d.recourse, with_arguments(&Recourse::BYTECODE, &recourse)),
             ("Court", d.court, with_arguments(&Court::BYTECODE, &court)),
             ("Jury", d.jury, with_arguments(&Jury::BYTECODE, &jury)),
+            ("Inquest", d.inquest, with_arguments(&Inquest::BYTECODE, &inquest)),
         ]);
         Ok(steps)
     }

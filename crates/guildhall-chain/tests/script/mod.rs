@@ -74,6 +74,7 @@ pub fn deployment() -> Deployment {
         seed_kind: guildhall_chain::SeedKind::default(),
         court: Address::ZERO,
         jury: Address::ZERO,
+        inquest: Address::ZERO,
         block: 0,
     }
 }

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use guildhall_chain::{CaseState, ChainClient};
 use guildhall_protocol::{
     BondUnits, Case, CaseId, DealId, Odds, UnixTime,
-    cases::{Answer, finding},
+    cases::{Kind, finding},
 };
 use serde::Serialize;
 
@@ -98,7 +98,7 @@ pub(crate) async fn audit(args: &BatchArgs, context: &Context) -> Result<ExitSta
     Ok(ExitStatus::Done)
 }
 
-fn locate(terms: &guildhall_protocol::Terms, task: u32) -> Result<(u32, u32)> {
+pub(super) fn locate(terms: &guildhall_protocol::Terms, task: u32) -> Result<(u32, u32)> {
     terms.locate(task).map_err(|error| Failure::new(error.code(), error.to_string()))
 }
 
@@ -194,7 +194,7 @@ struct Opened {
 }
 
 #[derive(Clone, Copy, Serialize)]
-struct Windows {
+pub(super) struct Windows {
     opened_at: UnixTime,
     reveals_from: UnixTime,
     verdict_from: UnixTime,
@@ -202,7 +202,7 @@ struct Windows {
 }
 
 impl Windows {
-    fn of(case: &Case) -> Self {
+    pub(super) fn of(case: &Case) -> Self {
         let facts = &case.facts;
         Self {
             opened_at: facts.opened_at,
@@ -240,7 +240,7 @@ struct Shown {
     case: CaseId,
     task: u32,
     level: u8,
-    answer: Answer,
+    kind: Kind,
     opener: Address,
     worker: Address,
     #[serde(flatten)]
@@ -265,7 +265,7 @@ impl Shown {
             case: case.id(),
             task,
             level: case.facts.level,
-            answer: case.facts.answer,
+            kind: case.facts.kind,
             opener: case.opener,
             worker: case.worker,
             windows: Windows::of(&case),
@@ -292,8 +292,8 @@ impl Report for List {
         let head = ["case", "task", "why", "jurors", "revealed", "state", "odds"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         rows.extend(self.cases.iter().map(|shown| {
-            let why = match (shown.answer, shown.level) {
-                (Answer::Audit, _) => "audit",
+            let why = match (shown.kind, shown.level) {
+                (Kind::Audit, _) => "audit",
                 (_, 1) => "dispute",
                 _ => "appeal",
             };

@@ -23,6 +23,7 @@ mod config;
 mod deal;
 mod dispute;
 mod doctor;
+mod inquest;
 mod key;
 mod net;
 mod order;
@@ -131,6 +132,9 @@ enum Command {
     /// Disputes: call a jury over a certified result, and see it through.
     #[command(subcommand)]
     Dispute(dispute::DisputeCommand),
+    /// Inquests: contradicting claims of expired batches, and own traces, before a jury.
+    #[command(subcommand)]
+    Inquest(inquest::InquestCommand),
     /// Open the audit of a batch, where the seed asks for one.
     Audit(result::BatchArgs),
     /// Pay out what was slashed, once a certificate is final.
@@ -252,6 +256,7 @@ async fn run(command: Command, context: &Context) -> Result<ExitStatus> {
         Command::Deliver(which) => result::deliver(&which, context).await,
         Command::Expire(args) => result::settle(&args, result::Settling::Expire, context).await,
         Command::Dispute(command) => dispute::run(command, context).await,
+        Command::Inquest(command) => inquest::run(command, context).await,
         Command::Audit(args) => dispute::audit(&args, context).await,
         Command::Release(args) => result::settle(&args, result::Settling::Release, context).await,
         Command::Stake(command) => stake::run(command, context).await,

@@ -68,6 +68,8 @@ pub(crate) struct Shopping {
     pub(crate) payer: Option<guildhall_chain::Key>,
     pub(crate) callback: Address,
     pub(crate) delivery_tip: U96,
+    pub(crate) dataset: AssetId,
+    pub(crate) args: Vec<String>,
 }
 
 impl Shopping {
@@ -80,6 +82,8 @@ impl Shopping {
             payer: None,
             callback: Address::ZERO,
             delivery_tip: U96::ZERO,
+            dataset: AssetId::ZERO,
+            args: vec!["app".to_owned()],
         }
     }
 }
@@ -169,8 +173,8 @@ impl Town {
     pub(crate) async fn buy(&self, app: &Asset, shopping: Shopping) -> guildhall::error::Result<Opened> {
         let purchase = Purchase {
             app: app.id,
-            dataset: AssetId::ZERO,
-            work: Work { args: vec!["app".to_owned()], env: Vec::new(), inputs: shopping.inputs },
+            dataset: shopping.dataset,
+            work: Work { args: shopping.args, env: Vec::new(), inputs: shopping.inputs },
             batch_size: shopping.batch_size,
             policy: shopping.policy,
             fuel_limit: 1_000_000_000,
