@@ -221,11 +221,15 @@ pub fn seal(opener: Address, deal: DealId, batch: u32, index: u32, finding: B256
 /// Blocks after a certificate's whose seed says whether it is audited: nobody who orders the certificate's block knows it.
 pub const AUDIT_DELAY_BLOCKS: u64 = 2;
 
+/// One certificate of so many is audited.
+pub const AUDITED_OF: u32 = 16;
+
 /// The task of a certificate whose audit the seed asks for; nothing for fifteen certificates of sixteen.
 pub fn audited_task(seed: Seed, deal: DealId, batch: u32, attempt: u8, tasks: u32) -> Option<u32> {
     let draw = keccak256((seed.0, deal.0, U256::from(batch), U256::from(attempt)).abi_encode());
     let draw = U256::from_be_bytes(draw.0);
-    if !(draw >> 252_usize).is_zero() || tasks == 0 {
+    // The high bits say whether: all zero, once in `AUDITED_OF` times.
+    if !(draw >> (256 - AUDITED_OF.ilog2() as usize)).is_zero() || tasks == 0 {
         return None;
     }
     let low = draw & U256::from(u128::MAX);

@@ -21,13 +21,14 @@ use std::sync::Arc;
 use support::{
     Habit, Muffled,
     alarm::{TemperatureAlarm, deploy_alarm},
-    city::{On, Shopping, Town, app, instead_of, on_both_chains, quick_policy},
+    city::{On, Shopping, Town, app, asset, instead_of, on_both_chains, quick_policy},
 };
 use tokio::sync::Semaphore;
 
 on_both_chains! {
     a_result_is_certified_verified_and_replayed;
     a_deal_is_drawn_with_a_public_beacon;
+    a_photograph_is_classified_over_a_rented_model;
     many_tasks_of_a_c_program_in_one_batch;
     a_dissenter_is_slashed_into_escrow_and_the_escrow_is_paid_out;
     a_sponsor_pays_with_its_own_signature_only;
@@ -38,6 +39,37 @@ on_both_chains! {
     a_coordinator_that_forgets_commitments_costs_time_only;
     a_coordinator_that_keeps_contributions_to_itself_costs_time_only;
     a_delivery_earns_its_tip_while_the_requester_has_it;
+}
+
+/// The app, model and photograph of the demonstration: a dataset is rented, read by every worker, and paid for.
+async fn a_photograph_is_classified_over_a_rented_model(on: On) {
+    let town = Town::found(on, 3, None).await;
+    let app = town.city.sell_app("image-class", app("image-class"), U96::from(500)).await.expect("sold");
+    let model = town.city.sell_dataset("open-nsfw", asset("open-nsfw.onnx"), U96::from(2_000)).await;
+    let model = model.expect("rented out");
+    let chain = &town.city.chain;
+    let author = chain.balance(town.city.keys.author.address()).await.expect("a balance");
+    let shopping = Shopping {
+        inputs: vec![asset("photos/astronaut.png").into()],
+        dataset: model.id,
+        args: vec!["image-class".to_owned()],
+        fuel_limit: 8_000_000_000,
+        memory_limit: 1 << 30,
+        ..Shopping::of(&[])
+    };
+    let told = town.certified(&app, shopping).await;
+    let fetched = town.fetch(&told, 0).await;
+    let output: serde_json::Value = serde_json::from_slice(&fetched.output).expect("a line of JSON");
+    let score = output["score"].as_f64().expect("a score");
+    // What onnxruntime gives for the same model and photograph.
+    assert!((score - 0.032).abs() < 1e-3, "{score}");
+    let verification = town.verify(&told, 0, &fetched).await;
+    assert!(verification.holds(), "{verification:#?}");
+    assert_eq!(verification.promises.len(), 3, "odds, operators, stake");
+    let earned = chain.balance(town.city.keys.author.address()).await.expect("a balance").0 - author.0;
+    assert!(earned >= alloy::primitives::U256::from(2_400), "app and model are paid: {earned}");
+    checks::conserved(chain).await;
+    town.city.stop().await;
 }
 
 async fn a_result_is_certified_verified_and_replayed(on: On) {

@@ -215,6 +215,7 @@ pub(crate) async fn show(chain: &ChainClient, history: &History) -> Result<Shown
             fuel: at.map(|at| at.certified.certificate.fuel),
             odds_micro: at.map(|at| at.certified.certificate.odds.to_string()),
             seats: at.map(|at| at.certified.certificate.seats),
+            stake: at.map(|at| Amount(at.certified.certificate.stake.to())),
             final_at: at.map(|at| at.certified.certificate.finalAt),
             slashed_members: slashes,
         });
@@ -286,6 +287,7 @@ pub(crate) struct BatchShown {
     fuel: Option<u64>,
     odds_micro: Option<String>,
     seats: Option<u8>,
+    stake: Option<Amount>,
     final_at: Option<u64>,
     slashed_members: usize,
 }
@@ -337,12 +339,14 @@ impl Report for Shown {
                 format!("{:?}", batch.status).to_lowercase(),
                 odds.unwrap_or_default(),
                 batch.seats.map(|seats| seats.to_string()).unwrap_or_default(),
+                batch.stake.map(|stake| show_tokens(stake.0)).unwrap_or_default(),
                 batch.fuel.map(thousands_of).unwrap_or_default(),
                 batch.root.map(short).unwrap_or_default(),
             ]
         });
-        let names =
-            ["batch", "tasks", "status", "odds", "operators", "fuel", "root"].map(str::to_owned).to_vec();
+        let names = ["batch", "tasks", "status", "odds", "operators", "stake", "fuel", "root"]
+            .map(str::to_owned)
+            .to_vec();
         format!("{head}\n{}", table(std::iter::once(names).chain(rows).collect()))
     }
 }

@@ -327,14 +327,22 @@ impl Report for Verification {
             (Some(verified), _) => {
                 let standing = if verified.is_final { "final" } else { "provisional" };
                 let odds = show_odds(verified.odds.0);
+                let left_out = match self.not_checked() {
+                    0 => String::new(),
+                    count => format!("; {count} of the checks could not be made here"),
+                };
                 style.good(format!(
-                    "task {} is certified at {odds} by {} operators, {standing}",
+                    "task {} is certified at {odds} by {} operators, {standing}{left_out}",
                     self.task, verified.seats
                 ))
             }
             (None, Some(failed)) => style.bad(format!("task {} does not hold: {}", self.task, failed.step)),
             (None, None) => style.bad(format!("task {} does not hold", self.task)),
         });
+        for promise in &self.promises {
+            lines.push(format!("{} {}", style.strong(format!("promise: {}", promise.name)), promise.promise));
+            lines.push(format!("  if {}", style.faint(&promise.assumption)));
+        }
         lines.join("\n")
     }
 }

@@ -245,7 +245,7 @@ async fn watch(
     let mut view = DealView::new(out, batches, names);
     let client = guildhall_api::CoordinatorClient::new(&city.coordinator_url())?;
     let mut watch = Watch::start(&city.chain, Some(client), opened.deal, batches);
-    let mut on = true;
+    let (mut on, mut certified) = (true, 0);
     loop {
         let watched = tokio::select! {
             watched = watch.next() => watched,
@@ -253,8 +253,9 @@ async fn watch(
         };
         let Some(Watched::Progress(event)) = watched else { break };
         view.note(&event);
-        let certified = matches!(&event.step, ProgressStep::Ended { outcome: Outcome::Certified { .. } });
-        if certified && on {
+        certified +=
+            u32::from(matches!(&event.step, ProgressStep::Ended { outcome: Outcome::Certified { .. } }));
+        if on && certified * 2 >= batches {
             on = false;
             view.say(&out.prose().doubt(format!("         {} is switched off", NAMES[SWITCHED_OFF])));
             city.switch_off(SWITCHED_OFF).await;

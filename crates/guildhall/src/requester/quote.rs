@@ -5,6 +5,7 @@
 use alloy::primitives::U256;
 use guildhall_protocol::{
     Amount, BondUnits, Fuel, Lot, Odds, Parameters, Policy, Prices, Secs, Weighing,
+    cases::AUDITED_OF,
     confidence::{group, seats_needed},
     forecast::forecast,
     lot::want,
@@ -53,6 +54,8 @@ pub struct Quote {
     pub seats_wanted: u8,
     /// Executions of each task to expect, in thousandths, if the assumed share of faulty stake is the real one.
     pub executions_expected_milli: u64,
+    /// Of a million rounds, those that the pool's operators would not decide: drawn anew, or expired and refunded.
+    pub undecided_ppm: u32,
     /// Of a million rounds, those that would certify a wrong result, were all faulty workers to agree.
     pub wrong_ppm: u32,
     /// Chance that the first wave draws enough seats, in percent, if every worker answers and bonds are alike.
@@ -74,7 +77,7 @@ pub struct Quote {
 }
 
 /// One promise of a certificate.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Promise {
     /// Its name: odds, operators or stake.
     pub name: &'static str,
@@ -94,7 +97,9 @@ pub fn quote(question: &Question, prices: &Prices, parameters: &Parameters, pool
     let target = Lot::target(policy, 0);
     let needed = seats_needed(policy, target);
     let wanted = want(needed);
-    let forecast = forecast(policy, target);
+    // More operators than the pool has cannot contribute, whatever the policy pays for.
+    let most = u8::try_from(pool.operators).unwrap_or(u8::MAX).clamp(1, policy.replicasMax);
+    let forecast = forecast(&Policy { replicasMax: most, ..*policy }, target);
     let executions = u8::try_from(forecast.executions_milli.div_ceil(1_000)).unwrap_or(u8::MAX);
     let overflow =
         |error: guildhall_protocol::payouts::PayoutError| Failure::new(error.code(), error.to_string());
@@ -109,6 +114,7 @@ pub fn quote(question: &Question, prices: &Prices, parameters: &Parameters, pool
         operators_needed: needed,
         seats_wanted: wanted,
         executions_expected_milli: forecast.executions_milli,
+        undecided_ppm: forecast.undecided_ppm,
         wrong_ppm: forecast.wrong_ppm,
         first_wave_percent: first_wave_percent(pool.workers, wanted, needed),
         price_expected: price,
@@ -149,7 +155,8 @@ fn first_wave_percent(workers: u32, wanted: u8, needed: u8) -> u8 {
     ((1.0 - counts.iter().sum::<f64>()) * 100.0).round().clamp(0.0, 100.0) as u8
 }
 
-fn promises(policy: &Policy, target: Odds) -> Vec<Promise> {
+/// What a certificate of this policy promises when it has reached `odds`, and what each promise rests on.
+pub fn promises(policy: &Policy, odds: Odds) -> Vec<Promise> {
     let share = f64::from(policy.faultyShareBps) / 100.0;
     let reputation = if policy.countReputation {
         "counting reputation, so against machines that fail or lie, not against colluders that earned it"
@@ -158,7 +165,7 @@ fn promises(policy: &Policy, target: Odds) -> Vec<Promise> {
     };
     let odds = Promise {
         name: "odds",
-        promise: format!("{} that a result is right", show_odds(target.0)),
+        promise: format!("{} that a result is right", show_odds(odds.0)),
         assumption: format!(
             "at most {share} % of the pool's stake is faulty, and faults are independent, {reputation}"
         ),
@@ -173,7 +180,7 @@ fn promises(policy: &Policy, target: Odds) -> Vec<Promise> {
         name: "stake",
         promise: format!("{} tokens of free stake stand behind it", show_tokens(collateral.0)),
         assumption: format!(
-            "who was wrong loses stake, if somebody shows it within {}",
+            "who was wrong loses stake, if somebody shows it within {}; one certificate of {AUDITED_OF} is audited by lot",
             show_seconds(policy.disputeWindow.into())
         ),
     };
@@ -214,12 +221,14 @@ impl Report for Quote {
                 show_tokens(self.price_locked.0)
             ),
             format!(
-                "{} about {}.{} of each task; {} operators must agree, the lot draws {} seats on average",
+                "{} about {}.{} of each task; {} operators must agree, the lot draws {} seats on average; {}.{} % of rounds stay undecided",
                 style.strong("executions"),
                 self.executions_expected_milli / 1_000,
                 self.executions_expected_milli % 1_000 / 100,
                 self.operators_needed,
-                self.seats_wanted
+                self.seats_wanted,
+                self.undecided_ppm / 10_000,
+                self.undecided_ppm % 10_000 / 1_000
             ),
             format!(
                 "{} about {} to a provisional certificate ({} % by the first wave), final {} later",
@@ -302,6 +311,14 @@ mod tests {
         let quote = ask(Policy::default(), 3);
         assert_eq!(quote.first_wave_percent, 0);
         assert_eq!(quote.obstacles.len(), 1, "{:?}", quote.obstacles);
+    }
+
+    #[test]
+    fn a_pool_gives_no_more_executions_than_it_has_operators() {
+        let (small, large) = (ask(Policy::default(), 5), ask(Policy::default(), 20));
+        assert!(small.executions_expected_milli <= 5_000, "{}", small.executions_expected_milli);
+        assert!(small.executions_expected_milli < large.executions_expected_milli);
+        assert!(small.undecided_ppm > large.undecided_ppm);
     }
 
     #[test]

@@ -30,6 +30,8 @@ use crate::{
     values::show_odds,
 };
 
+use super::quote::{Promise, promises};
+
 /// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
@@ -52,12 +54,19 @@ pub struct Verification {
     pub checks: Vec<Check>,
     /// The result's facts, when every check holds.
     pub verified: Option<Verified>,
+    /// What the certificate promises, and what each promise rests on, when every check holds.
+    pub promises: Vec<Promise>,
 }
 
 impl Verification {
     /// Whether the result stands.
     pub fn holds(&self) -> bool {
         self.verified.is_some()
+    }
+
+    /// How many checks could not be made here.
+    pub fn not_checked(&self) -> usize {
+        self.checks.iter().filter(|check| check.holds.is_none()).count()
     }
 
     /// The check that failed first.
@@ -95,6 +104,7 @@ pub async fn verify(chain: &ChainClient, history: &History, claimed: &Claimed<'_
                 holds: Some(false),
             }],
             verified: None,
+            promises: Vec::new(),
         });
     };
     let certificate =
@@ -109,7 +119,9 @@ pub async fn verify(chain: &ChainClient, history: &History, claimed: &Claimed<'_
     checks.extend(round_checks(chain, terms, at).await?);
     let sound = checks.iter().all(|check| check.holds != Some(false));
     let verified = outcome.ok().filter(|_| sound);
-    Ok(Verification { deal: terms.dealId, task: claimed.task, checks, verified })
+    let policy = terms.policy().ok().filter(|_| verified.is_some());
+    let promises = policy.map(|policy| promises(&policy, Odds(certificate.odds))).unwrap_or_default();
+    Ok(Verification { deal: terms.dealId, task: claimed.task, checks, verified, promises })
 }
 
 const fn step_name(step: Step) -> &'static str {

@@ -70,6 +70,8 @@ pub(crate) struct Shopping {
     pub(crate) delivery_tip: U96,
     pub(crate) dataset: AssetId,
     pub(crate) args: Vec<String>,
+    pub(crate) fuel_limit: u64,
+    pub(crate) memory_limit: u64,
 }
 
 impl Shopping {
@@ -84,6 +86,8 @@ impl Shopping {
             delivery_tip: U96::ZERO,
             dataset: AssetId::ZERO,
             args: vec!["app".to_owned()],
+            fuel_limit: 1_000_000_000,
+            memory_limit: 64 << 20,
         }
     }
 }
@@ -99,6 +103,18 @@ pub(crate) fn apps_dir() -> PathBuf {
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../build/apps")),
         PathBuf::from,
     )
+}
+
+/// The model and the photographs, as `make assets` fetched them.
+pub(crate) fn asset(name: &str) -> Vec<u8> {
+    let cache = || std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let assets = std::env::var_os("GUILDHALL_ASSETS").map(PathBuf::from);
+    let dir =
+        assets.or_else(|| Some(cache().or_else(home)?.join("guildhall/assets"))).expect("a home directory");
+    let path = dir.join(name);
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}\nhint: `make assets` fetches it", path.display()))
 }
 
 pub(crate) fn app(name: &str) -> Vec<u8> {
@@ -177,8 +193,8 @@ impl Town {
             work: Work { args: shopping.args, env: Vec::new(), inputs: shopping.inputs },
             batch_size: shopping.batch_size,
             policy: shopping.policy,
-            fuel_limit: 1_000_000_000,
-            memory_limit: 64 << 20,
+            fuel_limit: shopping.fuel_limit,
+            memory_limit: shopping.memory_limit,
             deadline_secs: shopping.deadline_secs,
             sponsor: shopping.payer,
             callback: (shopping.callback, if shopping.callback.is_zero() { 0 } else { CALLBACK_GAS }),
