@@ -30,7 +30,7 @@ up: assets ## the same city, durable, until you stop it
 test: setup ## all tests
 	@scripts/test.sh
 
-check: contracts ## format, lints, docs, tidy, generated files
+check: contracts ## format, lints, docs, tidy, generated files, the apps natively
 	@scripts/check.sh
 
 bench: assets ## measure, write bench/results.json and bench/README.md

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that is checked without running the system: format, lints, docs, shape of the tree, generated files.
+# Everything that is checked without running the system: format, lints, docs, shape of the tree, generated files, and the
+# apps' own code, natively.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 step() { printf '\n== %s\n' "$*"; }
@@ -10,6 +11,8 @@ cargo fmt --all -- --check
 (cd contracts && npx --no-install forge fmt --check)
 step 'lints'
 cargo clippy --workspace --all-targets --locked -- -D warnings
+step 'apps'
+(cd apps && cargo clippy --workspace --all-targets --locked -- -D warnings && cargo test --workspace --locked)
 step 'docs'
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 step 'shape of the tree'

@@ -154,6 +154,15 @@ export class City {
     return receipt;
   }
 
+  /// Empty blocks, a second after each other: with times of anvil's own clock, hashes and so gas would differ from run to run.
+  async mine(blocks) {
+    for (let mined = 0; mined < blocks; mined += 1) {
+      this.time += 1;
+      await this.rpc("evm_setNextBlockTimestamp", [toHex(this.time)]);
+      await this.rpc("evm_mine", []);
+    }
+  }
+
   /// The receipt of a transaction: anvil mines at once, so it is there or nearly.
   async receipt(hash) {
     for (let tries = 0; tries < 500; tries += 1) {

@@ -147,8 +147,7 @@ async function openAudit(city) {
   for (;;) {
     const deal = await city.match({ collateral: 0n });
     const certified = await city.certify(deal, 3);
-    await city.rpc("anvil_mine", ["0x3", "0x1"]);
-    city.pass(3);
+    await city.mine(3);
     const opened = await city.call("relayer", "Court", "openAudit", [deal.terms, certified]).catch(() => null);
     if (opened) return opened.gasUsed;
   }

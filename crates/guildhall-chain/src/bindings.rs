@@ -125,7 +125,7 @@ pub use inquest::Inquest;
 pub use jury::Jury;
 pub use market::{IVault, Market};
 pub use prevrandao::PrevrandaoSeed;
-pub use recourse::Recourse;
+pub use recourse::{IRecourse, Recourse};
 pub use registry::Registry;
 pub use seed::BlockhashSeed;
 pub use token::DevToken;

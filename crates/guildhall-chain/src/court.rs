@@ -9,7 +9,7 @@ use alloy::{
     sol_types::{SolCall, SolEvent as _},
 };
 use guildhall_protocol::{
-    Case, CaseId, Certificate, DealId, Member, Odds, ReceiptProof, Terms, UnixTime,
+    Case, CaseId, Certificate, DealId, Odds, ReceiptProof, Terms, UnixTime,
     cases::{AUDIT_DELAY_BLOCKS, Facts, Stakes, audited_task},
 };
 
@@ -145,7 +145,7 @@ macro_rules! certified_batch {
         $contract::CertifiedBatch {
             certificate: bring(&$certified.certificate)?,
             trail: $certified.trail.0,
-            members: $certified.members.iter().map(Member::pack).collect(),
+            members: $certified.members.iter().map(guildhall_protocol::Member::pack).collect(),
             rivals: $certified
                 .rivals
                 .iter()
@@ -154,6 +154,8 @@ macro_rules! certified_batch {
         }
     };
 }
+
+pub(crate) use certified_batch;
 
 fn bring<A, B>(value: &A) -> Result<B, ChainError>
 where

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bindings::{Certifier, Inquest as Contract, Market, convert},
     client::{ChainClient, ChainError},
-    court::{CaseState, Hearing, Juror, Subject, case_of},
+    court::{CaseState, Hearing, Juror, Subject, case_of, certified_batch},
     events::Certified,
     rounds::log_item,
     sender::Call,
@@ -364,16 +364,9 @@ impl ChainClient {
     /// # Errors
     /// As of [`ChainClient::open_expired_call`].
     pub fn accuse_call(&self, subject: &Subject, index: u32, binding: &Binding) -> Result<Call, ChainError> {
-        let Certified { certificate, trail, members, rivals } = &subject.certified;
-        let rivals = rivals.iter().map(|claim| Contract::Claim { root: claim.root, fuel: claim.fuel.0 });
         Ok(self.inquest_call(&Contract::accuseCall {
             terms: bring(&subject.terms)?,
-            certified: Contract::CertifiedBatch {
-                certificate: bring(certificate)?,
-                trail: trail.0,
-                members: members.iter().map(Member::pack).collect(),
-                rivals: rivals.collect(),
-            },
+            certified: certified_batch!(Contract, subject.certified),
             index: U256::from(index),
             accusation: binding.accusation.clone(),
         }))

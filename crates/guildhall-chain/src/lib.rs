@@ -26,6 +26,7 @@ pub mod court;
 mod cursor;
 pub mod deploy;
 pub mod events;
+pub mod faults;
 mod follow;
 mod hints;
 pub mod inquest;

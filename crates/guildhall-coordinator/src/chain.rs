@@ -10,6 +10,7 @@ use guildhall_api::{Outcome, Standing};
 use guildhall_protocol::{DealId, Opened, PoolId, RoundId, Seed, Status, Terms, UnixTime};
 
 use crate::gathering::Submission;
+use crate::part::Equivocation;
 
 /// The chain did not answer, or not as expected.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -124,6 +125,9 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
 
     /// Voids a round whose bytes were withheld.
     async fn void(&self, post: &Post) -> Result<B256, PostError>;
+
+    /// Proves that a worker signed two things where one is allowed.
+    async fn prove(&self, proof: &Equivocation) -> Result<B256, PostError>;
 
     /// Draws a batch anew.
     async fn reopen(&self, terms: &Terms, batch: u32) -> Result<B256, PostError>;

@@ -18,8 +18,8 @@ use guildhall_protocol::messages::{Commitment, CompactSignature, Reservation, Un
 use guildhall_protocol::{ContentId, Odds, UnixTime, Weight};
 
 use crate::limits::{
-    HELD_GRACE_MS, MAX_LISTED, MAX_PROOFS, POST_RETRY_MS, RESERVE_GRACE_MS, REVEAL_GRACE_MS, SLOWER_TIMES,
-    SPARE_GRACE_MS,
+    HELD_GRACE_MS, MAX_LISTED, MAX_PROOFS, POST_RETRY_MS, PROVE_RETRY_MS, RESERVE_GRACE_MS, REVEAL_GRACE_MS,
+    SLOWER_TIMES, SPARE_GRACE_MS,
 };
 use crate::part::{Equivocation, Part, Promise};
 use crate::refusal::Refusal;
@@ -79,6 +79,9 @@ pub struct Gathering {
     posted: bool,
     told_wave: u8,
     proofs: Vec<Equivocation>,
+    /// Those that are not on chain yet.
+    unproven: Vec<Equivocation>,
+    prove_after: Millis,
     outcome: Option<Outcome>,
     result: Option<ContentId>,
 }
@@ -98,6 +101,8 @@ impl Gathering {
             posted: false,
             told_wave: 0,
             proofs: Vec::new(),
+            unproven: Vec::new(),
+            prove_after: 0,
             outcome: None,
             result: None,
         }
@@ -326,12 +331,29 @@ impl Gathering {
         Verdict::Wait
     }
 
+    /// A proof that is to be brought to the chain now; due again after a while, until [`Gathering::proven`].
+    pub fn due_proof(&mut self, now: Millis) -> Option<Equivocation> {
+        let proof = self.unproven.first().filter(|_| now >= self.prove_after).cloned();
+        if proof.is_some() {
+            self.prove_after = now + PROVE_RETRY_MS;
+        }
+        proof
+    }
+
+    /// Says that the chain knows of a proof, or does not take it.
+    pub fn proven(&mut self, proof: &Equivocation) {
+        self.unproven.retain(|unproven| unproven != proof);
+        self.prove_after = 0;
+    }
+
     /// The next moment at which something may become due without a message; nothing when only messages can do it.
     pub fn next_due(&self, now: Millis) -> Option<Millis> {
+        let prove = (!self.unproven.is_empty()).then_some(self.prove_after);
         if self.outcome.is_some() {
-            return None;
+            return prove.filter(|&time| time > now);
         }
         let times = [
+            prove,
             Some(self.began + RESERVE_GRACE_MS),
             Some(self.listed_at + REVEAL_GRACE_MS),
             Some(self.post_after),
@@ -521,6 +543,7 @@ impl Gathering {
             part.equivocated = true;
         }
         if self.proofs.len() < MAX_PROOFS && !self.proofs.contains(&proof) {
+            self.unproven.push(proof.clone());
             self.proofs.push(proof);
         }
     }

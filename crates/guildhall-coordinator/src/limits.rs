@@ -50,3 +50,5 @@ pub const HELD_GRACE_MS: u64 = 500;
 pub const REVEAL_GRACE_MS: u64 = 2_000;
 /// How long, in milliseconds, after a refused or lost transaction the next one is tried.
 pub const POST_RETRY_MS: u64 = 2_000;
+/// How long, in milliseconds, after a proof was sent it is sent again, unless it is known to be on chain.
+pub const PROVE_RETRY_MS: u64 = 10_000;

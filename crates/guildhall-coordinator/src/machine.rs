@@ -16,6 +16,7 @@ use guildhall_protocol::{BondUnits, ContentId, DealId, RoundId, Terms, UnixTime}
 
 use crate::gathering::{Connected, Gathering, ListDraft, Millis, Submission, Verdict};
 use crate::limits::{MAX_DEALS, MAX_ENDED, MAX_ROUNDS};
+use crate::part::Equivocation;
 use crate::refusal::Refusal;
 
 /// Rounds shown of one deal at once.
@@ -53,6 +54,13 @@ pub enum Action {
         round: RoundId,
         /// Claims and entries.
         submission: Submission,
+    },
+    /// Bring a proof of equivocation to the chain.
+    Prove {
+        /// The round.
+        round: RoundId,
+        /// Both messages.
+        proof: Equivocation,
     },
     /// Forget what is durable of a round.
     Forget(RoundId),
@@ -301,6 +309,14 @@ impl Machine {
         }
     }
 
+    /// The chain knows of a proof, or does not take it.
+    pub fn proven(&mut self, round: RoundId, proof: &Equivocation) {
+        if let Some(gathering) = self.rounds.get_mut(&round) {
+            gathering.proven(proof);
+            self.dirty.insert(round);
+        }
+    }
+
     /// The chain ended a batch: its round, if one is gathered, is over.
     pub fn batch_ended(&mut self, deal: DealId, batch: u32, outcome: Outcome, now: Millis) {
         if let Some(round) = self.by_batch.get(&(deal, batch)).copied() {
@@ -371,6 +387,9 @@ impl Machine {
             Verdict::Wait => {}
             Verdict::Certify(submission) => self.actions.push(Action::Certify { round, submission }),
             Verdict::Void(submission) => self.actions.push(Action::Void { round, submission }),
+        }
+        if let Some(proof) = gathering.due_proof(now) {
+            self.actions.push(Action::Prove { round, proof });
         }
         if let Some((wave, to)) = gathering.vacancy(&self.connected, now) {
             let event = MemberEvent::Vacant { round: gathering.round().at, wave };

@@ -16,6 +16,7 @@ use guildhall_protocol::{DealId, Odds, Opened, PoolId, Seed, Terms, UnixTime};
 
 use crate::chain::{BatchNow, Chain, ChainEvent, ChainFault, Post, PostError};
 use crate::gathering::Submission;
+use crate::part::Equivocation;
 
 /// A deployment, and the sender that posts to it.
 #[derive(Debug)]
@@ -208,6 +209,20 @@ impl Chain for OnChain {
         self.write_seed(post).await?;
         let call = self.client.void_call(&post.terms, post.batch, submission_of(post)).await;
         self.send(call.map_err(ChainFault::from)?).await
+    }
+
+    async fn prove(&self, proof: &Equivocation) -> Result<B256, PostError> {
+        let call = match proof {
+            Equivocation::Commitments { pair } => {
+                let (a, b) = (&pair.0, &pair.1);
+                self.client.double_commitment_call(a.worker, a.round.id, (&a.signed, &b.signed))
+            }
+            Equivocation::Contributions { pair } => {
+                let (a, b) = (&pair.0.envelope, &pair.1.envelope);
+                self.client.double_contribution_call(a.worker, a.round.id, (&a.signed, &b.signed))
+            }
+        };
+        self.send(call).await
     }
 
     async fn reopen(&self, terms: &Terms, batch: u32) -> Result<B256, PostError> {

@@ -22,6 +22,7 @@ use crate::error::CoordinatorError;
 use crate::gathering::{ListDraft, Millis, Submission};
 use crate::limits::{MAX_BATCHES_A_TRANSACTION, MAX_ENTRIES_A_TRANSACTION};
 use crate::machine::Action;
+use crate::part::Equivocation;
 use crate::records::{CURSOR, DEALS, ROUNDS, Record, deal_key, key_of, round_prefix};
 
 /// How long after its deadline a deal is remembered, for those that ask how it went.
@@ -36,6 +37,8 @@ pub enum Posting {
     Certify(RoundId, Submission),
     /// A voiding.
     Void(RoundId, Submission),
+    /// A proof that a worker signed two things.
+    Prove(RoundId, Box<Equivocation>),
     /// Another draw.
     Reopen(RoundRef),
 }
@@ -251,6 +254,8 @@ async fn act(
             Action::Void { round, submission } => {
                 post(desk, postings, round, Posting::Void(round, submission)).await
             }
+            // A full queue is no loss: it is due again.
+            Action::Prove { round, proof } => drop(postings.try_send(Posting::Prove(round, Box::new(proof)))),
             Action::Forget(round) => {
                 let _staged = desk.store.remove_prefix(round_prefix(round));
             }
@@ -334,6 +339,7 @@ pub async fn post_all(
                         report(&desk, std::slice::from_ref(&post), desk.chain.void(&post).await.err());
                     }
                 }
+                Posting::Prove(round, proof) => prove(&desk, round, &proof).await,
                 Posting::Reopen(at) => reopen(&desk, at).await,
             }
         }
@@ -398,6 +404,23 @@ fn report(desk: &Desk, posts: &[Post], error: Option<PostError>) {
         desk.machine().not_posted(post.round, &lost, desk.clock.now());
     }
     desk.wake();
+}
+
+/// Brings a proof to the chain. One that is refused is known there already, or the worker is gone.
+async fn prove(desk: &Desk, round: RoundId, proof: &Equivocation) {
+    let worker = proof.worker();
+    match desk.chain.prove(proof).await {
+        Ok(transaction) => {
+            tracing::warn!(%round, %worker, %transaction, "proved that a worker signed two things");
+            metrics::counter!("coordinator_proofs_total").increment(1);
+        }
+        Err(PostError::Chain(error)) => {
+            tracing::debug!(%round, %worker, %error, "a proof is not on chain yet");
+            return;
+        }
+        Err(error) => tracing::info!(%round, %worker, %error, "a proof was not taken"),
+    }
+    desk.machine().proven(round, proof);
 }
 
 async fn reopen(desk: &Desk, at: RoundRef) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use alloy::primitives::{Address, B256};
 use guildhall_api::{Ack, Claim, Outcome, RoundRef, SignedList};
 use guildhall_coordinator::gathering::Submission;
-use guildhall_coordinator::{Action, Machine, Refusal};
+use guildhall_coordinator::{Action, Equivocation, Machine, Refusal};
 use guildhall_protocol::confidence::{group, odds, opposing};
 use guildhall_protocol::messages::{CompactSignature, RoundList, Signed};
 use guildhall_protocol::{Terms, Weight};
@@ -25,6 +25,7 @@ struct Bench {
     lists: BTreeMap<u8, SignedList>,
     submissions: Vec<Submission>,
     voided: bool,
+    proofs: Vec<Equivocation>,
 }
 
 impl Bench {
@@ -34,7 +35,15 @@ impl Bench {
         let round = round(&terms);
         let at = round.at;
         machine.begin(round, START).expect("room");
-        Self { machine, at, terms, lists: BTreeMap::new(), submissions: Vec::new(), voided: false }
+        Self {
+            machine,
+            at,
+            terms,
+            lists: BTreeMap::new(),
+            submissions: Vec::new(),
+            voided: false,
+            proofs: Vec::new(),
+        }
     }
 
     /// Does everything that is due at `now`, as the shell would.
@@ -69,6 +78,7 @@ impl Bench {
                         self.machine.posted(round, now);
                         self.voided = true;
                     }
+                    Action::Prove { proof, .. } => self.proofs.push(proof),
                     Action::Push { .. } | Action::Announce(_) | Action::Forget(_) => {}
                 }
             }
@@ -307,6 +317,17 @@ fn two_different_commitments_or_contributions_are_kept_as_proofs() {
         proofs.iter().map(|proof| proof.worker()).collect::<Vec<Address>>(),
         [workers[0].address(), workers[1].address()]
     );
+    // Each is due again until the chain knows of it.
+    let proofs = proofs.to_vec();
+    assert_eq!(bench.proofs, proofs[..1]);
+    bench.settle(START + 10_500);
+    assert_eq!(bench.proofs, [proofs[0].clone(), proofs[0].clone()]);
+    bench.machine.proven(bench.at.id, &proofs[0]);
+    bench.settle(START + 10_500);
+    assert_eq!(bench.proofs.last(), Some(&proofs[1]));
+    bench.machine.proven(bench.at.id, &proofs[1]);
+    bench.settle(START + 40_000);
+    assert_eq!(bench.proofs.len(), 3);
 }
 
 #[test]

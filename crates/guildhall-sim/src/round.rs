@@ -457,6 +457,9 @@ impl Simulation {
                 }
             }
             Action::Void { .. } => return Err(Broken("voided, and no bytes were withheld".into())),
+            Action::Prove { proof, .. } => {
+                return Err(Broken(format!("{} is said to have signed two things", proof.worker())));
+            }
             Action::Announce(_) | Action::Forget(_) => {}
         }
         Ok(())

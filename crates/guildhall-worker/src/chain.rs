@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alloy::primitives::{Address, B256};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use guildhall_api::{Outcome, Standing};
+use guildhall_api::{Outcome, SignedList, Standing};
 use guildhall_chain::inquest::Binding;
 use guildhall_chain::{CaseState, Hearing, Inquest, Juror, Subject, Submission, Verdict};
 use guildhall_protocol::{
@@ -128,6 +128,24 @@ pub enum Plea<'a> {
         case: &'a Case,
         /// The receipt.
         proof: &'a ReceiptProof,
+    },
+    /// As a member that was certified as silent: what it had committed to.
+    ShowMine {
+        /// What it is a member of.
+        subject: &'a Subject,
+        /// Its place among the members.
+        index: usize,
+        /// What it promised.
+        promise: &'a Promise,
+    },
+    /// As anybody: that a coordinator signed two lists for one wave.
+    TwoLists {
+        /// Who signed both.
+        coordinator: Address,
+        /// The first.
+        first: &'a SignedList,
+        /// The second.
+        second: &'a SignedList,
     },
     /// As anybody with a balance: that a member's own trace of a task is false.
     Accuse {

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
-use guildhall_api::{Bundle, RoundRef};
+use guildhall_api::{Bundle, RoundRef, SignedList};
 use guildhall_chain::{CaseState, Hearing, Subject};
 use guildhall_protocol::cases::{finding, juror_commitment, seal};
-use guildhall_protocol::list::CLAIM_LEADING;
-use guildhall_protocol::{Batch, Case, CaseId, Receipt, RoundId, Terms, UnixTime};
+use guildhall_protocol::list::{CLAIM_BARE, CLAIM_LEADING};
+use guildhall_protocol::{
+    Batch, Case, CaseId, Certificate, DealId, Member, Receipt, RoundId, Terms, UnixTime,
+};
 use guildhall_service::CancellationToken;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
@@ -423,6 +425,53 @@ async fn differing(
     let certified = certified_receipts(bench, promise.at.id, subject, until).await?;
     let other = mine.iter().zip(&certified).find(|(mine, certified)| mine != certified);
     other.map(|(mine, _)| (mine.index, finding(mine))).ok_or_else(|| nothing("the receipts are the same"))
+}
+
+/// Proves that the coordinator signed two lists for one wave: both were checked for its signature.
+pub async fn expose(bench: Arc<Bench>, first: SignedList, second: SignedList) {
+    if second.check(bench.coordinator, bench.domain()).is_err() {
+        return;
+    }
+    let until = UnixTime(bench.clock.now().0.saturating_add(CONCLUDE_SECS));
+    let plea = Plea::TwoLists { coordinator: bench.coordinator, first: &first, second: &second };
+    match plead(&bench, plea, until).await {
+        Ok(()) => tracing::warn!(round = %first.round.id, "proved that the coordinator signed two lists"),
+        Err(Leave::Nothing(reason)) => {
+            tracing::info!(round = %first.round.id, reason, "two lists of the coordinator")
+        }
+        Err(Leave::Journal(error)) => tracing::error!(%error, "the journal failed"),
+    }
+}
+
+/// Where a certificate counts this worker as silent: shows what it had committed to, as long as the window is open. Somebody
+/// kept its contribution back; what it agrees with gives its stake back, and what it contradicts is on record for the Court.
+pub async fn show_mine(bench: Arc<Bench>, deal: DealId, batch: u32) {
+    match try_to_show(&bench, deal, batch).await {
+        Ok(()) => metrics::counter!("worker_contributions_shown_total").increment(1),
+        Err(Leave::Nothing(reason)) => {
+            tracing::debug!(%deal, batch, reason, "nothing to show on chain");
+        }
+        Err(Leave::Journal(error)) => tracing::error!(%error, "the journal failed"),
+    }
+}
+
+async fn try_to_show(bench: &Bench, deal: DealId, batch: u32) -> Result<(), Leave> {
+    let me = bench.worker();
+    let soon = UnixTime(bench.clock.now().0.saturating_add(60));
+    let subject = patiently(bench, soon, || bench.chain.certified(deal, batch)).await?;
+    let subject = subject.ok_or_else(|| nothing("there is no certificate any more"))?;
+    let silent = |member: &Member| member.worker == me && member.claim == CLAIM_BARE;
+    let index =
+        subject.certified.members.iter().position(silent).ok_or_else(|| nothing("it is not silent there"))?;
+    let Certificate { attempt, finalAt, .. } = subject.certified.certificate;
+    let entries = bench.journal.entries().map_err(WorkerError::from)?;
+    let mut promises = entries.iter().map(|entry| &entry.promise);
+    let promise = promises
+        .find(|promise| (promise.at.deal, promise.at.batch, promise.at.attempt) == (deal, batch, attempt))
+        .ok_or_else(|| nothing("what it executed is not kept any more"))?;
+    plead(bench, Plea::ShowMine { subject: &subject, index, promise }, UnixTime(finalAt)).await?;
+    tracing::warn!(round = %promise.at.id, "a certificate counted this worker as silent: it showed its contribution on chain");
+    Ok(())
 }
 
 /// Shows the certified receipt of a disputed task: a certificate that nobody defends cannot be upheld.

@@ -65,6 +65,11 @@ impl Shown {
         good
     }
 
+    /// The list that this worker signed under in a wave.
+    pub fn list_of(&self, wave: u8) -> Option<&SignedList> {
+        self.lists.iter().find(|list| list.wave() == wave)
+    }
+
     /// Whether everybody who is listed has shown its claim, but for `me`.
     pub fn is_complete(&self, me: Address) -> bool {
         let listed = self.lists.iter().flat_map(|list| &list.entries).map(|entry| entry.worker);

@@ -17,6 +17,7 @@ use guildhall_protocol::{Batch, ContentId, Terms, UnixTime};
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, RoundEvent};
+use crate::court;
 use crate::direct::{self, OnChain, POST_TURNS, Shown, Word};
 use crate::error::WorkerError;
 use crate::executor::{Assignment, ExecuteError, Executed};
@@ -124,7 +125,7 @@ fn is_certified(step: &Step) -> bool {
     matches!(step, Step::Leave(Left::Ended(Outcome::Certified { .. })))
 }
 
-fn take(bench: &Bench, seat: &mut Seat, shown: &mut Shown, event: RoundEvent) {
+fn take(bench: &Arc<Bench>, seat: &mut Seat, shown: &mut Shown, event: RoundEvent) {
     match event {
         RoundEvent::Ended(outcome) => seat.ended(outcome),
         RoundEvent::Contributed(contribution) => {
@@ -136,6 +137,9 @@ fn take(bench: &Bench, seat: &mut Seat, shown: &mut Shown, event: RoundEvent) {
         RoundEvent::Listed(list) => match listed(bench, seat, &list) {
             Ok(()) => shown.list(&list),
             Err(fault) => {
+                if let Some(first) = shown.list_of(list.wave()).filter(|first| first.hash() != list.hash()) {
+                    tokio::spawn(court::expose(bench.clone(), first.clone(), (*list).clone()));
+                }
                 tracing::error!(round = %list.round.id, fault, "not signing for this list");
                 metrics::counter!("worker_list_faults_total").increment(1);
             }

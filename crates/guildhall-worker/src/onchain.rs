@@ -317,6 +317,12 @@ impl Chain for OnChain {
                 }
                 client.inquest_commit_call(terms, inquest, self.sender.account(), commitment)
             }
+            Plea::ShowMine { subject, index, promise } => {
+                client.show_call(subject, index, promise.claim, promise.own_trace_root)
+            }
+            Plea::TwoLists { coordinator, first, second } => {
+                Ok(client.double_list_call(coordinator, first.round.id, (&first.signed, &second.signed)))
+            }
             Plea::Accuse { subject, index, binding } => client.accuse_call(subject, index, binding),
             Plea::ShowClaim { terms, inquest, claim, receipts } => {
                 client.show_claim_call(terms, inquest, claim, receipts)

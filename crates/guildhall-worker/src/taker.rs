@@ -149,6 +149,9 @@ impl Taker {
                 }
             }
             News::Chain(ChainEvent::BatchEnded { deal, batch, outcome, agreed, slashed }) => {
+                if slashed != BondUnits::ZERO {
+                    tokio::spawn(court::show_mine(self.bench.clone(), deal, batch));
+                }
                 self.tell_earnings(deal, batch, &outcome, agreed, slashed);
                 self.batch_ended(deal, batch, outcome);
             }

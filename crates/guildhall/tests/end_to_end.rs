@@ -4,14 +4,20 @@
 
 mod support;
 
-use alloy::primitives::{Address, Bytes, I256, U256, aliases::U96};
+use alloy::primitives::{Address, B256, Bytes, I256, U256, aliases::U96};
+use alloy::sol_types::SolStruct as _;
 use guildhall::{
     city::CityConfig,
     demo::Liar,
     requester::{replay::replay, settle, verify::Claimed},
 };
+use guildhall_api::Envelope;
 use guildhall_chain::{Call, Key, SeedKind, bindings::Vault};
 use guildhall_protocol::{Exit, Parameters, Secs, UnixTime};
+use guildhall_protocol::{
+    list::{CLAIM_BARE, CLAIM_SHOWN_AGREEING},
+    messages::{Commitment, Signed, certifier_domain},
+};
 use guildhall_testkit::{
     beacon::{Manner, TestBeacon},
     checks,
@@ -38,6 +44,8 @@ on_both_chains! {
     without_a_coordinator_workers_certify_on_chain;
     a_coordinator_that_forgets_commitments_costs_time_only;
     a_coordinator_that_keeps_contributions_to_itself_costs_time_only;
+    who_is_certified_as_silent_shows_what_was_kept_back;
+    who_signs_two_things_is_proven_and_slashed;
     a_delivery_earns_its_tip_while_the_requester_has_it;
 }
 
@@ -355,6 +363,65 @@ async fn badly_coordinated(on: On, habit: Habit) {
     assert_eq!(fetched.output, b"in spite of it");
     assert!(town.verify(&told, 0, &fetched).await.holds());
     checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+/// One member's contribution never arrives: it is certified as silent, shows on chain what it had committed to, and has its
+/// stake back.
+async fn who_is_certified_as_silent_shows_what_was_kept_back(on: On) {
+    let habit = Habit::KeepsContributions;
+    let muffled: guildhall::city::LinkWrap = Arc::new(move |number, link| match number {
+        0 => Arc::new(Muffled { link, habit }),
+        _ => link,
+    });
+    let town = Town::found_with(on, 4, |config| CityConfig { link: Some(muffled), ..config }).await;
+    let policy = guildhall_protocol::Policy { disputeWindow: 60, ..quick_policy() };
+    let told = town.certified(&town.hello, Shopping { policy, ..Shopping::of(&["kept back"]) }).await;
+    let (chain, silent) = (&town.city.chain, town.city.keys.workers[0].address());
+    let slashed = &told.certificate(0).expect("certified").certified.members;
+    let slashed = slashed.iter().find(|member| member.worker == silent).expect("it was listed");
+    assert_eq!(slashed.claim, CLAIM_BARE);
+    town.until("it shows its contribution", async || {
+        let subject =
+            chain.subject(told.terms.deal(), 0).await.expect("the chain answers").expect("certified");
+        let shown = subject.certified.members.iter().find(|member| member.worker == silent);
+        shown.is_some_and(|member| member.claim == CLAIM_SHOWN_AGREEING)
+    })
+    .await;
+    checks::conserved(chain).await;
+    town.city.stop().await;
+}
+
+/// A worker commits twice in one round: the coordinator has both signatures, and the worker's stake.
+async fn who_signs_two_things_is_proven_and_slashed(on: On) {
+    let (executed, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (at, to) = (executed.clone(), go.clone());
+    let gated = move |_: usize, honest| -> Arc<dyn Executor> {
+        Arc::new(Gated { honest, executed: at.clone(), go: to.clone() })
+    };
+    let town = Town::found(on, 3, Some(Arc::new(gated))).await;
+    let opened = town.buy(&town.hello, Shopping::of(&["twice"])).await.expect("the deal opens");
+    executed.acquire().await.expect("open").forget();
+    let client = guildhall_api::CoordinatorClient::new(&town.city.coordinator_url()).expect("a URL");
+    let rounds = client.rounds_of(opened.deal).await.expect("it is gathered");
+    let (round, key) = (&rounds[0], &town.city.keys.workers[0]);
+    let (chain, worker) = (&town.city.chain, key.address());
+    let domain = certifier_domain(chain.deployment().chain_id, chain.deployment().certifier);
+    for salt in [1, 2] {
+        let message =
+            Commitment { roundId: round.round.id.0, wave: round.wave, commitment: B256::repeat_byte(salt) };
+        let signature = key.sign(message.eip712_signing_hash(&domain)).expect("a key signs");
+        let signed = Signed { message, signature };
+        let said = client.commit(&Envelope { round: round.round, worker, signed }).await;
+        assert_eq!(said.is_ok(), salt == 1, "{said:?}");
+    }
+    let before = chain.worker(worker).await.expect("the chain answers").expect("a worker").bond;
+    town.until("its stake is gone", async || {
+        chain.worker(worker).await.expect("the chain answers").expect("a worker").bond < before
+    })
+    .await;
+    go.add_permits(3);
+    checks::conserved(chain).await;
     town.city.stop().await;
 }
 

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use guildhall_api::{Outcome, Standing};
+use guildhall_coordinator::Equivocation;
 use guildhall_coordinator::chain::{BatchNow, Chain, ChainEvent, ChainFault, Post, PostError};
 use guildhall_protocol::{DealId, Opened, PoolId, Seed, Status, Terms, UnixTime};
 use guildhall_testkit::builders::{CHAIN, OPENED_AT, SEED, Worker, certifier};
@@ -24,6 +25,7 @@ pub(crate) struct FakeChain {
     pub(crate) workers: BTreeMap<Address, Standing>,
     pub(crate) deal: Terms,
     pub(crate) posts: Mutex<Vec<Post>>,
+    pub(crate) proofs: Mutex<Vec<Equivocation>>,
     pub(crate) ended: Mutex<Option<Outcome>>,
     events: broadcast::Sender<ChainEvent>,
 }
@@ -35,6 +37,7 @@ impl FakeChain {
             workers: workers.iter().map(|worker| (worker.address(), worker.standing)).collect(),
             deal,
             posts: Mutex::default(),
+            proofs: Mutex::default(),
             ended: Mutex::default(),
             events: broadcast::Sender::new(64),
         })
@@ -90,6 +93,11 @@ impl Chain for FakeChain {
     async fn void(&self, post: &Post) -> Result<B256, PostError> {
         self.posts.lock().expect("not poisoned").push(post.clone());
         Ok(self.end(Outcome::Unavailable))
+    }
+
+    async fn prove(&self, proof: &Equivocation) -> Result<B256, PostError> {
+        self.proofs.lock().expect("not poisoned").push(proof.clone());
+        Ok(keccak256("transaction"))
     }
 
     async fn reopen(&self, _terms: &Terms, _batch: u32) -> Result<B256, PostError> {

@@ -122,7 +122,7 @@ pub fn quote(question: &Question, prices: &Prices, parameters: &Parameters, pool
         seconds_expected: run_time(question, parameters, pool.workers, executions),
         window: Secs(policy.disputeWindow.into()),
         pool,
-        promises: promises(policy, target),
+        promises: promises(policy, target, policy.replicasMin, Amount(U256::from(policy.collateralMin))),
         obstacles: obstacles(policy, needed, target, pool),
     })
 }
@@ -155,8 +155,8 @@ fn first_wave_percent(workers: u32, wanted: u8, needed: u8) -> u8 {
     ((1.0 - counts.iter().sum::<f64>()) * 100.0).round().clamp(0.0, 100.0) as u8
 }
 
-/// What a certificate of this policy promises when it has reached `odds`, and what each promise rests on.
-pub fn promises(policy: &Policy, odds: Odds) -> Vec<Promise> {
+/// What a certificate of this policy promises that has these odds, operators and stake, and what each promise rests on.
+pub fn promises(policy: &Policy, odds: Odds, operators: u8, stake: Amount) -> Vec<Promise> {
     let share = f64::from(policy.faultyShareBps) / 100.0;
     let reputation = if policy.countReputation {
         "counting reputation, so against machines that fail or lie, not against colluders that earned it"
@@ -172,13 +172,12 @@ pub fn promises(policy: &Policy, odds: Odds) -> Vec<Promise> {
     };
     let operators = Promise {
         name: "operators",
-        promise: format!("{} distinct operators agree at least", policy.replicasMin),
+        promise: format!("{operators} distinct operators agree at least"),
         assumption: "operators are distinct addresses with bonds; one person may have several".to_owned(),
     };
-    let collateral = Amount(U256::from(policy.collateralMin));
     let stake = Promise {
         name: "stake",
-        promise: format!("{} tokens of free stake stand behind it", show_tokens(collateral.0)),
+        promise: format!("{} tokens of free stake stand behind it", show_tokens(stake.0)),
         assumption: format!(
             "who was wrong loses stake, if somebody shows it within {}; one certificate of {AUDITED_OF} is audited by lot",
             show_seconds(policy.disputeWindow.into())

@@ -10,7 +10,7 @@ use alloy::{
 };
 use guildhall_chain::{BlockRef, ChainClient, bindings::Certifier};
 use guildhall_protocol::{
-    Certificate, CompactSignature, EntryWord, List, ListEntry, Odds, ReceiptProof, Reputation, RoundId,
+    Amount, Certificate, CompactSignature, EntryWord, List, ListEntry, Odds, ReceiptProof, Reputation, RoundId,
     Terms, Verified, VerifyError, Weighing, Weight,
     certificate::Step,
     confidence::{group, odds, opposing},
@@ -120,7 +120,10 @@ pub async fn verify(chain: &ChainClient, history: &History, claimed: &Claimed<'_
     let sound = checks.iter().all(|check| check.holds != Some(false));
     let verified = outcome.ok().filter(|_| sound);
     let policy = terms.policy().ok().filter(|_| verified.is_some());
-    let promises = policy.map(|policy| promises(&policy, Odds(certificate.odds))).unwrap_or_default();
+    let stake = Amount(certificate.stake.to());
+    let promises = policy
+        .map(|policy| promises(&policy, Odds(certificate.odds), certificate.seats, stake))
+        .unwrap_or_default();
     Ok(Verification { deal: terms.dealId, task: claimed.task, checks, verified, promises })
 }
 
