@@ -216,6 +216,32 @@ contract RoundingHolesTest is Plays, Vectors {
         vm.assertEq(_word(4).bond(), BOND / UNIT - 1);
     }
 
+    /// @dev The most that can be locked, and a slash beside it: together more than a payment's 96 bits. The payer gets both to the last
+    /// unit, nobody else gets any of it.
+    function test_hole_34_aRefundAndASlashBeyond96BitsReachThePayer() public {
+        _buildCity(3);
+        _fund(requester, type(uint96).max);
+        Offer memory offer = _offer();
+        // 8 executions of 1e17 and the app are 2^96 - 1.
+        offer.app.price = type(uint96).max - 8e17;
+        offer.request.appPriceMax = offer.app.price;
+        uint256 payer = _balance(requester);
+        uint256 held = token.balanceOf(address(vault));
+        // Of three workers everybody has one of the five seats that are wanted.
+        Terms memory terms = _open(offer);
+        vm.assertEq(payer - _balance(requester), 79_228_162_514_264_337_593_543_950_335);
+        LogItem[] memory log = _commitOnChain(terms, 0, _none, 0, _claims()[0]);
+        bytes32 roundId = _roundId(terms, 0);
+        vm.warp(terms.deadline + 601);
+        certifier.expire(terms, 0, roundId, log);
+        // Twice the fee: 200 units, a fifth of them burnt.
+        vm.assertEq(_word(0).bond(), BOND / UNIT - 200);
+        vm.assertEq(_balance(requester), payer + 16e16);
+        vm.assertEq(_burnt(), 4e16);
+        vm.assertEq(_balance(address(uint160(requester) ^ 1)), 0);
+        vm.assertEq(token.balanceOf(address(vault)), held);
+    }
+
     /// @dev What Rust reckoned of a batch is what the deployed contracts lock and pay, to the last unit: every case of the shared
     /// vectors whose lock, stake and seats a pool of 32 workers can have.
     function test_hole_34_theSharedVectorsAreWhatIsPaid() public {
