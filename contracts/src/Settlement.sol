@@ -31,15 +31,20 @@ abstract contract Settlement is Judging {
         if (terms.batches() == 1 && round.word == 0) market.close(terms.dealId);
         // The log's hash stays: what stood on chain can still be proven, to the Court and against who signed otherwise.
         else _batches[terms.dealId][batch] = (round.word & HASH_MASK) | uint8(Status.Expired);
-        uint256[] memory payments = new uint256[](log.length + 3);
+        uint256[] memory payments = new uint256[](log.length + 4);
         (uint256 paid, uint256 slashed, uint256 count) =
             log.length == 0 ? (0, 0, 0) : _settleLog(round, terms, log, payments);
         uint256 refund = terms.lockOf(round.tasks) - paid;
         uint256 kept = terms.minimumFee < refund ? terms.minimumFee : refund;
         refund -= kept;
         uint256 burnt = Payouts.burnOf(slashed);
-        payments[count++] = Accounts.payment(uint160(terms.payer), refund + slashed - burnt);
-        if (burnt != 0) payments[count++] = Accounts.payment(Accounts.BURNT, burnt);
+        // Two words: a lock has up to 96 bits, and slashes (half a pool's bond, below 2^89) would carry into the account.
+        payments[count++] = Accounts.payment(uint160(terms.payer), refund);
+        if (slashed != 0) {
+            // Whole bond units, so that neither part is zero.
+            payments[count++] = Accounts.payment(uint160(terms.payer), slashed - burnt);
+            payments[count++] = Accounts.payment(Accounts.BURNT, burnt);
+        }
         assembly ("memory-safe") {
             mstore(payments, count)
         }

@@ -2,12 +2,14 @@
 pragma solidity ^0.8.28;
 
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
+import {IInquest} from "../../src/interfaces/IInquest.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IWorkforce} from "../../src/interfaces/IWorkforce.sol";
 import {Draws} from "../../src/libraries/Draws.sol";
 import {CertifiedBatch, Claim, LogItem} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {TrickCallback} from "../support/Doubles.sol";
+import {Inquests} from "../support/Inquests.sol";
 import {Plays} from "../support/Plays.sol";
 import {Receipt, Receipts} from "../support/Receipts.sol";
 import {vm} from "../support/Vm.sol";
@@ -118,55 +120,6 @@ contract IexecWeaknessesTest is Plays {
         }
     }
 
-    /// @dev There the claim of a failed task gave every stake back. Here who promised on chain and stayed silent is slashed
-    /// at expiry. Who contradicts is not, because nobody has said yet which side is right: neither side is paid, what both
-    /// reserved stays at risk, the contradiction is on record, and the log's hash stays in the slot for a Court to judge by.
-    /// Until there is one, stake leaves once its time at risk is over: see SECURITY.md.
-    function test_iexec_liarsGetTheirStakeBackWhenATaskExpires() public {
-        Terms memory terms = _open(_offerOf(1, 1));
-        LogItem[] memory log;
-        for (uint256 i; i < 4; ++i) {
-            log = _commitOnChain(terms, 0, log, i, _claims()[i == 2 ? 1 : 0]);
-        }
-        for (uint256 i; i < 3; ++i) {
-            log = _revealOnChain(terms, 0, log, i, i, _claims()[i == 2 ? 1 : 0]);
-        }
-        bytes32 roundId = _roundId(terms, 0);
-        uint256 payer = _balance(requester);
-        uint256 logHash = certifier.batchWord(terms.dealId, 0) >> 40;
-        vm.warp(terms.deadline + 601);
-        vm.expectEmit(address(certifier));
-        emit ICertifier.Contradicted(terms.dealId, 0, _worker(2), WRONG, FUEL);
-        certifier.expire(terms, 0, roundId, log);
-        // The silent one loses twice the fee of an execution at the limit: a fifth burnt, the rest to the payer, who gets all
-        // back.
-        vm.assertEq(_word(3).bond(), BOND / UNIT - 200);
-        vm.assertEq(_burnt(), 40 * UNIT);
-        vm.assertEq(_balance(requester) - payer, _lockOf(terms, 1) + 160 * UNIT);
-        // Those who showed a claim: none is paid, none loses, and all have it at risk.
-        for (uint256 i; i < 3; ++i) {
-            vm.assertEq(_fees(i), 0);
-            vm.assertEq(_word(i).bond(), BOND / UNIT);
-            vm.assertEq(_exposure(i), 200);
-        }
-        // What stood on chain is still provable.
-        vm.assertEq(certifier.batchWord(terms.dealId, 0), logHash << 40 | EXPIRED);
-        vm.assertNotEq(logHash, 0);
-        _expectsTheCourt(2);
-    }
-
-    /// @dev The liar leaves at once, and waits: its stake is still at risk when the unbonding is over, and its own after that.
-    function _expectsTheCourt(uint256 liar) private {
-        vm.startPrank(_operator(liar));
-        workforce.leavePool(_worker(liar));
-        vm.warp(block.timestamp + 7 days);
-        vm.expectRevert(abi.encodeWithSelector(IWorkforce.ExposureExceeded.selector, _worker(liar), 200, 0));
-        workforce.withdrawBond(_worker(liar), BOND);
-        vm.warp(block.timestamp + 3 days);
-        workforce.withdrawBond(_worker(liar), BOND);
-        vm.stopPrank();
-    }
-
     /// @dev There a sponsored task was taken from the requester's frozen funds, and the sponsor's stayed frozen.
     function test_iexec_sponsorChargedOrFreedWrongly() public {
         uint256 mine = _balance(requester);
@@ -224,5 +177,131 @@ contract IexecWeaknessesTest is Plays {
         draft = _draft(terms, 0, _all(50, 1, 0));
         vm.expectRevert(abi.encodeWithSelector(ICertifier.TooFewOperators.selector, 1, 3));
         _post(draft);
+    }
+}
+
+/// @title The weakness among them that takes a jury to close
+contract IexecExpiryTest is Inquests {
+    /// @dev What the payer gets of the slash of who never revealed.
+    uint256 private constant OF_SILENT = RESERVED * UNIT * 4 / 5;
+
+    function setUp() public {
+        _buildTrials();
+    }
+
+    /// @dev There the claim of a failed task gave every stake back. Here who promised on chain and stayed silent is slashed at
+    /// expiry, and who contradicts is brought before a jury by anybody with a bond. That the liars are the more, and leave as soon as they
+    /// have lied, helps them nothing: their stake cannot go before the verdict, and pays the jury and who was right.
+    function test_iexec_liarsLoseTheirStakeWhenATaskExpires() public {
+        (Inquiry memory inquiry, uint256[] memory who) = _standing(_found(1, _honest(), 2, _lying(0), 1, _noReceipts()));
+        for (uint256 i = 1; i < 3; ++i) {
+            vm.prank(_operator(who[i]));
+            workforce.leavePool(_worker(who[i]));
+        }
+        _hold(inquiry, who);
+        _expire(inquiry, who);
+        _bringBeforeAJury(inquiry, who);
+        uint256 payer = _balance(requester);
+        (bool found, bytes32 finding) = _conclude(inquiry);
+        vm.assertTrue(found);
+        vm.assertEq(finding, _findingOf(_honest()[0]));
+        _checkMoney(inquiry, who, payer);
+        _checkLeaving(who);
+        // What is settled is no contradiction any more: nobody is slashed for it twice.
+        vm.expectRevert(IInquest.NoContradiction.selector);
+        _openExpired(inquiry, 0);
+    }
+
+    /// @dev Nobody lets the batch expire for eight days, which is longer than the liars' unbonding takes: anybody holds their stake.
+    function _hold(Inquiry memory inquiry, uint256[] memory who) private {
+        for (uint256 i = 1; i < 3; ++i) {
+            vm.warp(inquiry.terms.opened.time() + i * 4 days);
+            vm.prank(stranger);
+            inquest.hold(inquiry.terms, 0, inquiry.roundId, inquiry.log);
+        }
+        _checkStaying(who);
+    }
+
+    /// @dev Who stayed silent pays at once. Between those that revealed nobody has said yet who is right: none is paid, none loses.
+    function _expire(Inquiry memory inquiry, uint256[] memory who) private {
+        uint256 payer = _balance(requester);
+        Claim memory lie = _claimOf(_lying(0));
+        for (uint256 i = 1; i < 3; ++i) {
+            vm.expectEmit(address(certifier));
+            emit ICertifier.Contradicted(inquiry.terms.dealId, 0, _worker(who[i]), lie.root, lie.fuel);
+        }
+        vm.prank(stranger);
+        certifier.expire(inquiry.terms, 0, inquiry.roundId, inquiry.log);
+        vm.assertEq(_word(who[3]).bond(), BOND / UNIT - RESERVED);
+        vm.assertEq(_balance(requester) - payer, _lockOf(inquiry.terms, TASKS) + OF_SILENT);
+        for (uint256 i; i < 3; ++i) {
+            vm.assertEq(_fees(who[i]), 0);
+            vm.assertEq(_word(who[i]).bond(), BOND / UNIT);
+        }
+        vm.assertEq(token.balanceOf(address(vault)), _wealth());
+        _checkStaying(who);
+    }
+
+    /// @dev A stranger to the deal puts up the bond; four jurors execute, and both sides show what they claimed.
+    function _bringBeforeAJury(Inquiry memory inquiry, uint256[] memory who) private {
+        uint256[3] memory atRisk;
+        for (uint256 i; i < 3; ++i) {
+            atRisk[i] = _exposure(who[i]);
+        }
+        _openWithJury(inquiry, 0, 4);
+        vm.assertEq(_balance(disputer), 100e18 - DISPUTE_BOND);
+        for (uint256 i; i < 3; ++i) {
+            vm.assertEq(_exposure(who[i]), atRisk[i] + RESERVED);
+        }
+        _findAll(inquiry, _same(_findingOf(_honest()[0]), 4));
+        _showClaim(inquiry, _honest());
+        _showClaim(inquiry, _lying(0));
+        _checkStaying(who);
+    }
+
+    /// @dev Both liars lost what they had reserved: a fifth is burnt, the jury and the right one have their fees, the payer the rest.
+    function _checkMoney(Inquiry memory inquiry, uint256[] memory who, uint256 payer) private view {
+        uint256 net = GROSS - GROSS * 1000 / 10_000 - GROSS * 500 / 10_000;
+        vm.assertEq(_fees(who[0]), net);
+        vm.assertEq(_word(who[0]).bond(), BOND / UNIT);
+        for (uint256 i = 1; i < 3; ++i) {
+            vm.assertEq(_word(who[i]).bond(), BOND / UNIT - RESERVED);
+            vm.assertEq(_fees(who[i]), 0);
+        }
+        for (uint256 i; i < 4; ++i) {
+            vm.assertEq(_fees(inquiry.seated[i]), JUROR_FEE);
+        }
+        vm.assertEq(_balance(disputer), 100e18);
+        vm.assertEq(_burnt(), 3 * RESERVED * UNIT / 5);
+        vm.assertEq(_balance(requester) - payer, 2 * RESERVED * UNIT * 4 / 5 - 4 * JUROR_FEE - net);
+        vm.assertEq(token.balanceOf(address(vault)), _wealth());
+    }
+
+    /// @dev The liars' unbonding is over, and their stake does not go.
+    function _checkStaying(uint256[] memory who) private {
+        for (uint256 i = 1; i < 3; ++i) {
+            address liar = _worker(who[i]);
+            vm.assertGe(block.timestamp, workforce.readyAt(liar));
+            bytes memory refusal =
+                abi.encodeWithSelector(IWorkforce.ExposureExceeded.selector, liar, _exposure(who[i]), 0);
+            vm.prank(_operator(who[i]));
+            vm.expectRevert(refusal);
+            workforce.withdrawBond(liar, BOND);
+        }
+    }
+
+    /// @dev When nothing is at risk any more the liars leave with what they did not lose, and not with a unit more.
+    function _checkLeaving(uint256[] memory who) private {
+        vm.warp(block.timestamp + 10 days);
+        for (uint256 i = 1; i < 3; ++i) {
+            address liar = _worker(who[i]);
+            uint256 left = BOND - RESERVED * UNIT;
+            vm.startPrank(_operator(who[i]));
+            vm.expectRevert(abi.encodeWithSelector(IWorkforce.BondTooSmall.selector, left, left + UNIT));
+            workforce.withdrawBond(liar, left + UNIT);
+            workforce.withdrawBond(liar, left);
+            vm.stopPrank();
+        }
+        vm.assertEq(token.balanceOf(address(vault)), _wealth());
     }
 }

@@ -62,28 +62,30 @@ abstract contract Cheats is Ghosts {
 
     /// @dev Tries the same round with something in it that no certificate may come out of.
     function _cheat(Scene memory scene, Draft memory draft, bool certifies, uint256 seed) internal {
-        uint256 kind = seed % 4;
-        if (kind == 0) {
-            if (certifies) _leaveOut(draft, seed >> 2);
+        bytes32 what = [bytes32("left out"), "no seat", "same operator", "early wave", "wrong runtime"][seed % 5];
+        seed /= 5;
+        if (what == "left out") {
+            if (certifies) _leaveOut(draft, seed);
             return;
         }
+        (Play[] memory plays, bool any) = what == "early wave"
+            ? _beforeItsWave(scene.terms, draft.batch, _plays(scene), seed)
+            : _intruder(scene, what, seed);
+        if (!any) return;
         bytes4[] memory reasons = new bytes4[](3);
-        (Play[] memory plays, bytes32 what) = kind == 3
-            ? _beforeItsWave(scene.terms, draft.batch, _plays(scene), seed >> 2)
-            : _intruder(scene, kind == 1, seed >> 2);
-        if (what == 0) return;
-        if (kind == 3) {
+        if (what == "early wave") {
             reasons[0] = ICertifier.WrongWave.selector;
         } else {
             reasons[0] = ICertifier.NoSeat.selector;
-            reasons[1] = ICertifier.SameOperator.selector;
             // Asked before the seat, of a worker that lost its bond.
-            reasons[2] = ICertifier.ExposureTooHigh.selector;
+            reasons[1] = ICertifier.ExposureTooHigh.selector;
+            if (what != "wrong runtime") reasons[2] = ICertifier.SameOperator.selector;
         }
         // Where the round without it is refused too, anything may be the reason.
         if (!certifies) reasons = new bytes4[](0);
-        _mustBeRefused(_certifyCall(_draftFor(scene, plays)), reasons);
-        ++seen[what];
+        bytes4 reason = _mustBeRefused(_certifyCall(_draftFor(scene, plays)), reasons);
+        // Nothing but its runtime was wrong, and that is what it was refused for.
+        if (what != "wrong runtime" || (certifies && reason == ICertifier.NoSeat.selector)) ++seen[what];
     }
 
     /// @dev What stands on chain is left out, or somebody of the list under which a claim that stays was signed.
@@ -106,11 +108,12 @@ abstract contract Cheats is Ghosts {
         ++seen["left out"];
     }
 
-    /// @dev One more who agrees: a worker without a seat, or the second worker of a member's operator.
-    function _intruder(Scene memory scene, bool unseated, uint256 seed)
+    /// @dev One more who agrees: a worker without a seat, the second worker of a member's operator, or one that would have a seat if it
+    /// were on the deal's runtime.
+    function _intruder(Scene memory scene, bytes32 what, uint256 seed)
         private
         view
-        returns (Play[] memory plays, bytes32 what)
+        returns (Play[] memory plays, bool any)
     {
         uint256 batch = _slots[scene.index].batch;
         plays = _plays(scene);
@@ -119,10 +122,15 @@ abstract contract Cheats is Ghosts {
         for (uint256 i; i < WORKERS; ++i) {
             one[0].who = (seed + i) % WORKERS;
             (bool member, bool relative) = _knows(scene.members, one[0].who);
-            bool fits = unseated ? !_seat(scene.terms, batch, one[0].who, one[0].wave) : relative;
-            if (!member && fits) return (_both(plays, one), unseated ? bytes32("no seat") : bytes32("same operator"));
+            bool fits = relative;
+            if (what == "no seat") {
+                fits = !_seat(scene.terms, batch, one[0].who, one[0].wave);
+            } else if (what == "wrong runtime") {
+                bool drawn = _drawn(scene.terms, batch, one[0].who, one[0].wave);
+                fits = drawn && !relative && !_runs(scene.terms, one[0].who);
+            }
+            if (!member && fits) return (_both(plays, one), true);
         }
-        return (plays, 0);
     }
 
     /// @dev Whether a worker is a member, and whether another worker of its operator is in the list.
@@ -137,15 +145,15 @@ abstract contract Cheats is Ghosts {
     function _beforeItsWave(Terms memory terms, uint256 batch, Play[] memory plays, uint256 seed)
         private
         view
-        returns (Play[] memory, bytes32 what)
+        returns (Play[] memory, bool any)
     {
-        if (plays.length == 0) return (plays, 0);
+        if (plays.length == 0) return (plays, false);
         plays[seed % plays.length].wave = uint8(_begun(terms, batch) + 1);
-        return (plays, "early wave");
+        return (plays, true);
     }
 
-    /// @dev Reverts for one of these reasons; for any when none is given.
-    function _mustBeRefused(bytes memory call_, bytes4[] memory reasons) private {
+    /// @dev Reverts for one of these reasons; for any when none is given. Answers for which.
+    function _mustBeRefused(bytes memory call_, bytes4[] memory reasons) private returns (bytes4) {
         (bool ok, bytes memory answer) = address(certifier).call(call_);
         bool named = reasons.length == 0;
         for (uint256 i; i < reasons.length; ++i) {
@@ -153,6 +161,7 @@ abstract contract Cheats is Ghosts {
         }
         if (ok) _breach("certified with somebody who has no place in the round");
         else if (!named) _breach("refused for another reason");
+        return bytes4(answer);
     }
 
     function _mustFail(bytes memory call_, string memory what) internal {

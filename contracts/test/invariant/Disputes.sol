@@ -13,7 +13,7 @@ import {Cheats} from "./Cheats.sol";
 
 /// @title Disputes of a run
 /// @notice Who disputes, audits and appeals, who sits, what is shown, and what a verdict may move. Deals of a low confidence are
-/// those that seven operators can overturn.
+/// those that a handful of operators can overturn.
 abstract contract Disputes is Cheats {
     uint64 internal constant RISK = 5 days;
     uint256 private constant BOND_OF_DISPUTE = 1e18;
@@ -171,6 +171,7 @@ abstract contract Disputes is Cheats {
     /// @dev By the rule: drawn, with stake, not of a member's operator.
     function _seatOnJury(Slot storage slot, Case memory record, uint256 who) private view returns (bool) {
         WorkerWord word = _word(who);
+        if (!_runs(_deals[slot.deal], who)) return false;
         (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock(), record.facts.openedAt());
         uint256 wave = (block.timestamp - record.facts.openedAt()) / record.facts.window();
         uint256 ticket = uint256(keccak256(abi.encode(seed, keccak256(abi.encode(record)), _worker(who)))) >> 64;

@@ -13,9 +13,11 @@ import {Receipts} from "../support/Receipts.sol";
 import {vm} from "../support/Vm.sol";
 
 /// @title What an observer of the city writes down, and the rules reckoned anew
-/// @notice Eight workers of seven operators: the last one belongs to the first operator.
+/// @notice Thirteen workers of twelve operators: the last one belongs to the first operator. Most begin in the first pool on the first
+/// runtime; four in the second pool on the second, and one more of that runtime in the first pool. Deals ask for either.
 abstract contract Ghosts is Plays {
-    uint256 internal constant WORKERS = 8;
+    uint256 internal constant WORKERS = 13;
+    uint256 internal constant FIRST_OF_SECOND = 7;
     uint256 internal constant DEALS_MAX = 8;
     uint64 internal constant FUEL_EACH = 1_000_000;
 
@@ -83,6 +85,10 @@ abstract contract Ghosts is Plays {
     mapping(uint256 slot => mapping(uint256 who => uint8 claimPlusOne)) internal _hidden;
     mapping(uint256 who => Risk[]) internal _risks;
     mapping(bytes32 dealId => bytes32 termsHash) internal _termsHashes;
+    /// @dev The runtime of the app that a deal is about, and the one that a worker had when it committed on chain.
+    mapping(bytes32 dealId => uint256 runtime) internal _runtimes;
+    mapping(uint256 slot => mapping(uint256 who => uint256 runtime)) internal _committedOn;
+    uint256 internal _otherApp;
     /// @dev What a deal opened under, and what the next one opens under.
     mapping(bytes32 dealId => Parameters parameters) internal _rules;
     mapping(bytes32 dealId => uint256 word) internal _ruleWords;
@@ -174,6 +180,16 @@ abstract contract Ghosts is Plays {
 
     /// @dev Whether a worker has a seat, by the rule.
     function _seat(Terms memory terms, uint256 batch, uint256 who, uint256 wave) internal view returns (bool) {
+        return _runs(terms, who) && _drawn(terms, batch, who, wave);
+    }
+
+    /// @dev Whether a worker is on the deal's runtime.
+    function _runs(Terms memory terms, uint256 who) internal view returns (bool) {
+        return _word(who).runtime() == _runtimes[terms.dealId];
+    }
+
+    /// @dev Whether the lot gives a worker of the pool a seat, whatever it runs.
+    function _drawn(Terms memory terms, uint256 batch, uint256 who, uint256 wave) internal view returns (bool) {
         (uint256 attempt, OpenedWord opened, bytes32 seed, bytes32 roundId) = _drawOf(terms, batch);
         WorkerWord word = _word(who);
         if (word.pool() != terms.pool || word.activeFrom() >= opened.blockNumber() || opened.poolBond() == 0) {

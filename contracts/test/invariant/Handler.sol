@@ -18,12 +18,22 @@ import {Inquests} from "./Inquests.sol";
 /// @notice Every action either does something that the rules allow, or tries something that they forbid and notes a breach
 /// when it works. None reverts.
 contract Handler is Inquests {
+    uint256 private constant LEFT_OUT = 252;
+    uint256 private constant LEFT_OUT_BARE = 249;
+
     /// @notice Builds the city.
     function build() external {
-        _buildCity(WORKERS - 1);
-        _join(0, WORKERS - 1, BOND);
+        _buildCity(FIRST_OF_SECOND);
+        vm.prank(protocolOwner);
+        registry.registerRuntime("runtime 2");
+        vm.prank(appOwner);
+        _otherApp = registry.registerApp("other app", "runtime 2", "other app");
         vm.prank(poolOwner);
         workforce.createPool(address(0xc0), 0, false, MINIMUM_DEPOSIT, "other");
+        for (uint256 who = FIRST_OF_SECOND; who < WORKERS - 1; ++who) {
+            _joinPool(who, who, who == WORKERS - 2 ? pool : pool + 1, 2, BOND);
+        }
+        _join(0, WORKERS - 1, BOND);
         _callback = new TrickCallback();
         _current = _parameters();
         _mine(1, 12);
@@ -32,7 +42,9 @@ contract Handler is Inquests {
     // ---------------------------------------------------------------- requester, matcher
 
     function open(uint256 seed) public {
-        if (_deals.length == DEALS_MAX || workforce.poolOf(pool).bond() == 0) return;
+        bool second = (seed >> 80) % 4 == 0;
+        uint32 pool_ = second ? pool + 1 : pool;
+        if (_deals.length == DEALS_MAX || workforce.poolOf(pool_).bond() == 0) return;
         Offer memory offer = _offerOf(uint32(1 + seed % 3), uint32(1 + (seed >> 8) % 2));
         offer.request.fuelLimit = 2 * FUEL_EACH;
         offer.request.policy.finalOnly = (seed >> 16) % 2 == 0;
@@ -49,7 +61,10 @@ contract Handler is Inquests {
         if (_current.disputeWindowMinSecs > 1 hours) {
             offer.request.policy.disputeWindow = _current.disputeWindowMinSecs;
         }
+        if (second) (offer.app.app, offer.request.app) = (_otherApp, _otherApp);
+        (offer.pool.pool, offer.request.pool) = (pool_, pool_);
         Terms memory terms = _openHere(_sign(offer));
+        _runtimes[terms.dealId] = second ? 2 : 1;
         _rules[terms.dealId] = _current;
         _ruleWords[terms.dealId] = ParametersWord.unwrap(market.currentParameters());
         _termsHashes[terms.dealId] = keccak256(abi.encode(terms));
@@ -153,8 +168,9 @@ contract Handler is Inquests {
         (, OpenedWord opened,,) = _drawOf(terms, slot.batch);
         uint256 wave = (block.timestamp - opened.time()) / _patienceOf(terms);
         if (wave > 2 || block.timestamp > terms.deadline) return;
-        for (uint256 who; who < 2; ++who) {
-            _commitOne(index, who, uint8(who & 1), wave);
+        uint256 first = _runtimes[terms.dealId] == 1 ? 0 : FIRST_OF_SECOND;
+        for (uint256 i; i < 2; ++i) {
+            _commitOne(index, first + i, uint8(i), wave);
         }
         while (_revealOne(index)) {}
         if (seed >> 9 & 1 != 0) return;
@@ -167,8 +183,9 @@ contract Handler is Inquests {
     function _commitOne(uint256 index, uint256 who, uint8 claim, uint256 wave) private {
         Slot storage slot = _slots[index];
         Terms memory terms = _deals[slot.deal];
-        if (!_seat(terms, slot.batch, who, wave)) return;
+        if (!_drawn(terms, slot.batch, who, wave)) return;
         LogItem[] memory log = abi.decode(slot.log, (LogItem[]));
+        if (!_runs(terms, who)) return _tryToCommit(terms, slot.batch, log, who);
         if (_operatorIn(log, _operatorOf(who))) return;
         // Twice the fee of an execution at the limit.
         uint256 reserve =
@@ -177,8 +194,19 @@ contract Handler is Inquests {
         log = _commitOnChain(terms, slot.batch, log, who, _claimsOf(terms, slot.batch)[claim]);
         slot.log = abi.encode(log);
         _hidden[index][who] = claim + 1;
+        _committedOn[index][who] = _word(who).runtime();
         _risks[who].push(Risk(uint64(block.timestamp + RISK), uint64(reserve)));
         ++seen["commit"];
+    }
+
+    /// @dev A worker that the lot would seat tries to commit on another runtime than the deal's.
+    function _tryToCommit(Terms memory terms, uint256 batch, LogItem[] memory log, uint256 who) private {
+        bytes memory call_ =
+            abi.encodeCall(ICertifier.commit, (terms, batch, log, _worker(who), bytes32("another runtime"), ""));
+        vm.prank(_worker(who));
+        (bool ok, bytes memory answer) = address(certifier).call(call_);
+        _require(!ok && bytes4(answer) == ICertifier.NoSeat.selector, "committed on another runtime");
+        ++seen["wrong runtime on chain"];
     }
 
     function revealOnChain(uint256 seed) external {
@@ -339,7 +367,9 @@ contract Handler is Inquests {
         } else if (kind == 3 && from != WorkerWords.EXPELLED && _balance(_operator(_operatorOf(who))) >= 5e18) {
             workforce.addBond(_worker(who), 5e18);
         } else if (kind == 4 && word.active() && seed >> 16 & 3 == 0) {
-            workforce.move(_worker(who), word.pool() == pool ? pool + 1 : pool, 1);
+            uint8 runtime = uint8(1 + (seed >> 18 & 1));
+            workforce.move(_worker(who), pool + uint32(seed >> 19 & 1), runtime);
+            if (runtime != word.runtime()) ++seen["change of runtime"];
         }
         vm.stopPrank();
     }
@@ -474,11 +504,15 @@ contract Handler is Inquests {
 
     function poolBondsMatch() external view returns (bool) {
         uint256[3] memory sums;
+        uint256[3] memory running;
         for (uint256 i; i < WORKERS; ++i) {
-            if (_word(i).active()) sums[_word(i).pool()] += _word(i).bond();
+            WorkerWord word = _word(i);
+            if (!word.active()) continue;
+            sums[word.pool()] += word.bond();
+            running[word.runtime()] += word.bond();
         }
         return workforce.poolOf(1).bond() == sums[1] && workforce.poolOf(2).bond() == sums[2]
-            && workforce.runtimeBond(1) == sums[1] + sums[2];
+            && workforce.runtimeBond(1) == running[1] && workforce.runtimeBond(2) == running[2];
     }
 
     function statusesMatch() external view returns (bool) {
@@ -636,7 +670,21 @@ contract Handler is Inquests {
             _require(2 * _exposure(who) <= _word(who).bond(), "more than half a bond at risk");
             if (members[i].listed && members[i].wave != 0) ++seen["certify in a later wave"];
         }
+        _checkRuntimes(index, done);
         ++seen[leading == 0 ? bytes32("certify") : bytes32("certify wrong")];
+    }
+
+    /// @dev Everybody whom a certificate counts is on its deal's runtime; whose commitment stands on chain was when it committed.
+    function _checkRuntimes(uint256 index, CertifiedBatch memory done) private {
+        uint256 runtime = _runtimes[done.certificate.dealId];
+        for (uint256 i; i < done.members.length; ++i) {
+            uint256 claim = done.members[i].claim();
+            if (claim == LEFT_OUT || claim == LEFT_OUT_BARE) continue;
+            uint256 who = _whoIs(done.members[i].worker());
+            uint256 committedOn = _committedOn[index][who];
+            _require((committedOn == 0 ? _word(who).runtime() : committedOn) == runtime, "a member of another runtime");
+        }
+        if (runtime == 2) ++seen["certify on runtime 2"];
     }
 
     function _membersHash(CertifiedBatch memory done) private pure returns (bytes32) {

@@ -217,6 +217,7 @@ abstract contract Inquests is Disputes {
     function _seatOnInquest(Inquiry storage inquiry, uint256 who) private view returns (bool) {
         Case memory record = inquiry.record;
         WorkerWord word = _word(who);
+        if (!_runs(_deals[_slots[inquiry.slot].deal], who)) return false;
         (bytes32 seed,) = seeds.seedOf(record.facts.openedBlock(), record.facts.openedAt());
         uint256 wave = (block.timestamp - record.facts.openedAt()) / record.facts.window();
         uint256 ticket = uint256(keccak256(abi.encode(seed, keccak256(abi.encode(record)), _worker(who)))) >> 64;

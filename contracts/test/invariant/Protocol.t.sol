@@ -137,7 +137,7 @@ contract ProtocolInvariants is Test {
         }
     }
 
-    uint256 private constant OUTCOMES = 34;
+    uint256 private constant OUTCOMES = 38;
     uint256[OUTCOMES] private _times;
 
     function _count() private {
@@ -178,6 +178,10 @@ contract ProtocolInvariants is Test {
             "no seat",
             "same operator",
             "early wave",
+            "wrong runtime",
+            "wrong runtime on chain",
+            "change of runtime",
+            "certify on runtime 2",
             "govern",
             "parameters refused",
             "tip",

@@ -156,17 +156,9 @@ abstract contract Inquests is Trials {
         inquiry.entries = _entries(inquiry.roundId, claims, _all(0, 3, 0));
     }
 
-    /// @dev What binds worker `who` to its own trace root, from what was posted.
-    function _accusationOf(Inquiry memory inquiry, uint256 who) internal view returns (Accusation memory) {
-        return _accusationBy(inquiry, who, _claimOf(_honest()));
-    }
-
-    /// @dev The same where another claim was certified.
-    function _accusationBy(Inquiry memory inquiry, uint256 who, Claim memory claim)
-        internal
-        view
-        returns (Accusation memory accusation)
-    {
+    /// @dev What binds worker `who` to its own trace root, from what was posted and certified.
+    function _accusationOf(Inquiry memory inquiry, uint256 who) internal view returns (Accusation memory accusation) {
+        Claim memory claim = Claim(inquiry.done.certificate.root, inquiry.done.certificate.fuel);
         accusation.worker = _worker(who);
         accusation.ownTraceRoot = _ownTrace(who, inquiry.roundId);
         accusation.list = new bytes32[](2 * inquiry.entries.length);

@@ -553,7 +553,7 @@ contract AccusationTest is Inquests {
         // The same root and fuel that the accusation's commitments are reckoned with.
         inquiry.done = _certify(_draftOf(inquiry.terms, 0, claims, _all(0, 3, 0)));
         inquiry.entries = _entries(inquiry.roundId, claims, _all(0, 3, 0));
-        Accusation memory accusation = _accusationBy(inquiry, 0, claims[0]);
+        Accusation memory accusation = _accusationOf(inquiry, 0);
         for (uint256 i; i < 300; ++i) {
             uint256 state = vm.snapshotState();
             vm.recordLogs();
