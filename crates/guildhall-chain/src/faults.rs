@@ -1,6 +1,6 @@
 //! What stands against whom: the calls that prove that somebody signed two things, and that show what a certificate left out.
 //!
-//! Knows nothing of rewards; who proves a fault has nothing of the slash but a chain on which nobody does it twice.
+//! Who sends a proof has a part of what is slashed. Knows nothing of who saw the fault.
 
 use alloy::{
     primitives::{Address, B256, U256},

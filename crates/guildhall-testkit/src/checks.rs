@@ -16,7 +16,7 @@ use guildhall_chain::{
     },
     events,
 };
-use guildhall_protocol::{BondUnits, OperatorId, PoolId, Prices, Status, Terms};
+use guildhall_protocol::{BondUnits, Member, OperatorId, PoolId, Prices, Status, Terms};
 
 /// Everything that holds tokens, as events name it.
 #[derive(Debug, Default)]
@@ -124,11 +124,24 @@ impl Holders {
             EventKind::Workforce(WorkforceEvents::WorkerJoined(event)) => {
                 self.workers.insert(event.worker);
             }
+            EventKind::Workforce(WorkforceEvents::Expelled(event)) => {
+                self.accounts.insert(event.reporter);
+            }
+            EventKind::Workforce(WorkforceEvents::PoolSlashed(event)) => {
+                self.accounts.insert(event.reporter);
+            }
             EventKind::Certifier(CertifierEvents::Slashed(event)) => {
                 self.slashes.push((event.dealId, event.batch, event.units.saturating_to()));
             }
             EventKind::Certifier(CertifierEvents::DeliveryTipped(event)) => {
                 self.accounts.insert(event.deliverer);
+            }
+            EventKind::Recourse(RecourseEvents::Shown(event)) => {
+                // What was shown and agrees is out of escrow: the members say what is left in it.
+                let batch = (event.dealId, event.batch);
+                self.slashes.retain(|(deal, number, _)| (*deal, *number) != batch);
+                let members = event.members.iter().map(|word| Member::unpack(*word));
+                self.slashes.extend(members.map(|member| (batch.0, batch.1, member.slash)));
             }
             EventKind::Recourse(RecourseEvents::Released(event)) => {
                 self.released.insert((event.dealId, event.batch));

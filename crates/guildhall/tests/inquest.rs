@@ -87,7 +87,7 @@ impl Executor for Divided {
 }
 
 fn shopping() -> Shopping {
-    let policy = Policy { replicasMax: 3, disputeWindow: 300, ..quick_policy() };
+    let policy = Policy { replicasMax: 3, disputeWindow: 3_600, ..quick_policy() };
     Shopping { batch_size: 2, policy, ..Shopping::of(&["first", "second"]) }
 }
 
@@ -96,17 +96,30 @@ fn said(town: &Town, words: &[&str]) -> serde_json::Value {
     tokio::task::block_in_place(|| desk.json(words))
 }
 
-async fn only_inquest(town: &Town, terms: &Terms) -> Inquest {
-    let [inquest] = town.city.chain.inquests_of(terms.deal()).await.unwrap().try_into().unwrap();
-    inquest
+async fn last_inquest(town: &Town, terms: &Terms) -> Inquest {
+    town.city.chain.inquests_of(terms.deal()).await.unwrap().pop().unwrap()
+}
+
+/// Opens an inquest with these words and sees it through. Where the lot seats too few in its first wave, nothing is found, the bond
+/// comes back, and it is opened again: five such lots in a row are one in three million.
+async fn find(town: &Town, terms: &Terms, words: &[&str]) -> Inquest {
+    for _ in 0..5 {
+        let opened = said(town, words);
+        assert!(opened["case"].is_string(), "{opened}");
+        let inquest = last_inquest(town, terms).await;
+        if hear(town, &inquest).await {
+            return inquest;
+        }
+    }
+    panic!("no jury found anything");
 }
 
 async fn bond(town: &Town, worker: Address) -> BondUnits {
     town.city.chain.worker(worker).await.unwrap().unwrap().bond
 }
 
-/// Everybody that the lot seats commits in its wave and reveals; jurors see to the verdict.
-async fn hear(town: &Town, inquest: &Inquest) {
+/// Everybody that the lot seats commits in its wave and reveals; jurors see to the verdict. Whether they found anything.
+async fn hear(town: &Town, inquest: &Inquest) -> bool {
     let (chain, case) = (&town.city.chain, &inquest.case);
     let mut seed: Option<Seed> = None;
     town.until("the jury is drawn", async || {
@@ -142,10 +155,7 @@ async fn hear(town: &Town, inquest: &Inquest) {
             && chain.inquest_outcome(case.id()).await.unwrap().is_some()
     })
     .await;
-    assert!(
-        chain.inquest_outcome(case.id()).await.unwrap().unwrap().found,
-        "a jury of honest workers agrees"
-    );
+    chain.inquest_outcome(case.id()).await.unwrap().unwrap().found
 }
 
 async fn who_did_not_execute_pays_for_its_false_trace(on: On) {
@@ -156,13 +166,12 @@ async fn who_did_not_execute_pays_for_its_false_trace(on: On) {
     let accused = told.certificate(0).unwrap().certified.members[0].worker;
     let before = (bond(&town, accused).await, chain.balance(told.terms.payer).await.unwrap());
     let (deal, member) = (told.terms.deal().to_string(), accused.to_string());
-    let opened = said(&town, &["inquest", "accuse", &deal, "1", "--worker", &member, "--key", "requester"]);
-    assert_eq!(opened["task"], 1, "{opened}");
-    let inquest = only_inquest(&town, &told.terms).await;
-    assert_eq!((inquest.case.facts.kind, inquest.case.worker), (Kind::Accusation, accused));
-    hear(&town, &inquest).await;
+    let words = ["inquest", "accuse", &deal, "1", "--worker", &member, "--key", "requester"];
+    let inquest = find(&town, &told.terms, &words).await;
+    assert_eq!((inquest.case.facts.index, inquest.case.facts.kind), (1, Kind::Accusation));
+    assert_eq!(inquest.case.worker, accused);
     let shown = said(&town, &["inquest", "show", &deal]);
-    let shown = &shown["inquests"][0];
+    let shown = shown["inquests"].as_array().unwrap().last().unwrap();
     assert_eq!(
         (&shown["found"], &shown["state"], &shown["kind"]),
         (&true.into(), &"closed".into(), &"accusation".into())
@@ -183,11 +192,8 @@ async fn an_accusation_without_reason_costs_its_bond(on: On) {
     let accused = told.certificate(0).unwrap().certified.members[0].worker;
     let before = (bond(&town, accused).await, chain.balance(told.terms.payer).await.unwrap());
     let (deal, member) = (told.terms.deal().to_string(), accused.to_string());
-    said(&town, &["inquest", "accuse", &deal, "0", "--worker", &member, "--key", "requester"]);
-    let inquest = only_inquest(&town, &told.terms).await;
-    let waits = said(&town, &["inquest", "settle", &deal, "--key", "requester"]);
-    assert_eq!(waits["step"], "waits", "{waits}");
-    hear(&town, &inquest).await;
+    let words = ["inquest", "accuse", &deal, "0", "--worker", &member, "--key", "requester"];
+    let inquest = find(&town, &told.terms, &words).await;
     assert_eq!(bond(&town, accused).await, before.0, "it showed its trace");
     let after = chain.balance(told.terms.payer).await.unwrap();
     assert_eq!(after.0 + inquest.case.stakes.bond.0, before.1.0, "the bond paid the jury");
@@ -271,23 +277,18 @@ async fn liars_do_not_walk_away_from_an_expired_batch(on: On) {
     let deal = terms.deal().to_string();
     said(&town, &["expire", &deal, "--key", "requester"]);
     assert_eq!(chain.batch_slot(terms.deal(), 0).await.unwrap().status().unwrap(), Status::Expired);
-    said(&town, &["inquest", "open", &deal, "0", "--key", "requester"]);
-    let inquest = only_inquest(&town, &terms).await;
-    assert_eq!((inquest.docket.members.len(), inquest.docket.claims.len()), (5, 2));
+    let waiting = said(&town, &["inquest", "show", &deal]);
+    assert_eq!(waiting["inquests"].as_array().unwrap().len(), 0, "{waiting}");
     let mut before = Vec::new();
-    for member in &inquest.docket.members {
-        assert_ne!(member.claim, CLAIM_BARE);
-        before.push(bond(&town, member.worker).await);
+    for key in &town.city.keys.workers {
+        before.push(bond(&town, key.address()).await);
     }
-    hear(&town, &inquest).await;
-    let liars: Vec<_> = town.city.keys.workers[..2].iter().map(|key| key.address()).collect();
-    for (member, before) in inquest.docket.members.iter().zip(before) {
-        let after = bond(&town, member.worker).await;
-        if liars.contains(&member.worker) {
-            assert!(after < before, "{} pays for its lie", member.worker);
-        } else {
-            assert_eq!(after, before, "{} told the truth", member.worker);
-        }
+    let inquest = find(&town, &terms, &["inquest", "open", &deal, "0", "--key", "requester"]).await;
+    assert_eq!((inquest.docket.members.len(), inquest.docket.claims.len()), (5, 2));
+    assert!(inquest.docket.members.iter().all(|member| member.claim != CLAIM_BARE));
+    for (number, (key, before)) in town.city.keys.workers.iter().zip(before).take(5).enumerate() {
+        let after = bond(&town, key.address()).await;
+        assert_eq!(after < before, number < 2, "worker {number} had {before:?}, has {after:?}");
     }
     checks::conserved(chain).await;
     town.city.stop().await;

@@ -10,8 +10,8 @@ use alloy::{
 };
 use guildhall_chain::{BlockRef, ChainClient, bindings::Certifier};
 use guildhall_protocol::{
-    Amount, Certificate, CompactSignature, EntryWord, List, ListEntry, Odds, ReceiptProof, Reputation, RoundId,
-    Terms, Verified, VerifyError, Weighing, Weight,
+    Amount, Certificate, CompactSignature, EntryWord, List, ListEntry, Odds, ReceiptProof, Reputation,
+    RoundId, Terms, Verified, VerifyError, Weighing, Weight,
     certificate::Step,
     confidence::{group, odds, opposing},
     list::{CLAIM_BARE, CLAIM_LEADING, CLAIM_LOST, CLAIM_UNAVAILABLE},

@@ -187,7 +187,13 @@ impl Town {
 
     /// Opens a deal over an app.
     pub(crate) async fn buy(&self, app: &Asset, shopping: Shopping) -> guildhall::error::Result<Opened> {
-        let purchase = Purchase {
+        let ready = self.city.prepare(&self.purchase(app, shopping)).await?;
+        self.city.open(&ready).await
+    }
+
+    /// What is asked for, as the city takes it.
+    pub(crate) fn purchase(&self, app: &Asset, shopping: Shopping) -> Purchase {
+        Purchase {
             app: app.id,
             dataset: shopping.dataset,
             work: Work { args: shopping.args, env: Vec::new(), inputs: shopping.inputs },
@@ -199,9 +205,7 @@ impl Town {
             sponsor: shopping.payer,
             callback: (shopping.callback, if shopping.callback.is_zero() { 0 } else { CALLBACK_GAS }),
             delivery_tip: shopping.delivery_tip,
-        };
-        let ready = self.city.prepare(&purchase).await?;
-        self.city.open(&ready).await
+        }
     }
 
     /// Waits until every batch of a deal is certified or refunded, and reads its history.
