@@ -134,7 +134,8 @@ impl Member {
         match (told, &mut self.seat) {
             (MemberEvent::Listed { list }, Some(seat)) => {
                 // One that a seat must not sign under is left alone; that it does not sign is checked at what it shows.
-                if seat.listed(&list).is_ok() {
+                let signs = seat.listed(&list).is_ok();
+                if signs {
                     self.shown.list(&list);
                 }
             }
