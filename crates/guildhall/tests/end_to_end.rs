@@ -523,7 +523,8 @@ async fn without_a_coordinator_workers_certify_on_chain(on: On) {
     town.city.coordinator_on().await.expect("it starts where it was");
     let fetched = town.fetch(&told, 0).await;
     assert_eq!(fetched.output, b"on our own");
-    assert!(town.verify(&told, 0, &fetched).await.holds());
+    let verification = town.verify(&told, 0, &fetched).await;
+    assert!(verification.holds() && verification.not_checked() == 0, "{verification:#?}");
     let told = certified_by_all(&town, "together again").await;
     assert!(told.events.iter().all(|event| event.name != "Committed"), "nothing more on chain");
     town.city.stop().await;

@@ -54,9 +54,13 @@ impl DealView {
                 self.step(event.round.batch, &format!("the lot drew {}", seats.join(", ")));
             }
         }
-        let routine = matches!(event.step, ProgressStep::Seated { .. } | ProgressStep::Committed { .. });
-        let on_bar = self.bars.is_some()
-            && matches!(event.step, ProgressStep::Contributed { .. } | ProgressStep::Posting);
+        // Named when the list closes.
+        let routine = matches!(event.step, ProgressStep::Seated { .. });
+        let counted = matches!(
+            event.step,
+            ProgressStep::Committed { .. } | ProgressStep::Contributed { .. } | ProgressStep::Posting
+        );
+        let on_bar = self.bars.is_some() && counted;
         if !routine && !on_bar {
             let line = describe(event, |worker| self.name(worker));
             self.step(event.round.batch, &line);

@@ -3,6 +3,8 @@
 //! Beyond [`guildhall_protocol::verify_result`], which goes from the chain's words down to the output, this reads the
 //! transaction that certified, recovers every contributor's signature over the list, and recomputes the odds.
 
+use std::collections::BTreeMap;
+
 use alloy::{
     primitives::{Address, B256, U256},
     providers::Provider as _,
@@ -14,7 +16,9 @@ use guildhall_protocol::{
     RoundId, Terms, Verified, VerifyError, Weighing, Weight,
     certificate::Step,
     confidence::{group, odds, opposing},
-    list::{CLAIM_BARE, CLAIM_LEADING, CLAIM_LOST, CLAIM_UNAVAILABLE},
+    list::{
+        CLAIM_BARE, CLAIM_IGNORED, CLAIM_IGNORED_BARE, CLAIM_LEADING, CLAIM_LOST, CLAIM_UNAVAILABLE,
+    },
     lot::round_id,
     messages::{Commitment, Contribution, Unavailable, certifier_domain, commitment},
     verify_result,
@@ -154,15 +158,25 @@ fn protocol_checks(outcome: &Result<Verified, VerifyError>) -> Vec<Check> {
     checks
 }
 
-/// What the transaction that certified shows: the signatures, and the odds.
+/// What the certification shows: the signatures, from the calldata of its transaction, and the odds, from its members.
 async fn round_checks(chain: &ChainClient, terms: &Terms, at: &CertifiedAt) -> Result<Vec<Check>> {
-    let unknown = |step: &'static str, says: &str| Check { step, says: says.to_owned(), holds: None };
-    let Some(posted) = posted(chain, at).await? else {
-        return Ok(vec![unknown(
-            "signatures",
-            "not checked: another contract certified, its calldata is not ours to read",
-        )]);
+    let signed = match posted(chain, at).await? {
+        None => Err("another contract certified, its calldata is not ours to read"),
+        Some(posted) => match round_of(chain, terms, at).await? {
+            None => Err("the chain does not hold the seed of the draw any more"),
+            Some(round) => Ok(signatures(chain, &at.certified.certificate, &posted, round)),
+        },
     };
+    let signed = signed.unwrap_or_else(|why| Check {
+        step: "signatures",
+        says: format!("not checked: {why}"),
+        holds: None,
+    });
+    Ok(vec![signed, recomputed_odds(chain, terms, at).await?])
+}
+
+/// The round that was certified; nothing when its seed is gone.
+async fn round_of(chain: &ChainClient, terms: &Terms, at: &CertifiedAt) -> Result<Option<RoundId>> {
     let certificate = &at.certified.certificate;
     let opening = match certificate.attempt {
         0 => Some(terms.opened()),
@@ -172,16 +186,7 @@ async fn round_checks(chain: &ChainClient, terms: &Terms, at: &CertifiedAt) -> R
         Some(opened) => chain.seed(&opened).await?,
         None => None,
     };
-    let Some((seed, _)) = seed else {
-        return Ok(vec![unknown(
-            "signatures",
-            "not checked: the chain does not hold the seed of the draw any more",
-        )]);
-    };
-    let round = round_id(terms.deal(), certificate.batch, certificate.attempt, seed);
-    let mut checks = vec![signatures(chain, certificate, &posted, round)];
-    checks.push(recomputed_odds(chain, terms, at, &posted).await?);
-    Ok(checks)
+    Ok(seed.map(|(seed, _)| round_id(terms.deal(), certificate.batch, certificate.attempt, seed)))
 }
 
 /// What `certify` was called with for this certificate.
@@ -274,46 +279,35 @@ fn signatures(chain: &ChainClient, certificate: &Certificate, posted: &Posted, r
     Check { step: "signatures", says, holds: Some(true) }
 }
 
-/// The odds, from the members' weights.
-async fn recomputed_odds(
-    chain: &ChainClient,
-    terms: &Terms,
-    at: &CertifiedAt,
-    posted: &Posted,
-) -> Result<Check> {
+/// The odds, from the members' weights, listed and on chain alike. Who was left out has none.
+async fn recomputed_odds(chain: &ChainClient, terms: &Terms, at: &CertifiedAt) -> Result<Check> {
     let certificate = &at.certified.certificate;
     let policy = terms.policy().map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let parameters = chain.parameters_of(guildhall_protocol::OpenedWord(terms.opened)).await?;
     let weighing = Weighing::of(&policy, parameters.reputation_step);
-    let not_checked = |says: &str| Check { step: "odds", says: format!("not checked: {says}"), holds: None };
-    if posted.entries.iter().any(|entry| entry.word.on_chain)
-        || posted.entries.len() != at.certified.members.len()
-    {
-        return Ok(not_checked("some members contributed on chain, which the contract weighed"));
-    }
-    let mut groups: Vec<Vec<Weight>> = vec![Vec::new(); posted.claims.len()];
+    let mut groups: BTreeMap<u8, Vec<Weight>> = BTreeMap::new();
     let mut silent = Vec::new();
-    for entry in &posted.entries {
-        let EntryWord { worker, claim, wave, .. } = entry.word;
-        let reputation = if policy.countReputation && claim != CLAIM_LOST {
-            match reputation_before(chain, at, worker).await {
+    for member in &at.certified.members {
+        let reputation = match member.claim {
+            CLAIM_IGNORED | CLAIM_IGNORED_BARE => continue,
+            CLAIM_LOST => Reputation(0),
+            _ if !policy.countReputation => Reputation(0),
+            _ => match reputation_before(chain, at, member.worker).await {
                 Some(reputation) => reputation,
                 None => {
-                    return Ok(not_checked("the node does not keep the reputations of that block any more"));
+                    let says = "not checked: the node does not keep the reputations of that block any more";
+                    return Ok(Check { step: "odds", says: says.to_owned(), holds: None });
                 }
-            }
-        } else {
-            Reputation(0)
+            },
         };
-        let weight = weighing.weight(reputation, wave);
-        match groups.get_mut(usize::from(claim)) {
-            Some(group) => group.push(weight),
-            None => silent.push(weight),
+        let weight = weighing.weight(reputation, member.wave);
+        match member.claim {
+            CLAIM_BARE | CLAIM_LOST | CLAIM_UNAVAILABLE => silent.push(weight),
+            claim => groups.entry(claim).or_default().push(weight),
         }
     }
-    let mut products = groups.into_iter().map(group);
-    let leading = products.next().unwrap_or_default();
-    let computed: Odds = odds(leading, opposing(products, silent));
+    let leading = group(groups.remove(&CLAIM_LEADING).unwrap_or_default());
+    let computed: Odds = odds(leading, opposing(groups.into_values().map(group), silent));
     let holds = computed.0 == certificate.odds;
     let says = if holds {
         format!("{} follow from the members' weights", show_odds(computed.0))
