@@ -400,6 +400,53 @@ async fn what_requesters_are_told() {
     town.city.stop().await;
 }
 
+/// What ends: earnings are collected, a batch expires, a worker moves, leaves, is woken and takes its bond.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_told_when_something_ends() {
+    let mut town = Town::found(On::Embedded, 3, None).await;
+    let teller = Teller::of(&town);
+    let input = teller.desk.file("input.txt", "hello").display().to_string();
+    tokio::task::block_in_place(|| {
+        let made = teller.desk.json(&words(&format!("deal create {QUICK} {input} --wait")));
+        let deal = made["deal"].as_str().unwrap();
+        teller.both("stake_collect", "stake collect --key operator-1");
+        teller.text("inquest_open_certified", &format!("inquest open {deal} 0 --key requester"));
+        teller.both("inquest_show_none", &format!("inquest show {deal}"));
+        teller.text("inquest_settle_none", &format!("inquest settle {deal} 0 --key requester"));
+        teller.text("key_show", "key show requester");
+        teller.desk.json(&["key", "new", "harbour"]);
+        teller.desk.json(&words("stake gas 0.25 --to harbour --key deployer"));
+        teller.desk.json(&words("stake deposit 3 --to harbour --key requester"));
+        teller.desk.json(&words("pool create harbour --coordinator harbour --key owner"));
+        teller.text("pool_move", "pool move 2 --worker worker-3 --key operator-3");
+        teller.json("pool_move", "pool move 1 --worker worker-3 --key operator-3");
+        teller.text("stake_remove", "stake remove 1 --worker worker-3 --key operator-3");
+        teller.text("pool_wake", "pool wake --worker worker-3 --key operator-3");
+    });
+    for worker in 0..3 {
+        town.city.switch_off(worker).await;
+    }
+    let open = tokio::task::block_in_place(|| {
+        teller.desk.json(&words(&format!("deal create {QUICK} {input}")))["deal"].as_str().unwrap().to_owned()
+    });
+    let deadline = town.history(open.parse().unwrap()).await.terms.deadline;
+    town.jump_to(deadline + 2).await;
+    let leaving = tokio::task::block_in_place(|| {
+        teller.json("expire", &format!("expire {open} 0 --key requester"));
+        teller.text("expire_twice", &format!("expire {open} 0 --key requester"));
+        teller.json("stake_remove", "stake remove 1 --worker worker-3 --key operator-3")
+    });
+    town.jump_to(leaving["withdrawable_at"].as_u64().unwrap()).await;
+    tokio::task::block_in_place(|| {
+        teller.text("stake_remove_bond", "stake remove 1 --worker worker-3 --key operator-3");
+    });
+    town.city.stop().await;
+}
+
+fn words(command: &str) -> Vec<&str> {
+    command.split(' ').collect()
+}
+
 /// A sponsor pays for what it has signed: with its key here, or with a file that goes from hand to hand.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sponsor_pays_with_its_own_signature_only() {
