@@ -2,21 +2,28 @@
 //!
 //! Who sends a proof has a part of what is slashed. Knows nothing of who saw the fault.
 
+use std::collections::HashMap;
+
 use alloy::{
     primitives::{Address, B256, U256},
-    sol_types::SolCall,
+    rpc::types::Filter,
+    sol_types::{SolCall, SolEvent as _},
 };
 use guildhall_protocol::{
-    Claim, CompactSignature, RoundId,
+    Claim, CompactSignature, Lot, RoundId,
     messages::{Commitment, Contribution, RoundList, Signed},
 };
 
 use crate::{
-    bindings::{IRecourse, Recourse, convert},
+    bindings::{Certifier, IRecourse, Market, Recourse, convert},
     client::{ChainClient, ChainError},
     court::{Subject, certified_batch},
     sender::Call,
+    words::Activity,
 };
+
+/// Seats that a worker misses before it may be put to sleep.
+pub const MISSED_SEATS: usize = 8;
 
 fn bring<A, B>(value: &A) -> Result<B, ChainError>
 where
@@ -101,6 +108,63 @@ impl ChainClient {
             rs: [a.signature.r, b.signature.r],
             vss: [a.signature.vs, b.signature.vs],
         })
+    }
+
+    /// Certified batches of its pool for which a worker had a seat in wave 0 and that do without it, opened in ascending blocks: the
+    /// first eight from `from` on, or as many as there are. Draws whose seed the chain does not hold any more are left out.
+    ///
+    /// # Errors
+    /// [`ChainError`] as of every read.
+    pub async fn missed_seats(&self, worker: Address, from: u64) -> Result<Vec<Subject>, ChainError> {
+        let Some(state) = self.worker(worker).await? else { return Ok(Vec::new()) };
+        let Activity::Since(active_from) = state.activity else { return Ok(Vec::new()) };
+        let deployment = self.deployment();
+        let filter = Filter::new()
+            .address(vec![deployment.market, deployment.certifier])
+            .event_signature(vec![Market::DealOpened::SIGNATURE_HASH, Certifier::Certified::SIGNATURE_HASH])
+            .from_block(from.max(deployment.block));
+        let events = self.events_of(filter, "a pool's certificates").await?;
+        let terms: HashMap<_, _> =
+            events.iter().filter_map(|event| event.kind.deal_opened()).map(|terms| (terms.deal(), terms)).collect();
+        let (mut missed, mut last) = (Vec::new(), 0);
+        for certified in events.iter().filter_map(|event| event.kind.certified()) {
+            let certificate = &certified.certificate;
+            let (deal, batch, attempt) = (certificate.dealId.into(), certificate.batch, certificate.attempt);
+            let Some(terms) = terms.get(&deal).filter(|terms| terms.pool_id() == state.pool) else { continue };
+            let opened = match attempt {
+                0 => terms.opened(),
+                _ => self.draw_of(terms, batch).await?.2,
+            };
+            let eligible = opened.runtime == state.runtime && active_from < opened.block && opened.block > last;
+            if !eligible || certified.members.iter().any(|member| member.worker == worker) {
+                continue;
+            }
+            let (Ok(policy), Some(seed)) = (terms.policy(), self.drawn_seed(&opened).await?) else { continue };
+            let lot = Lot::new(deal, batch, attempt, seed, &policy, opened.pool_bond);
+            if lot.has_seat(worker, state.bond, 0)
+                && let Some(subject) = self.subject(deal, batch).await?
+            {
+                last = opened.block;
+                missed.push(subject);
+            }
+            if missed.len() == MISSED_SEATS {
+                break;
+            }
+        }
+        Ok(missed)
+    }
+
+    /// The call that puts a worker to sleep that missed these seats: [`MISSED_SEATS`] of them.
+    ///
+    /// # Errors
+    /// [`ChainError::Answer`] where a certificate is not the contracts'.
+    pub fn report_dormant_call(&self, worker: Address, missed: &[Subject]) -> Result<Call, ChainError> {
+        let seat = |subject: &Subject| -> Result<_, ChainError> {
+            let certified = certified_batch!(Recourse, subject.certified);
+            Ok(IRecourse::MissedSeat { terms: bring(&subject.terms)?, certified })
+        };
+        let seats = missed.iter().map(seat).collect::<Result<_, _>>()?;
+        Ok(self.recourse_call(&Recourse::reportDormantCall { worker, seats }))
     }
 
     fn recourse_call(&self, call: &impl SolCall) -> Call {

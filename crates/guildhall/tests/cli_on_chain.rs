@@ -403,12 +403,20 @@ async fn what_requesters_are_told() {
 /// What ends: earnings are collected, a batch expires, a worker moves, leaves, is woken and takes its bond.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_told_when_something_ends() {
-    let mut town = Town::found(On::Embedded, 3, None).await;
+    let mut town = Town::found(On::Embedded, 4, None).await;
+    // It has a seat in every round of so small a pool, and never comes.
+    town.city.switch_off(3).await;
     let teller = Teller::of(&town);
     let input = teller.desk.file("input.txt", "hello").display().to_string();
     tokio::task::block_in_place(|| {
         let made = teller.desk.json(&words(&format!("deal create {QUICK} {input} --wait")));
         let deal = made["deal"].as_str().unwrap();
+        teller.text("pool_report_too_early", "pool report --worker worker-4 --key owner");
+        for _ in 1..8 {
+            teller.desk.json(&words(&format!("deal create {QUICK} {input} --wait")));
+        }
+        teller.json("pool_report", "pool report --worker worker-4 --key owner");
+        teller.text("stake_show_dormant", "stake show --key operator-4 --worker worker-4");
         teller.both("stake_collect", "stake collect --key operator-1");
         teller.text("inquest_open_certified", &format!("inquest open {deal} 0 --key requester"));
         teller.both("inquest_show_none", &format!("inquest show {deal}"));

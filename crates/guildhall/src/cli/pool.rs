@@ -2,7 +2,9 @@
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use clap::Subcommand;
-use guildhall_chain::{ChainClient, Key, TxOutcome, bindings::Workforce, words::Activity};
+use guildhall_chain::{
+    ChainClient, Key, TxOutcome, bindings::Workforce, faults::MISSED_SEATS, words::Activity,
+};
 use guildhall_protocol::{
     Amount, PoolId,
     messages::{WorkerKey, workforce_domain},
@@ -121,6 +123,16 @@ pub(crate) enum PoolCommand {
         #[arg(long, value_name = "NAME|FILE|ADDRESS")]
         worker: String,
     },
+    /// Put a worker to sleep that missed eight seats: its bond does not thin out the draw any more. Exit status 1 where it
+    /// missed fewer.
+    Report {
+        /// The worker.
+        #[arg(long, value_name = "NAME|FILE|ADDRESS")]
+        worker: String,
+        /// Look at what was certified from this block on.
+        #[arg(long, default_value_t = 0, value_name = "BLOCK")]
+        from_block: u64,
+    },
     /// Give a pool to another owner, with its deposit and the fees to come. Its orders end.
     Transfer {
         /// Number of the pool.
@@ -190,6 +202,17 @@ pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitS
             let worker = address_of(&worker, context)?;
             let outcome = act(&chain, context, &Workforce::wakeCall { worker }).await?;
             context.out.result(&Done::new(&outcome))?;
+        }
+        PoolCommand::Report { worker, from_block } => {
+            let (worker, key) = (address_of(&worker, context)?, context.key().await?);
+            let missed = chain.missed_seats(worker, from_block).await?;
+            if missed.len() < MISSED_SEATS {
+                let message = format!("{worker} missed {} seats; it takes {MISSED_SEATS}", missed.len());
+                return Err(Failure::negative("pool.awake", message)
+                    .hint("a worker that never contributes is out of the draw after that"));
+            }
+            let call = chain.report_dormant_call(worker, &missed)?;
+            context.out.result(&Done::new(&sender(&chain, &key).send(call).await?))?;
         }
         PoolCommand::Transfer { pool, to } => {
             change(&chain, context, pool, &Workforce::transferPoolCall { pool, to }).await?;

@@ -65,6 +65,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { args: &["pool", "close", "1"], takes: SIGNS },
     Case { args: &["pool", "move", "1", "--worker", WORKER], takes: SIGNS },
     Case { args: &["pool", "wake", "--worker", WORKER], takes: SIGNS },
+    Case { args: &["pool", "report", "--worker", WORKER], takes: SIGNS },
     Case { args: &["pool", "transfer", "1", ACCOUNT], takes: SIGNS },
     Case { args: &["pool", "collect", "1"], takes: SIGNS },
     Case { args: &["worker"], takes: SIGNS },
