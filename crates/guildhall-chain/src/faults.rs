@@ -124,22 +124,30 @@ impl ChainClient {
             .event_signature(vec![Market::DealOpened::SIGNATURE_HASH, Certifier::Certified::SIGNATURE_HASH])
             .from_block(from.max(deployment.block));
         let events = self.events_of(filter, "a pool's certificates").await?;
-        let terms: HashMap<_, _> =
-            events.iter().filter_map(|event| event.kind.deal_opened()).map(|terms| (terms.deal(), terms)).collect();
+        let terms: HashMap<_, _> = events
+            .iter()
+            .filter_map(|event| event.kind.deal_opened())
+            .map(|terms| (terms.deal(), terms))
+            .collect();
         let (mut missed, mut last) = (Vec::new(), 0);
         for certified in events.iter().filter_map(|event| event.kind.certified()) {
             let certificate = &certified.certificate;
             let (deal, batch, attempt) = (certificate.dealId.into(), certificate.batch, certificate.attempt);
-            let Some(terms) = terms.get(&deal).filter(|terms| terms.pool_id() == state.pool) else { continue };
+            let Some(terms) = terms.get(&deal).filter(|terms| terms.pool_id() == state.pool) else {
+                continue;
+            };
             let opened = match attempt {
                 0 => terms.opened(),
                 _ => self.draw_of(terms, batch).await?.2,
             };
-            let eligible = opened.runtime == state.runtime && active_from < opened.block && opened.block > last;
+            let eligible =
+                opened.runtime == state.runtime && active_from < opened.block && opened.block > last;
             if !eligible || certified.members.iter().any(|member| member.worker == worker) {
                 continue;
             }
-            let (Ok(policy), Some(seed)) = (terms.policy(), self.drawn_seed(&opened).await?) else { continue };
+            let (Ok(policy), Some(seed)) = (terms.policy(), self.drawn_seed(&opened).await?) else {
+                continue;
+            };
             let lot = Lot::new(deal, batch, attempt, seed, &policy, opened.pool_bond);
             if lot.has_seat(worker, state.bond, 0)
                 && let Some(subject) = self.subject(deal, batch).await?

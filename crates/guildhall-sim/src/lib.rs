@@ -9,6 +9,6 @@ mod faults;
 mod member;
 mod round;
 
-pub use chain::SimulatedChain;
+pub use chain::{Rejection, SimulatedChain};
 pub use faults::{Dice, Faults};
 pub use round::{Broken, Ended, run};

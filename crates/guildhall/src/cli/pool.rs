@@ -203,17 +203,7 @@ pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitS
             let outcome = act(&chain, context, &Workforce::wakeCall { worker }).await?;
             context.out.result(&Done::new(&outcome))?;
         }
-        PoolCommand::Report { worker, from_block } => {
-            let (worker, key) = (address_of(&worker, context)?, context.key().await?);
-            let missed = chain.missed_seats(worker, from_block).await?;
-            if missed.len() < MISSED_SEATS {
-                let message = format!("{worker} missed {} seats; it takes {MISSED_SEATS}", missed.len());
-                return Err(Failure::negative("pool.awake", message)
-                    .hint("a worker that never contributes is out of the draw after that"));
-            }
-            let call = chain.report_dormant_call(worker, &missed)?;
-            context.out.result(&Done::new(&sender(&chain, &key).send(call).await?))?;
-        }
+        PoolCommand::Report { worker, from_block } => report(&chain, context, &worker, from_block).await?,
         PoolCommand::Transfer { pool, to } => {
             change(&chain, context, pool, &Workforce::transferPoolCall { pool, to }).await?;
         }
@@ -286,6 +276,19 @@ pub(crate) fn address_of(text: &str, context: &Context) -> Result<Address> {
         Failure::new("keys.no_address", format!("`{}` does not state its address", file.display()))
             .hint("give the address itself")
     })
+}
+
+/// Puts a worker to sleep, with the first seats that it missed.
+async fn report(chain: &ChainClient, context: &Context, worker: &str, from_block: u64) -> Result<()> {
+    let (worker, key) = (address_of(worker, context)?, context.key().await?);
+    let missed = chain.missed_seats(worker, from_block).await?;
+    if missed.len() < MISSED_SEATS {
+        let message = format!("{worker} missed {} seats; it takes {MISSED_SEATS}", missed.len());
+        return Err(Failure::negative("pool.awake", message)
+            .hint("a worker that never contributes is out of the draw after that"));
+    }
+    let call = chain.report_dormant_call(worker, &missed)?;
+    context.out.result(&Done::new(&sender(chain, &key).send(call).await?))
 }
 
 async fn join(

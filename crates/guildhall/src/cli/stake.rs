@@ -170,6 +170,7 @@ async fn show(chain: &ChainClient, account: Address, worker: Option<Address>) ->
                 at_risk: state.exposure(chain.head().await?.time),
                 reputation: state.reputation.0,
                 pool: state.pool.0,
+                activity: activity_of(state.activity),
             }),
             None => None,
         },
@@ -212,6 +213,17 @@ struct WorkerShown {
     at_risk: BondUnits,
     reputation: u16,
     pool: u32,
+    /// Whether it can have seats.
+    activity: &'static str,
+}
+
+const fn activity_of(activity: Activity) -> &'static str {
+    match activity {
+        Activity::Since(_) => "active",
+        Activity::Expelled => "expelled",
+        Activity::Leaving => "leaving",
+        Activity::Dormant => "dormant",
+    }
 }
 
 #[derive(Serialize)]
@@ -245,10 +257,11 @@ impl Report for Shown {
         }
         if let Some(worker) = &self.worker {
             lines.push(format!(
-                "{} {} in pool {}: {} tokens, {} at risk, reputation {}",
+                "{} {} in pool {}, {}: {} tokens, {} at risk, reputation {}",
                 style.strong("bond   "),
                 worker.worker,
                 worker.pool,
+                worker.activity,
                 show_tokens(worker.bond.to_amount().0),
                 show_tokens(worker.at_risk.to_amount().0),
                 worker.reputation

@@ -16,9 +16,7 @@ use guildhall_protocol::{
     RoundId, Terms, Verified, VerifyError, Weighing, Weight,
     certificate::Step,
     confidence::{group, odds, opposing},
-    list::{
-        CLAIM_BARE, CLAIM_IGNORED, CLAIM_IGNORED_BARE, CLAIM_LEADING, CLAIM_LOST, CLAIM_UNAVAILABLE,
-    },
+    list::{CLAIM_BARE, CLAIM_IGNORED, CLAIM_IGNORED_BARE, CLAIM_LEADING, CLAIM_LOST, CLAIM_UNAVAILABLE},
     lot::round_id,
     messages::{Commitment, Contribution, Unavailable, certifier_domain, commitment},
     verify_result,

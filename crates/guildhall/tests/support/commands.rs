@@ -179,6 +179,7 @@ pub(crate) const KEYS: &[(&str, &str, &[&str])] = &[
     ("pool join", "worker", &["pool", "join", "1", "--worker", "nobody"]),
     ("pool set", "coordinator", &["pool", "set", "1", "--coordinator", "nobody"]),
     ("pool move", "worker", &["pool", "move", "1", "--worker", "nobody"]),
+    ("pool report", "worker", &["pool", "report", "--worker", "nobody"]),
     ("pool wake", "worker", &["pool", "wake", "--worker", "nobody"]),
     (
         "deal create",
