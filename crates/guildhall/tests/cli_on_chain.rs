@@ -416,7 +416,8 @@ async fn what_is_told_when_something_ends() {
             teller.desk.json(&words(&format!("deal create {QUICK} {input} --wait")));
         }
         teller.json("pool_report", "pool report --worker worker-4 --key owner");
-        teller.text("stake_show_dormant", "stake show --key operator-4 --worker worker-4");
+        let shown = teller.desk.json(&words("stake show --key operator-4 --worker worker-4"));
+        assert_eq!(shown["worker"]["activity"], "dormant", "{shown}");
         teller.both("stake_collect", "stake collect --key operator-1");
         teller.text("inquest_open_certified", &format!("inquest open {deal} 0 --key requester"));
         teller.both("inquest_show_none", &format!("inquest show {deal}"));
