@@ -245,7 +245,7 @@ async fn watch(
     let mut view = DealView::new(out, batches, names);
     let client = guildhall_api::CoordinatorClient::new(&city.coordinator_url())?;
     let mut watch = Watch::start(&city.chain, Some(client), opened.deal, batches);
-    let (mut on, mut certified) = (true, 0);
+    let mut on = true;
     loop {
         let watched = tokio::select! {
             watched = watch.next() => watched,
@@ -253,9 +253,8 @@ async fn watch(
         };
         let Some(Watched::Progress(event)) = watched else { break };
         view.note(&event);
-        certified +=
-            u32::from(matches!(&event.step, ProgressStep::Ended { outcome: Outcome::Certified { .. } }));
-        if on && certified * 2 >= batches {
+        let certified = matches!(&event.step, ProgressStep::Ended { outcome: Outcome::Certified { .. } });
+        if certified && on {
             on = false;
             view.say(&out.prose().doubt(format!("         {} is switched off", NAMES[SWITCHED_OFF])));
             city.switch_off(SWITCHED_OFF).await;
