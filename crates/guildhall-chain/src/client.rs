@@ -245,6 +245,18 @@ impl ChainClient {
     }
 }
 
+/// Brings a value over to a contract's own type of the same shape.
+///
+/// # Errors
+/// [`ChainError::Answer`] when the two are not laid out alike: a programmer's fault.
+pub(crate) fn bring<A, B>(value: &A) -> Result<B, ChainError>
+where
+    A: alloy::sol_types::SolValue,
+    B: alloy::sol_types::SolValue + From<<B::SolType as alloy::sol_types::SolType>::RustType>,
+{
+    convert(value).map_err(|error| ChainError::Answer { what: "a call", message: error.to_string() })
+}
+
 /// The chain itself.
 impl ChainClient {
     /// The last block, or the one that the client is pinned to.
@@ -344,8 +356,7 @@ impl ChainClient {
     /// [`ChainError::Refused`] when the certificate is not the batch's.
     pub async fn status_of(&self, certificate: &Certificate) -> Result<Status, ChainError> {
         let what = "a certificate's status";
-        let bound =
-            convert(certificate).map_err(|error| ChainError::Answer { what, message: error.to_string() })?;
+        let bound = bring(certificate)?;
         let code = self.read(what, self.certifier().statusOf(bound)).await?;
         let message = format!("{code} is no status");
         Status::from_code(code).ok_or(ChainError::Answer { what, message })

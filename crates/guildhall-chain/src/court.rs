@@ -14,8 +14,8 @@ use guildhall_protocol::{
 };
 
 use crate::{
-    bindings::{Certifier, Court, Jury, Market, Recourse, convert},
-    client::{ChainClient, ChainError},
+    bindings::{Certifier, Court, Jury, Market, Recourse},
+    client::{ChainClient, ChainError, bring},
     events::{self, Certified, Event},
     seeds::DrawnAt,
     sender::Call,
@@ -155,15 +155,7 @@ macro_rules! certified_batch {
     };
 }
 
-pub(crate) use certified_batch;
-
-fn bring<A, B>(value: &A) -> Result<B, ChainError>
-where
-    A: alloy::sol_types::SolValue,
-    B: alloy::sol_types::SolValue + From<<B::SolType as alloy::sol_types::SolType>::RustType>,
-{
-    convert(value).map_err(|error| ChainError::Answer { what: "a case", message: error.to_string() })
-}
+pub(crate) use {certified_batch, record};
 
 fn hearing(hearing: &Hearing) -> Court::Hearing {
     let jurors = hearing.jurors.iter().map(|juror| Court::Juror { word: juror.word, finding: juror.finding });

@@ -15,8 +15,8 @@ use guildhall_protocol::{
 };
 
 use crate::{
-    bindings::{Certifier, IRecourse, Market, Recourse, convert},
-    client::{ChainClient, ChainError},
+    bindings::{Certifier, IRecourse, Market, Recourse},
+    client::{ChainClient, ChainError, bring},
     court::{Subject, certified_batch},
     sender::Call,
     words::Activity,
@@ -24,14 +24,6 @@ use crate::{
 
 /// Seats that a worker misses before it may be put to sleep.
 pub const MISSED_SEATS: usize = 8;
-
-fn bring<A, B>(value: &A) -> Result<B, ChainError>
-where
-    A: alloy::sol_types::SolValue,
-    B: alloy::sol_types::SolValue + From<<B::SolType as alloy::sol_types::SolType>::RustType>,
-{
-    convert(value).map_err(|error| ChainError::Answer { what: "a certificate", message: error.to_string() })
-}
 
 fn signed_claim(signed: &Signed<Contribution>) -> IRecourse::SignedClaim {
     let Contribution { wave, root, fuel, listHash, .. } = signed.message;

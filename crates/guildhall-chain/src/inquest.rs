@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bindings::{Certifier, Inquest as Contract, Market, convert},
-    client::{ChainClient, ChainError},
-    court::{CaseState, Hearing, Juror, Subject, case_of, certified_batch},
+    client::{ChainClient, ChainError, bring},
+    court::{CaseState, Hearing, Juror, Subject, case_of, certified_batch, record},
     events::Certified,
     rounds::log_item,
     sender::Call,
@@ -75,26 +75,6 @@ pub(crate) fn inquest_of(event: &Contract::InquestOpened) -> Option<Inquest> {
 
 fn claim_of(claim: &Contract::Claim) -> Claim {
     Claim { root: claim.root, fuel: Fuel(claim.fuel) }
-}
-
-fn bring<A, B>(value: &A) -> Result<B, ChainError>
-where
-    A: alloy::sol_types::SolValue,
-    B: alloy::sol_types::SolValue + From<<B::SolType as alloy::sol_types::SolType>::RustType>,
-{
-    convert(value).map_err(|error| ChainError::Answer { what: "an inquest", message: error.to_string() })
-}
-
-fn record(case: &Case) -> Contract::Case {
-    Contract::Case {
-        dealId: case.deal.0,
-        facts: case.facts.pack(),
-        stakes: case.stakes.pack(),
-        opener: case.opener,
-        worker: case.worker,
-        seal: case.seal,
-        before: case.before.0,
-    }
 }
 
 fn docket(docket: &Docket) -> Contract::Docket {
@@ -385,7 +365,7 @@ impl ChainClient {
     ) -> Result<Call, ChainError> {
         Ok(self.inquest_call(&Contract::commitCall {
             terms: bring(terms)?,
-            record: record(&inquest.case),
+            record: record!(Contract, inquest.case),
             docket: docket(&inquest.docket),
             worker,
             commitment,
@@ -394,7 +374,7 @@ impl ChainClient {
 
     /// The call with which a juror of an inquest reveals.
     pub fn inquest_reveal_call(&self, case: &Case, mine: &Juror, finding: B256, own_trace: B256) -> Call {
-        let (record, juror) = (record(case), juror(mine));
+        let (record, juror) = (record!(Contract, case), juror(mine));
         self.inquest_call(&Contract::revealCall { record, juror, finding, ownTrace: own_trace })
     }
 
@@ -411,7 +391,7 @@ impl ChainClient {
     ) -> Result<Call, ChainError> {
         Ok(self.inquest_call(&Contract::showReceiptCall {
             terms: bring(terms)?,
-            record: record(&inquest.case),
+            record: record!(Contract, inquest.case),
             docket: docket(&inquest.docket),
             claim: U256::from(claim),
             leaves: receipts.iter().map(leaf).collect(),
@@ -431,7 +411,7 @@ impl ChainClient {
     ) -> Result<Call, ChainError> {
         Ok(self.inquest_call(&Contract::showTraceCall {
             terms: bring(terms)?,
-            record: record(&inquest.case),
+            record: record!(Contract, inquest.case),
             docket: docket(&inquest.docket),
             trace,
             proof,
@@ -452,7 +432,7 @@ impl ChainClient {
             terms: bring(terms)?,
             docket: docket(&inquest.docket),
             hearing: Contract::Hearing {
-                record: record(&inquest.case),
+                record: record!(Contract, inquest.case),
                 jurors: hearing.jurors.iter().map(juror).collect(),
             },
         }))

@@ -14,8 +14,8 @@ use guildhall_protocol::{
 };
 
 use crate::{
-    bindings::{Certifier, ICertifier, convert},
-    client::{ChainClient, ChainError},
+    bindings::{Certifier, ICertifier},
+    client::{ChainClient, ChainError, bring},
     seeds::SeedKind,
     sender::Call,
 };
@@ -97,10 +97,6 @@ fn bring_log(log: &[LogItem]) -> Vec<Certifier::LogItem> {
     log.iter().map(item).collect()
 }
 
-fn terms_of(terms: &Terms) -> Result<Certifier::Terms, ChainError> {
-    convert(terms).map_err(|error| ChainError::Answer { what: "terms", message: error.to_string() })
-}
-
 impl ChainClient {
     /// What stands on chain for the round of a batch that runs, in its order.
     ///
@@ -172,7 +168,7 @@ impl ChainClient {
         for (batch, submission) in batches {
             submissions.push(self.bring(terms, batch, submission).await?);
         }
-        let terms = terms_of(terms)?;
+        let terms = bring(terms)?;
         let data = match submissions.pop() {
             Some(ICertifier::Submission { batch, claims, entries, log }) if submissions.is_empty() => {
                 Certifier::certifyCall { terms, batch, claims, entries, log }.abi_encode()
@@ -197,7 +193,7 @@ impl ChainClient {
     ) -> Result<Call, ChainError> {
         let ICertifier::Submission { batch, claims, entries, log } =
             self.bring(terms, batch, submission).await?;
-        let terms = terms_of(terms)?;
+        let terms = bring(terms)?;
         Ok(self.to_certifier(Certifier::voidRoundCall { terms, batch, claims, entries, log }.abi_encode()))
     }
 
@@ -206,7 +202,7 @@ impl ChainClient {
     /// # Errors
     /// [`ChainError::Answer`] for terms that do not fit the contract.
     pub fn reopen_call(&self, terms: &Terms, batch: u32) -> Result<Call, ChainError> {
-        let call = Certifier::reopenCall { terms: terms_of(terms)?, batch: U256::from(batch) };
+        let call = Certifier::reopenCall { terms: bring(terms)?, batch: U256::from(batch) };
         Ok(self.to_certifier(call.abi_encode()))
     }
 
@@ -224,7 +220,7 @@ impl ChainClient {
         commitment: B256,
     ) -> Result<Call, ChainError> {
         let call = Certifier::commitCall {
-            terms: terms_of(terms)?,
+            terms: bring(terms)?,
             batch: U256::from(batch),
             log: bring_log(log),
             worker,

@@ -181,8 +181,9 @@ impl Report for Settled {
     }
 }
 
+/// A case that was opened: by `guildhall dispute`, or by `guildhall inquest`.
 #[derive(Serialize)]
-struct Opened {
+pub(super) struct Opened {
     case: CaseId,
     task: u32,
     #[serde(flatten)]
@@ -191,6 +192,9 @@ struct Opened {
     bond: guildhall_protocol::Amount,
     #[serde(flatten)]
     done: Done,
+    /// Whose command goes on with it.
+    #[serde(skip)]
+    command: &'static str,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -214,15 +218,20 @@ impl Windows {
 }
 
 impl Opened {
-    fn new(case: &Case, task: u32, done: Done) -> Self {
+    pub(super) fn new(case: &Case, task: u32, done: Done) -> Self {
         let (bond, seats) = (case.stakes.bond, case.facts.seats);
-        Self { case: case.id(), task, windows: Windows::of(case), seats, bond, done }
+        let command = if case.facts.kind.is_inquest() { "inquest" } else { "dispute" };
+        Self { case: case.id(), task, windows: Windows::of(case), seats, bond, done, command }
     }
 }
 
 impl Report for Opened {
     fn text(&self, style: Style) -> String {
         let window = self.windows.verdict_from.0.saturating_sub(self.windows.opened_at.0) / 4;
+        let hint = format!(
+            "`guildhall {} settle DEAL TASK --wait` does what is due; workers that sit on the jury do the same",
+            self.command
+        );
         format!(
             "case {} about task {}\n{} seats on the jury, {} tokens answer for it; windows of {}\n{}",
             style.strong(self.case),
@@ -230,7 +239,7 @@ impl Report for Opened {
             self.seats,
             show_tokens(self.bond.0),
             show_seconds(window),
-            style.faint("`guildhall dispute settle DEAL TASK --wait` does what is due; workers that sit on the jury do the same"),
+            style.faint(hint),
         )
     }
 }

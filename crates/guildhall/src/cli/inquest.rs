@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     Context,
-    dispute::{Windows, locate},
+    dispute::{Opened, Windows, locate},
     net::{deal_id, sender},
     result::{BatchArgs, Done},
 };
@@ -19,7 +19,7 @@ use crate::{
     error::{ExitStatus, Failure, Result},
     output::{Report, Style, table},
     requester::{court, history::history},
-    values::{show_odds, show_seconds, show_tokens},
+    values::{show_odds, show_seconds},
 };
 
 #[derive(Debug, Subcommand)]
@@ -116,15 +116,7 @@ fn opened(chain: &ChainClient, outcome: &TxOutcome, task: u32, context: &Context
     let logs = outcome.logs.iter().filter_map(|log| events::decode(chain.deployment(), log));
     let inquest = logs.into_iter().find_map(|event| event.kind.inquest_opened());
     let inquest = inquest.ok_or_else(|| Failure::new("chain.answer", "the transaction opened no inquest"))?;
-    let case = &inquest.case;
-    context.out.result(&Opened {
-        case: case.id(),
-        task,
-        windows: Windows::of(case),
-        seats: case.facts.seats,
-        bond: case.stakes.bond,
-        done: Done::new(outcome),
-    })?;
+    context.out.result(&Opened::new(&inquest.case, task, Done::new(outcome)))?;
     Ok(ExitStatus::Done)
 }
 
@@ -209,31 +201,6 @@ impl Report for Settled {
             Step::Finalized { transaction } => format!("verdict and money: {transaction}"),
             Step::Closed => "the inquest is closed".to_owned(),
         }
-    }
-}
-
-#[derive(Serialize)]
-struct Opened {
-    case: CaseId,
-    task: u32,
-    #[serde(flatten)]
-    windows: Windows,
-    seats: u8,
-    bond: guildhall_protocol::Amount,
-    #[serde(flatten)]
-    done: Done,
-}
-
-impl Report for Opened {
-    fn text(&self, style: Style) -> String {
-        format!(
-            "inquest {} about task {}\n{} seats on the jury, {} tokens answer for it\n{}",
-            style.strong(self.case),
-            self.task,
-            self.seats,
-            show_tokens(self.bond.0),
-            style.faint("`guildhall inquest settle DEAL TASK --wait` asks for the verdict; workers that sit on the jury do the same"),
-        )
     }
 }
 
