@@ -532,7 +532,7 @@ impl Gathering {
         let part = self.parts.entry(worker).or_insert_with(|| Part::new(*standing, wave, now, 0));
         (part.wave, part.standing, part.promise) = (wave, *standing, Some(promise));
         self.slowest = self.slowest.max(now.saturating_sub(part.since));
-        if self.would_do(wave, true) {
+        if self.would_do(wave, true, now) {
             self.spare_since.get_or_insert(now);
         }
         Ok(Ack::Accepted)
@@ -582,8 +582,9 @@ impl Gathering {
     }
 
     /// Whether the listed and the promised would make a certificate (or show that the bytes are withheld) if all that
-    /// committed agree, or with `spare` if the heaviest of them dissents.
-    fn would_do(&self, wave: u8, spare: bool) -> bool {
+    /// committed and still may show it agree, or with `spare` if the heaviest of them dissents.
+    fn would_do(&self, wave: u8, spare: bool, now: Millis) -> bool {
+        let in_time = now < self.listed_at + REVEAL_GRACE_MS;
         let leading = self.tally().groups.first().map(|group| group.claim);
         let agreed = leading.unwrap_or(Claim { root: B256::ZERO, fuel: guildhall_protocol::Fuel::ZERO });
         let mut parts: Vec<_> =
@@ -600,7 +601,8 @@ impl Gathering {
         let tally = Tally::of(parts.iter().map(|(worker, part)| {
             let voice = match part.step() {
                 MemberStep::Committed if Some(*worker) == dissenter => Voice::Silent,
-                MemberStep::Committed if !part.lost => Voice::Claims(agreed),
+                // Who is listed and has not shown its claim by now will not.
+                MemberStep::Committed if !part.lost && (in_time || !part.listed) => Voice::Claims(agreed),
                 _ => part.voice(),
             };
             (self.weight(part), voice)
@@ -611,7 +613,7 @@ impl Gathering {
 
     /// Whether the list of a running wave should close.
     fn is_ripe(&self, wave: u8, connected: &Connected, now: Millis) -> bool {
-        if !self.would_do(wave, false) {
+        if !self.would_do(wave, false, now) {
             return false;
         }
         !self.is_expecting(wave, connected, now)

@@ -353,6 +353,9 @@ fn a_later_wave_makes_up_for_an_earlier_one() {
     let second = START + patience * 1000;
     bench.settle(second);
     assert_eq!(bench.lists[&0].entries.len(), 2, "closed at the wave's end");
+    for worker in &workers[..2] {
+        bench.contribute(worker, truth(), second).expect("taken");
+    }
     let early = bench.commit(&workers[2], truth(), second);
     assert!(matches!(early, Err(Refusal::ListClosed(0))), "{early:?}");
     for worker in &workers[2..5] {
@@ -361,14 +364,39 @@ fn a_later_wave_makes_up_for_an_earlier_one() {
     }
     bench.settle(second + 5_000);
     assert_eq!(bench.lists[&1].before, bench.lists[&0].hash());
-    for (number, worker) in workers[..5].iter().enumerate() {
-        let wave = u8::from(number >= 2);
-        let message = worker.contribution(bench.at, wave, truth(), bench.lists[&wave].hash());
+    for worker in &workers[2..5] {
+        let message = worker.contribution(bench.at, 1, truth(), bench.lists[&1].hash());
         bench.machine.contribute(&message, second + 5_000).expect("taken");
     }
     bench.settle(second + 5_000);
     let waves: Vec<_> = bench.submissions[0].entries.iter().map(|entry| entry.word.wave).collect();
     assert_eq!(waves, [0, 0, 1, 1, 1]);
+}
+
+/// One member of the first list never shows its claim. The next list waits for all that come, and not for the first of them:
+/// with the silent one as it is, one is too few.
+#[test]
+fn a_silent_member_is_not_reckoned_with_in_the_next_list() {
+    let (mut bench, workers) = (Bench::new(terms(6, 50, (3, 6))), workers(6));
+    for worker in &workers[..3] {
+        bench.commit(worker, truth(), START).expect("taken");
+    }
+    bench.settle(LATER);
+    assert_eq!(bench.lists[&0].entries.len(), 3);
+    for worker in &workers[1..3] {
+        bench.contribute(worker, truth(), LATER).expect("taken");
+    }
+    let patience = round(&bench.terms).patience.0 * 1000;
+    let second = START + patience;
+    for (late, worker) in (0..).zip(&workers[3..]) {
+        let now = second + late * 1_000;
+        let message = worker.commitment(bench.at, 1, truth());
+        bench.machine.commit(&message, &worker.standing, now).expect("taken");
+        bench.settle(now + 900);
+    }
+    assert!(!bench.lists.contains_key(&1), "it waits");
+    bench.settle(second + patience);
+    assert_eq!(bench.lists[&1].entries.len(), 3, "all that came in its wave");
 }
 
 #[test]
