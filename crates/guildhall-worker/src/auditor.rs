@@ -15,6 +15,7 @@ use guildhall_protocol::cases::{finding, seal};
 use guildhall_protocol::list::CLAIM_LEADING;
 use guildhall_protocol::{DealId, PoolId, UnixTime};
 use guildhall_service::CancellationToken;
+use rand::seq::IndexedRandom as _;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
@@ -102,7 +103,7 @@ async fn open_drawn(bench: &Bench, subject: &Subject, until: UnixTime) -> Result
 async fn check_one(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<(), Leave> {
     let Certified { certificate, members, .. } = &subject.certified;
     let agreeing: Vec<_> = members.iter().filter(|member| member.claim == CLAIM_LEADING).collect();
-    let member = agreeing[rand::random_range(0..agreeing.len())].worker;
+    let member = agreeing.choose(&mut rand::rng()).ok_or_else(|| nothing("nobody agreed with it"))?.worker;
     let binding = patiently(bench, until, || bench.chain.binding(subject, member)).await?;
     let round = round_of(bench, subject, until).await?;
     let tasks = subject.terms.tasks_of(certificate.batch).map_err(|error| nothing(error.to_string()))?;

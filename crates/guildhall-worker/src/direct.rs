@@ -35,6 +35,8 @@ pub enum OnChain {
 pub struct Shown {
     lists: Vec<SignedList>,
     contributions: Vec<OpenContribution>,
+    /// Whether a second list of the coordinator was handed out as a proof.
+    exposed: bool,
 }
 
 impl Shown {
@@ -65,9 +67,13 @@ impl Shown {
         good
     }
 
-    /// The list that this worker signed under in a wave.
-    pub fn list_of(&self, wave: u8) -> Option<&SignedList> {
-        self.lists.iter().find(|list| list.wave() == wave)
+    /// The list that a second one of the same wave contradicts, whose signatures were checked: a proof against the coordinator. One
+    /// is enough, so it is given once.
+    pub fn contradicted(&mut self, second: &SignedList) -> Option<SignedList> {
+        let other = |first: &&SignedList| first.wave() == second.wave() && first.hash() != second.hash();
+        let first = self.lists.iter().find(other).filter(|_| !self.exposed).cloned();
+        self.exposed |= first.is_some();
+        first
     }
 
     /// Whether everybody who is listed has shown its claim, but for `me`.
@@ -215,7 +221,8 @@ pub async fn post(bench: &Bench, terms: &Terms, at: RoundRef, shown: &Shown) {
 
 #[cfg(test)]
 mod tests {
-    use guildhall_protocol::{Fuel, OperatorId};
+    use guildhall_protocol::messages::{CompactSignature, RoundList, Signed};
+    use guildhall_protocol::{DealId, Fuel, OperatorId, RoundId};
 
     use super::*;
 
@@ -231,6 +238,22 @@ mod tests {
     fn commitment(byte: u8) -> LogItem {
         let (operator, commitment) = (OperatorId(byte.into()), B256::repeat_byte(byte));
         LogItem::Commitment { worker: worker(byte), operator, wave: 0, commitment }
+    }
+
+    #[test]
+    fn two_lists_of_one_wave_are_a_proof_once() {
+        let list = |wave, salt| {
+            let round = RoundRef { id: RoundId(B256::ZERO), deal: DealId::default(), batch: 0, attempt: 0 };
+            let message = RoundList { roundId: B256::ZERO, wave, listHash: B256::repeat_byte(salt) };
+            let signed = Signed { message, signature: CompactSignature::default() };
+            SignedList { round, before: B256::ZERO, entries: Vec::new(), signed }
+        };
+        let mut shown = Shown::default();
+        shown.list(&list(0, 1));
+        assert_eq!(shown.contradicted(&list(0, 1)), None, "the same");
+        assert_eq!(shown.contradicted(&list(1, 2)), None, "another wave");
+        assert_eq!(shown.contradicted(&list(0, 2)), Some(list(0, 1)));
+        assert_eq!(shown.contradicted(&list(0, 3)), None, "one is enough");
     }
 
     #[test]

@@ -137,8 +137,9 @@ fn take(bench: &Arc<Bench>, seat: &mut Seat, shown: &mut Shown, event: RoundEven
         RoundEvent::Listed(list) => match listed(bench, seat, &list) {
             Ok(()) => shown.list(&list),
             Err(fault) => {
-                if let Some(first) = shown.list_of(list.wave()).filter(|first| first.hash() != list.hash()) {
-                    tokio::spawn(court::expose(bench.clone(), first.clone(), (*list).clone()));
+                let signed = list.check(bench.coordinator, bench.domain()).is_ok();
+                if signed && let Some(first) = shown.contradicted(&list) {
+                    tokio::spawn(court::expose(bench.clone(), first, (*list).clone()));
                 }
                 tracing::error!(round = %list.round.id, fault, "not signing for this list");
                 metrics::counter!("worker_list_faults_total").increment(1);

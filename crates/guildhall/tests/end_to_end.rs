@@ -16,7 +16,7 @@ use guildhall_chain::{Call, Key, SeedKind, bindings::Vault};
 use guildhall_protocol::{Exit, Parameters, Secs, UnixTime};
 use guildhall_protocol::{
     list::{CLAIM_BARE, CLAIM_SHOWN_AGREEING},
-    messages::{Commitment, Signed, certifier_domain},
+    messages::{Commitment, RoundList, Signed, certifier_domain},
 };
 use guildhall_testkit::{
     beacon::{Manner, TestBeacon},
@@ -442,7 +442,8 @@ async fn who_is_certified_as_silent_shows_what_was_kept_back(on: On) {
     town.city.stop().await;
 }
 
-/// A worker commits twice in one round: the coordinator has both signatures, and the worker's stake.
+/// A worker commits twice in one round: the coordinator has both signatures, and the worker's stake. A coordinator that signs two
+/// lists for one wave loses the pool's deposit to whoever has both.
 async fn who_signs_two_things_is_proven_and_slashed(on: On) {
     let (executed, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (at, to) = (executed.clone(), go.clone());
@@ -470,6 +471,16 @@ async fn who_signs_two_things_is_proven_and_slashed(on: On) {
         chain.worker(worker).await.expect("the chain answers").expect("a worker").bond < before
     })
     .await;
+    let (pool, coordinator) = (guildhall_protocol::PoolId(1), &town.city.keys.coordinator);
+    let deposit = chain.pool_details(pool).await.expect("the chain answers").deposit;
+    let [first, second] = [3, 4].map(|salt| {
+        let message = RoundList { roundId: round.round.id.0, wave: 0, listHash: B256::repeat_byte(salt) };
+        let signature = coordinator.sign(message.eip712_signing_hash(&domain)).expect("a key signs");
+        Signed { message, signature }
+    });
+    let call = chain.double_list_call(coordinator.address(), round.round.id, (&first, &second));
+    town.city.requester().send(call).await.expect("a proof");
+    assert!(chain.pool_details(pool).await.expect("the chain answers").deposit < deposit);
     go.add_permits(3);
     checks::conserved(chain).await;
     town.city.stop().await;
