@@ -19,6 +19,6 @@ step 'Rust'
 cargo test --workspace --locked
 step 'scores against onnxruntime'
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/guildhall
-cargo build -q -p guildhall-sandbox --example run --locked
+# The example was built with the tests: built alone it would have other features, and compile half of the tree anew.
 python3 apps/test_scores.py --assets "${GUILDHALL_ASSETS:-$cache/assets}" --wasm "${GUILDHALL_APPS:-build/apps}/image-class.wasm" \
   --sandbox "${CARGO_TARGET_DIR:-target}/debug/examples/run"

@@ -73,7 +73,7 @@ fn programs(root: &Path, native: &Path) -> Vec<Program> {
         let words = ["run", "--release", "-q", "-p", package, "--example", name, "--"];
         words.map(str::to_owned).to_vec()
     };
-    let mut sandbox = example("guildhall-sandbox", "bench");
+    let mut sandbox = example("guildhall-sandbox", "bench_sandbox");
     let photo = assets.join("photos/chelsea.png");
     let files = [
         ("--hello", apps.join("hello.wasm")),
@@ -85,7 +85,7 @@ fn programs(root: &Path, native: &Path) -> Vec<Program> {
     for (option, path) in files {
         sandbox.extend([option.to_owned(), path.display().to_string()]);
     }
-    vec![sandbox, example("guildhall-ledger", "bench"), example("guildhall", "bench_network")]
+    vec![sandbox, example("guildhall-ledger", "bench_ledger"), example("guildhall", "bench_network")]
 }
 
 fn directory(variable: &str, otherwise: PathBuf) -> PathBuf {

@@ -21,6 +21,7 @@ use crate::MAX_JSON_BYTES;
 use crate::auth::Credential;
 use crate::bundle::MAX_BUNDLE_BYTES;
 use crate::error::ApiError;
+use crate::message::RoundRef;
 use crate::message::{Ack, Envelope, OpenContribution};
 use crate::progress::{MemberEvent, ProgressEvent};
 use crate::sse::{SseEvent, SseReader};
@@ -134,12 +135,12 @@ impl CoordinatorClient {
     /// [`ApiError`].
     pub async fn store_result(
         &self,
-        round: RoundId,
+        round: RoundRef,
         bundle: Bytes,
         credential: &Credential,
     ) -> Result<StoredResult, ApiError> {
         let request = self
-            .request(Method::PUT, &format!("v1/rounds/{round}/result"))?
+            .request(Method::PUT, &result_path(round.deal, round.batch, round.attempt))?
             .timeout(BUNDLE_TIMEOUT)
             .header(header::AUTHORIZATION, credential.header())
             .body(bundle);
@@ -160,14 +161,30 @@ impl CoordinatorClient {
         self.answer(request).await.map(|_| ())
     }
 
-    /// The result bundle of a round, as bytes: check them with [`crate::Bundle::decode`] and the certificate's root.
+    /// The result bundle that a draw of a batch came to, as bytes: check them with [`crate::Bundle::decode`] and the certificate's
+    /// root.
+    ///
+    /// # Errors
+    /// [`ApiError`]; `coordinator.no_result` where none is stored.
+    pub async fn result(&self, deal: DealId, batch: u32, attempt: u8) -> Result<Vec<u8>, ApiError> {
+        let path = result_path(deal, batch, attempt);
+        let request = self.request(Method::GET, &path)?.timeout(BUNDLE_TIMEOUT);
+        bounded(self.answer(request).await?, MAX_BUNDLE_BYTES).await
+    }
+
+    /// Whether a result is stored.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn result(&self, round: RoundId) -> Result<Vec<u8>, ApiError> {
-        let path = format!("v1/rounds/{round}/result");
-        let request = self.request(Method::GET, &path)?.timeout(BUNDLE_TIMEOUT);
-        bounded(self.answer(request).await?, MAX_BUNDLE_BYTES).await
+    pub async fn has_result(&self, round: RoundRef) -> Result<bool, ApiError> {
+        let request = self.request(Method::HEAD, &result_path(round.deal, round.batch, round.attempt))?;
+        match self.answer(request).await {
+            Ok(_) => Ok(true),
+            // Without a body, a refusal is no problem document.
+            Err(ApiError::Foreign { status: 404, .. }) => Ok(false),
+            Err(ApiError::Refused(problem)) if problem.status == 404 => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens the members' stream. It begins with everything pending for this worker, then [`MemberEvent::Ready`].
@@ -308,6 +325,10 @@ impl<T: DeserializeOwned> EventStream<T> {
             }
         })
     }
+}
+
+fn result_path(deal: DealId, batch: u32, attempt: u8) -> String {
+    format!("v1/results/{deal}/{batch}/{attempt}")
 }
 
 #[cfg(test)]

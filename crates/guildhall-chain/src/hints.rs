@@ -58,7 +58,9 @@ fn before_a_deal(name: &str) -> Option<&'static str> {
 /// Rounds, certificates, delivery.
 fn in_a_deal(name: &str) -> Option<&'static str> {
     Some(match name {
-        "WrongTerms" => "bring the terms that the deal opened with (event `DealOpened`)",
+        "WrongTerms" => {
+            "bring the terms that the deal opened with (event `DealOpened`); a deal that has ended whole has none left"
+        }
         "NoSuchBatch" => "batches are counted from 0",
         "WrongStatus" => "read the batch again: somebody else may have been faster",
         "DeadlinePassed" => "the batch can only expire now",

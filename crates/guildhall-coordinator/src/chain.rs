@@ -108,6 +108,9 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
     /// The key that signs the pool's lists.
     async fn coordinator_of(&self, pool: PoolId) -> Result<Address, ChainFault>;
 
+    /// How a batch ended: the draw that was certified, and to what. Nothing while it has no certificate.
+    async fn certified(&self, deal: DealId, batch: u32) -> Result<Option<(u8, Outcome)>, ChainFault>;
+
     /// Where a batch stands.
     async fn batch(&self, terms: &Terms, batch: u32) -> Result<BatchNow, ChainFault>;
 

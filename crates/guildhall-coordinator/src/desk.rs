@@ -94,6 +94,8 @@ pub struct Desk {
     rates: Mutex<Rates>,
     nonces: Mutex<NonceGuard>,
     remembered: Mutex<Remembered>,
+    /// The day of the chain on which old results were forgotten last.
+    day: AtomicU64,
     domain: Eip712Domain,
     audience: Audience,
     messages: Semaphore,
@@ -142,6 +144,7 @@ impl Desk {
             rates: Mutex::default(),
             nonces: Mutex::default(),
             remembered: Mutex::default(),
+            day: AtomicU64::default(),
             messages: Semaphore::new(MAX_MESSAGES),
             work: Notify::new(),
             deals: watch::Sender::new(0),
@@ -350,6 +353,12 @@ impl Desk {
         let opened = terms.opened();
         let seed = self.seed(&opened).await?;
         Ok(Some(Round::new(&terms, batch, 0, opened, seed)?))
+    }
+
+    /// Whether this is the first that is heard of a day of chain time.
+    pub fn is_new_day(&self, time: UnixTime) -> bool {
+        let day = time.0 / (24 * 3_600);
+        self.day.swap(day, Ordering::Relaxed) != day
     }
 
     /// Forgets the seeds of blocks that the chain may have dropped.

@@ -58,7 +58,8 @@ impl Coded for CoordinatorError {
                 Some("use the key that the pool was created with, or change it on chain".into())
             }
             Self::Restore(_) | Self::Chain(_) => Some("check that the node can be reached".into()),
-            Self::Key(_) | Self::Store(_) | Self::Task { .. } => None,
+            Self::Store(error) => error.hint(),
+            Self::Key(_) | Self::Task { .. } => None,
         }
     }
 }

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::desk::Desk;
-use crate::records::{Record, key_of};
+use crate::records::{Kept, result_key};
 use crate::refusal::Refusal;
 
 /// Largest blob taken, in bytes.
@@ -62,7 +62,7 @@ pub fn routes(desk: Arc<Desk>, stop: CancellationToken) -> Router {
         .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
         .route("/rounds/{id}", get(round))
         .route(
-            "/rounds/{id}/result",
+            "/results/{deal}/{batch}/{attempt}",
             get(result).put(store_result).layer(DefaultBodyLimit::max(MAX_BUNDLE_BYTES)),
         )
         .route("/rounds", get(rounds))
@@ -269,10 +269,12 @@ impl PutGuard for UploadGuard {
     }
 }
 
-async fn result(State(at): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let id = round_id(&id)?;
-    let bundle = at.desk.machine().round(id).and_then(|gathering| gathering.result());
-    let bundle = bundle.ok_or(Refusal::NoResult(id))?;
+/// A draw of a batch, as a path names it.
+type Draw = Path<(DealId, u32, u8)>;
+
+async fn result(State(at): State<Shared>, Path((deal, batch, attempt)): Draw) -> Result<Response, Problem> {
+    let kept = at.desk.store.get::<Kept>(&result_key(deal, batch, attempt)).map_err(Refusal::from)?;
+    let bundle = kept.ok_or(Refusal::NoResult(deal, batch))?.bundle;
     let bytes = at.desk.blobs.get(bundle, MAX_BUNDLE_BYTES as u64).await.map_err(blob_problem)?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -284,11 +286,10 @@ async fn result(State(at): State<Shared>, Path(id): Path<String>) -> Result<Resp
 
 async fn store_result(
     State(at): State<Shared>,
-    Path(id): Path<String>,
+    Path((deal, batch, attempt)): Draw,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<StoredResult>, Problem> {
-    let id = round_id(&id)?;
     let (bytes, size) = (body.clone(), body.len() as u64);
     let (content_id, checked) =
         tokio::task::spawn_blocking(move || (ContentId::of(&bytes), Bundle::decode(&bytes)))
@@ -296,21 +297,37 @@ async fn store_result(
             .map_err(|error| Problem::internal("coordinator.fault", error.to_string()))?;
     UploadGuard(at.desk.clone()).check(&headers, content_id, size).await?;
     let bundle = checked.map_err(Refusal::from)?;
-    check_result(&at.desk, id, bundle)?;
+    let round = check_result(&at.desk, (deal, batch, attempt), bundle).await?;
     at.desk.blobs.put(body).await.map_err(blob_problem)?;
-    let record = Record::Result { bundle: content_id };
-    let ticket = at.desk.store.put(key_of(id, &record, None), &record).map_err(Refusal::from)?;
+    let kept = Kept { bundle: content_id, since: UnixTime(at.desk.clock.now() / 1000) };
+    let ticket = at.desk.store.put(result_key(deal, batch, attempt), &kept).map_err(Refusal::from)?;
     at.desk.store.durable(ticket).await.map_err(Refusal::from)?;
-    at.desk.machine().result_stored(id, content_id);
+    if let Some(round) = round {
+        at.desk.machine().result_stored(round, content_id);
+    }
     Ok(Json(StoredResult { content_id }))
 }
 
-/// A result is kept only if its receipts are the certified ones.
-fn check_result(desk: &Desk, id: RoundId, bundle: Bundle) -> Result<(), Refusal> {
-    let outcome = desk.machine().round(id).ok_or(Refusal::UnknownRound(id))?.outcome().cloned();
-    let Some(Outcome::Certified { claim, .. }) = outcome else { return Err(Refusal::NotCertified(id)) };
+/// A result is kept only if its receipts are the certified ones; answers with its round, where that is remembered. A round
+/// that ended before a restart is not: the chain says what was certified.
+async fn check_result(
+    desk: &Desk,
+    (deal, batch, attempt): (DealId, u32, u8),
+    bundle: Bundle,
+) -> Result<Option<RoundId>, Refusal> {
+    let known = desk.machine().outcome_of(deal, batch, attempt);
+    let (round, outcome) = match known {
+        Some((round, outcome)) => (Some(round), outcome),
+        None => {
+            let certified = desk.chain.certified(deal, batch).await?;
+            (None, certified.filter(|(drawn, _)| *drawn == attempt).map(|(_, outcome)| outcome))
+        }
+    };
+    let Some(Outcome::Certified { claim, .. }) = outcome else {
+        return Err(Refusal::NotCertified(deal, batch));
+    };
     let root = Batch::new(bundle.receipts).map(|batch| batch.root()).unwrap_or_default();
-    if root == claim.root { Ok(()) } else { Err(Refusal::WrongResult { root, certified: claim.root }) }
+    if root == claim.root { Ok(round) } else { Err(Refusal::WrongResult { root, certified: claim.root }) }
 }
 
 fn blob_problem(error: BlobError) -> Problem {

@@ -1,4 +1,4 @@
-//! The coordinator of a pool: announces rounds, gathers contributions, posts certificates.
+//! The coordinator of a pool: gathers contributions, posts certificates.
 //!
 //! Nobody has to trust it. It cannot add anybody to a list (every line is signed by its worker), drop or silence anybody
 //! after the reveal (the contract recomputes the list's hash), or see a claim before its maker is bound to it. What it could

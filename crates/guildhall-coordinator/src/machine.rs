@@ -334,6 +334,14 @@ impl Machine {
         }
     }
 
+    /// The round of a draw of a batch, if it is remembered, and how it ended, if it did.
+    pub fn outcome_of(&self, deal: DealId, batch: u32, attempt: u8) -> Option<(RoundId, Option<Outcome>)> {
+        let round = *self.by_batch.get(&(deal, batch))?;
+        let gathering =
+            self.rounds.get(&round).filter(|gathering| gathering.round().at.attempt == attempt)?;
+        Some((round, gathering.outcome().cloned()))
+    }
+
     /// The result of a round is stored.
     pub fn result_stored(&mut self, round: RoundId, result: ContentId) {
         if let Some(gathering) = self.rounds.get_mut(&round) {

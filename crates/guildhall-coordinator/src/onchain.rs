@@ -163,6 +163,17 @@ impl Chain for OnChain {
         Ok(self.client.pool_details(pool).await?.coordinator)
     }
 
+    async fn certified(&self, deal: DealId, batch: u32) -> Result<Option<(u8, Outcome)>, ChainFault> {
+        let Some(subject) = self.client.subject(deal, batch).await? else { return Ok(None) };
+        let certificate = &subject.certified.certificate;
+        let outcome = Outcome::Certified {
+            claim: Claim { root: certificate.root, fuel: certificate.fuel.into() },
+            odds: Odds(certificate.odds),
+            transaction: B256::ZERO,
+        };
+        Ok(Some((certificate.attempt, outcome)))
+    }
+
     async fn batch(&self, terms: &Terms, batch: u32) -> Result<BatchNow, ChainFault> {
         let (status, attempt, opened) = self.client.draw_of(terms, batch).await?;
         Ok(BatchNow { status, attempt, opened })

@@ -1,15 +1,18 @@
 //! What the store holds, and under which keys.
 //!
-//! Keys begin with a letter: `r` + round for everything of a round, `d` + deal for the terms of an open deal, `c` for the
+//! Keys begin with a letter: `r` + round for everything of a round, `d` + deal for the terms of an open deal,
+//! `o` + deal, batch and attempt for a result that is stored, `c` for the
 //! place in the chain, `h` for the health check's own.
 
 use alloy::primitives::Address;
 use guildhall_api::{OpenContribution, RoundRef, SignedEntry, SignedList};
-use guildhall_protocol::{ContentId, DealId, RoundId};
+use guildhall_protocol::{ContentId, DealId, RoundId, UnixTime};
 use serde::{Deserialize, Serialize};
 
 use crate::part::Equivocation;
 
+/// First byte of the keys of results.
+pub const RESULTS: &[u8] = b"o";
 /// Key of the place in the chain.
 pub const CURSOR: &[u8] = b"c";
 /// First byte of the keys of rounds.
@@ -51,11 +54,15 @@ pub enum Record {
         /// Both messages.
         proof: Box<Equivocation>,
     },
-    /// The result is stored.
-    Result {
-        /// Under which id.
-        bundle: ContentId,
-    },
+}
+
+/// A result that is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Under which id.
+    pub bundle: ContentId,
+    /// Since when, chain time.
+    pub since: UnixTime,
 }
 
 /// The key of a round's record; `worker` where there is one of the kind for each worker.
@@ -68,7 +75,6 @@ pub fn key_of(round: RoundId, record: &Record, worker: Option<Address>) -> Vec<u
         Record::List { list } => (2, list.wave()),
         Record::Contribution { .. } => (3, 0),
         Record::Proof { .. } => (4, 0),
-        Record::Result { .. } => (5, 0),
     };
     let mut key = round_prefix(round);
     key.extend([kind, part]);
@@ -79,6 +85,11 @@ pub fn key_of(round: RoundId, record: &Record, worker: Option<Address>) -> Vec<u
 /// What the keys of a round's records begin with.
 pub fn round_prefix(round: RoundId) -> Vec<u8> {
     [ROUNDS, round.0.as_slice()].concat()
+}
+
+/// The key of the result that a draw of a batch came to.
+pub fn result_key(deal: DealId, batch: u32, attempt: u8) -> Vec<u8> {
+    [RESULTS, deal.0.as_slice(), &batch.to_be_bytes(), &[attempt]].concat()
 }
 
 /// The key of a deal's terms.

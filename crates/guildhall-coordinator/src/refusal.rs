@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256};
 use guildhall_api::{AuthError, BundleError, MessageError, RoundError};
-use guildhall_protocol::RoundId;
+use guildhall_protocol::{DealId, RoundId};
 use guildhall_service::Coded;
 
 /// Why a message, a stream or bytes were refused.
@@ -104,13 +104,11 @@ pub enum Refusal {
         certified: B256,
     },
     /// A result before its certificate.
-    #[error("round {0} has no certificate yet: store its result when it is certified")]
-    NotCertified(RoundId),
+    #[error("batch {1} of deal {0} has no certificate of this draw: store its result when it is certified")]
+    NotCertified(DealId, u32),
     /// There is no result.
-    #[error(
-        "nobody has stored the result of round {0} yet: ask again when it is certified, or ask its members"
-    )]
-    NoResult(RoundId),
+    #[error("nobody has stored the result of batch {1} of deal {0} yet: ask again when it is certified")]
+    NoResult(DealId, u32),
     /// Bytes that are no bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -129,7 +127,7 @@ impl Refusal {
     /// The HTTP status that says this.
     pub fn status(&self) -> u16 {
         match self {
-            Self::UnknownRound(_) | Self::NoResult(_) => 404,
+            Self::UnknownRound(_) | Self::NoResult(..) => 404,
             Self::NotAMember(_) | Self::NoSeat { .. } | Self::NoRoom { .. } => 403,
             Self::Auth(_) => 401,
             Self::Round(_) | Self::Message(_) | Self::ReservationTime { .. } | Self::Bundle(_) => 400,
@@ -146,7 +144,7 @@ impl Refusal {
             | Self::NotListed(_)
             | Self::WrongList { .. }
             | Self::WrongResult { .. }
-            | Self::NotCertified(_) => 409,
+            | Self::NotCertified(..) => 409,
         }
     }
 }
@@ -172,8 +170,8 @@ impl Coded for Refusal {
             Self::Message(error) => error.code(),
             Self::Auth(error) => error.code(),
             Self::WrongResult { .. } => "coordinator.wrong_result",
-            Self::NotCertified(_) => "coordinator.not_certified",
-            Self::NoResult(_) => "coordinator.no_result",
+            Self::NotCertified(..) => "coordinator.not_certified",
+            Self::NoResult(..) => "coordinator.no_result",
             Self::Bundle(error) => error.code(),
             Self::TooFast(_) => "coordinator.too_fast",
             Self::Busy(_) => "coordinator.busy",

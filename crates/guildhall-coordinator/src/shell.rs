@@ -23,10 +23,13 @@ use crate::gathering::{ListDraft, Millis, Submission};
 use crate::limits::{MAX_BATCHES_A_TRANSACTION, MAX_ENTRIES_A_TRANSACTION};
 use crate::machine::Action;
 use crate::part::Equivocation;
-use crate::records::{CURSOR, DEALS, ROUNDS, Record, deal_key, key_of, round_prefix};
+use crate::records::{CURSOR, DEALS, Kept, RESULTS, ROUNDS, Record, deal_key, key_of, round_prefix};
+use crate::store::StoreError;
 
 /// How long after its deadline a deal is remembered, for those that ask how it went.
 const DEAL_MEMORY_SECS: u64 = 3_600;
+/// How long a result can be asked for, in seconds; its bytes stay as long as the store has room.
+const RESULT_MEMORY_SECS: u64 = 30 * 24 * 3_600;
 /// The longest sleep of the planner, so that a clock that jumps is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
@@ -61,8 +64,11 @@ pub async fn restore(desk: &Desk) -> Result<(), CoordinatorError> {
                     Some(at.id)
                 }
                 Err(crate::Refusal::Fault(reason)) => return Err(CoordinatorError::Restore(reason)),
-                // Over, or of another branch of the chain: nothing can be added to it.
-                Err(_) => None,
+                // Over, or of another branch of the chain: nothing can be added to it. Results have records of their own.
+                Err(_) => {
+                    let _staged = desk.store.remove_prefix(round_prefix(at.id));
+                    None
+                }
             };
             continue;
         }
@@ -94,7 +100,6 @@ async fn restore_record(desk: &Desk, round: RoundId, record: Record) -> Result<(
                 gathering.restore_proof(*proof);
             }
         }
-        Record::Result { bundle } => desk.machine().result_stored(round, bundle),
     }
     Ok(())
 }
@@ -192,6 +197,19 @@ fn forget_old(desk: &Desk, time: UnixTime) {
         let _staged = desk.store.remove_prefix(deal_key(deal));
         desk.machine().deal_gone(deal);
     }
+    if desk.is_new_day(time)
+        && let Err(error) = forget_results(desk, UnixTime(time.0.saturating_sub(RESULT_MEMORY_SECS)))
+    {
+        tracing::warn!(%error, "old results are not forgotten");
+    }
+}
+
+fn forget_results(desk: &Desk, before: UnixTime) -> Result<(), StoreError> {
+    let kept = desk.store.scan::<Kept>(RESULTS)?;
+    for (key, _) in kept.into_iter().filter(|(_, kept)| kept.since < before) {
+        let _staged = desk.store.remove_prefix(key);
+    }
+    Ok(())
 }
 
 /// Rounds whose waves are over without a certificate get another draw, where the contract still allows one.

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use guildhall_service::database::{self, DatabaseError};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,14 +20,9 @@ const CACHE_BYTES: usize = 8 << 20;
 /// Why the store does not work.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// Another process has it open, or it is no store.
-    #[error("cannot open `{path}`: {reason}; is another coordinator of this pool running on it?")]
-    Open {
-        /// The file.
-        path: String,
-        /// The database's words.
-        reason: String,
-    },
+    /// It does not open.
+    #[error("the coordinator's store: {0}")]
+    Open(#[from] DatabaseError),
     /// Reading or writing failed.
     #[error("the coordinator's store failed: {0}; check the disk")]
     Io(String),
@@ -38,9 +34,21 @@ pub enum StoreError {
 impl guildhall_service::Coded for StoreError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Open { .. } => "coordinator.store_open",
+            Self::Open(_) => "coordinator.store_open",
             Self::Io(_) => "coordinator.store_io",
             Self::Record(_) => "coordinator.store_record",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open(DatabaseError::Damaged { .. }) => Some(
+                "restore it from a copy, or move it away: the coordinator then forgets its open rounds, which workers \
+                 can end on chain, and where results are"
+                    .into(),
+            ),
+            Self::Open(error) => error.hint(),
+            Self::Io(_) | Self::Record(_) => None,
         }
     }
 }
@@ -81,14 +89,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Open`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let error = |reason: String| StoreError::Open { path: path.display().to_string(), reason };
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(path)
-            .map_err(|reason| error(reason.to_string()))?;
-        let transaction = database.begin_write().map_err(|reason| error(reason.to_string()))?;
-        transaction.open_table(RECORDS).map_err(|reason| error(reason.to_string()))?;
-        transaction.commit().map_err(|reason| error(reason.to_string()))?;
+        let database = database::open(path, CACHE_BYTES)?;
+        let transaction = database.begin_write().map_err(io)?;
+        transaction.open_table(RECORDS).map_err(io)?;
+        transaction.commit().map_err(io)?;
         Ok(Self { database: Arc::new(database), staged: Arc::default(), written: Arc::default() })
     }
 
@@ -130,6 +134,17 @@ impl Store {
         tokio::task::spawn_blocking(move || write(&database, changes)).await.map_err(io)??;
         *written = count;
         Ok(())
+    }
+
+    /// The record with a key, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        let transaction = self.database.begin_read().map_err(io)?;
+        let table = transaction.open_table(RECORDS).map_err(io)?;
+        let Some(value) = table.get(key).map_err(io)? else { return Ok(None) };
+        serde_json::from_slice(value.value()).map(Some).map_err(|error| StoreError::Record(error.to_string()))
     }
 
     /// Every record whose key begins with `prefix`, in the order of the keys.
@@ -188,7 +203,10 @@ mod tests {
         let directory = tempfile::tempdir().expect("temporary directory");
         let path = directory.path().join("store.redb");
         let store = Store::open(&path).expect("new store");
-        assert!(matches!(Store::open(&path), Err(StoreError::Open { .. })), "a second coordinator");
+        assert!(
+            matches!(Store::open(&path), Err(StoreError::Open(DatabaseError::InUse { .. }))),
+            "a second coordinator"
+        );
         let waits: Vec<_> =
             (0..50u8).map(|i| store.put(vec![1, i], &u32::from(i)).expect("plain number")).collect();
         futures::future::try_join_all(waits.into_iter().map(|ticket| store.durable(ticket)))

@@ -90,10 +90,12 @@ async fn a_round_from_reservation_to_result() {
     let bundle = Bundle::build(receipts, vec![Produced::Bytes(output)]).expect("one task").encode();
     let purpose = Purpose::Upload { content_id: ContentId::of(&bundle), size: bundle.len() as u64 };
     let credential = city.credential(&city.workers[0].key, purpose);
-    let stored =
-        city.client.store_result(city.at.id, bundle.clone().into(), &credential).await.expect("stored");
+    let stored = city.client.store_result(city.at, bundle.clone().into(), &credential).await.expect("stored");
     assert_eq!(stored.content_id, ContentId::of(&bundle));
-    assert_eq!(city.client.result(city.at.id).await.expect("there"), bundle);
+    assert_eq!(
+        city.client.result(city.at.deal, city.at.batch, city.at.attempt).await.expect("there"),
+        bundle
+    );
     let state = city.client.round(city.at.id).await.expect("known");
     assert_eq!(state.result, Some(stored.content_id));
     assert_eq!(city.client.rounds_of(city.at.deal).await.expect("known"), [state]);
@@ -109,22 +111,22 @@ async fn a_false_result_and_an_early_one_are_refused() {
     let mut stream = city.listen(&city.workers[0]).await;
     city.reserve_and_commit().await;
     let credential = city.credential(&city.workers[0].key, purpose);
-    let early = city.client.store_result(city.at.id, bundle.clone().into(), &credential).await;
+    let early = city.client.store_result(city.at, bundle.clone().into(), &credential).await;
     assert_eq!(refusal(early.expect_err("no certificate yet")), "coordinator.not_certified");
     let hash = list_of(&mut stream).await.hash();
     for worker in &city.workers {
         city.client.contribute(&worker.contribution(city.at, 0, truth(), hash)).await.expect("taken");
     }
     until(&mut stream, |event| matches!(event, MemberEvent::Ended { .. }).then_some(())).await;
-    let replayed = city.client.store_result(city.at.id, bundle.clone().into(), &credential).await;
+    let replayed = city.client.store_result(city.at, bundle.clone().into(), &credential).await;
     assert_eq!(refusal(replayed.expect_err("used before")), "auth.replayed");
     let credential = city.credential(&city.workers[0].key, purpose);
-    let false_one = city.client.store_result(city.at.id, bundle.clone().into(), &credential).await;
+    let false_one = city.client.store_result(city.at, bundle.clone().into(), &credential).await;
     assert_eq!(refusal(false_one.expect_err("another root")), "coordinator.wrong_result");
     let stranger = city.credential(&Worker::new(99).key, purpose);
-    let foreign = city.client.store_result(city.at.id, bundle.into(), &stranger).await;
+    let foreign = city.client.store_result(city.at, bundle.into(), &stranger).await;
     assert_eq!(refusal(foreign.expect_err("nobody")), "coordinator.may_not_store");
-    let none = city.client.result(city.at.id).await;
+    let none = city.client.result(city.at.deal, city.at.batch, city.at.attempt).await;
     assert_eq!(refusal(none.expect_err("nothing stored")), "coordinator.no_result");
 }
 

@@ -1,10 +1,11 @@
-//! The chassis of a role: configuration, logs, metrics, health, supervised tasks, secrets, HTTP.
+//! The chassis of a role: configuration, database files, logs, metrics, health, supervised tasks, secrets, HTTP.
 //!
 //! Every role (worker, coordinator, gateway ...) starts the same way: [`config::load`] its settings,
 //! [`telemetry::init`] the logs, lock its [`files::DataDir`], put its loops into a [`tasks::TaskGroup`] and its
 //! routes behind [`http::serve`]. What stands here knows nothing of deals, chains or sandboxes.
 
 pub mod config;
+pub mod database;
 pub mod error;
 pub mod files;
 pub mod health;

@@ -126,7 +126,7 @@ async fn check_one(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<
 /// Executes one task of the batch again, any one, and disputes it where this machine finds something else.
 async fn compare(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<(), Leave> {
     let round = round_of(bench, subject, until).await?;
-    let certified = certified_receipts(bench, round.at.id, subject, until).await?;
+    let certified = certified_receipts(bench, round.at, subject, until).await?;
     let index = rand::random_range(0..certified.len());
     let certified = finding(&certified[index]);
     let index = index as u32;

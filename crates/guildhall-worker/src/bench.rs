@@ -11,7 +11,7 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{Eip712Domain, SolStruct};
 use bytes::Bytes;
 use guildhall_api::{
-    Audience, Credential, Envelope, OpenContribution, Outcome, Purpose, RoundRef, SignedList,
+    Audience, Bundle, Credential, Envelope, OpenContribution, Outcome, Purpose, RoundRef, SignedList,
 };
 use guildhall_blobs::BlobStore;
 use guildhall_protocol::messages::{CompactSignature, Signed, certifier_domain};
@@ -20,7 +20,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::chain::Chain;
 use crate::error::WorkerError;
-use crate::executor::Executor;
+use crate::executor::{Executed, Executor};
 use crate::journal::Journal;
 use crate::limits::{CREDENTIAL_SECS, MAX_ACTIVE, ROUND_QUEUE};
 use crate::link::Link;
@@ -192,6 +192,25 @@ pub struct Parts {
     pub time: UnixTime,
 }
 
+/// What a worker keeps of an execution of a batch.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The result bundle.
+    pub bundle: Bytes,
+    /// The own traces, one after the other.
+    pub traces: Bytes,
+}
+
+impl Kept {
+    /// # Errors
+    /// [`WorkerError::Bundle`] for a batch that makes none.
+    pub fn of(executed: Executed) -> Result<Self, WorkerError> {
+        let traces: Vec<u8> = executed.own_traces.iter().flat_map(|trace| trace.0).collect();
+        let bundle = Bundle::build(executed.receipts, executed.outputs)?.encode();
+        Ok(Self { bundle: Bytes::from(bundle), traces: Bytes::from(traces) })
+    }
+}
+
 impl Bench {
     /// A workbench.
     pub fn new(parts: Parts) -> Self {
@@ -246,12 +265,14 @@ impl Bench {
         Credential::sign(&self.audience, purpose, self.worker(), expiry, |digest| self.sign_digest(digest))
     }
 
-    /// Stores bytes in this worker's store, where they stay until they are not needed any more.
+    /// Stores what was executed in this worker's store, where it stays until it is not needed any more.
     ///
     /// # Errors
     /// [`WorkerError::Blobs`].
-    pub async fn keep(&self, bytes: Bytes) -> Result<(), WorkerError> {
-        self.blobs.put(bytes).await?;
+    pub async fn keep(&self, kept: Kept) -> Result<(), WorkerError> {
+        for bytes in [kept.bundle, kept.traces] {
+            self.blobs.put(bytes).await?;
+        }
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
+use crate::afterwards::bundle_of;
 use crate::bench::Bench;
 use crate::chain::{Plea, PostError};
 use crate::error::WorkerError;
@@ -392,7 +393,7 @@ async fn try_to_contradict(bench: &Bench, promise: &Promise) -> Result<(), Leave
 /// The receipts of a certified round, from whoever stored them: they count only if they make the certified root.
 pub(crate) async fn certified_receipts(
     bench: &Bench,
-    round: RoundId,
+    round: RoundRef,
     subject: &Subject,
     until: UnixTime,
 ) -> Result<Vec<Receipt>, Leave> {
@@ -415,14 +416,12 @@ async fn differing(
     until: UnixTime,
 ) -> Result<(u32, B256), Leave> {
     let bad = |error: &dyn std::fmt::Display| nothing(error.to_string());
-    // What was executed is kept beside the seat: it may still be on its way to the disk.
-    let limit = guildhall_api::bundle::MAX_BUNDLE_BYTES as u64;
-    let mine = patiently(bench, until, || bench.blobs.get(promise.bundle, limit)).await?;
+    let mine = patiently(bench, until, || bundle_of(bench, promise)).await?;
     let mine = Bundle::decode(&mine).map_err(|error| bad(&error))?.receipts;
     if let [only] = mine.as_slice() {
         return Ok((0, finding(only)));
     }
-    let certified = certified_receipts(bench, promise.at.id, subject, until).await?;
+    let certified = certified_receipts(bench, promise.at, subject, until).await?;
     let other = mine.iter().zip(&certified).find(|(mine, certified)| mine != certified);
     other.map(|(mine, _)| (mine.index, finding(mine))).ok_or_else(|| nothing("the receipts are the same"))
 }

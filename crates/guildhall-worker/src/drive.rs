@@ -7,30 +7,23 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use guildhall_api::{
-    Ack, ApiError, Bundle, Claim, OpenContribution, Outcome, Purpose, Round, RoundRef, SignedList,
-};
+use guildhall_api::{Ack, ApiError, Claim, OpenContribution, Outcome, Round, RoundRef, SignedList};
 use guildhall_protocol::batch::own_trace_root;
 use guildhall_protocol::messages::{Commitment, Reservation, Unavailable};
 use guildhall_protocol::{Batch, ContentId, Terms, UnixTime};
 use tokio::sync::mpsc;
 
-use crate::bench::{Bench, RoundEvent};
+use crate::bench::{Bench, Kept, RoundEvent};
 use crate::court;
 use crate::direct::{self, OnChain, POST_TURNS, Shown, Word};
 use crate::error::WorkerError;
 use crate::executor::{Assignment, ExecuteError, Executed};
-use crate::limits::{RETRY_FIRST, RETRY_MAX, STORE_TURN, WITHHELD_DIVISOR};
+use crate::limits::{RETRY_FIRST, RETRY_MAX, WITHHELD_DIVISOR};
 use crate::progress::ProgressStep;
 use crate::seat::{Left, Promise, Seat, Step};
 
 /// How often a seat that waits asks the coordinator for the round's state, in case an event was lost.
 const ASK_ANYWAY: Duration = Duration::from_secs(10);
-/// The longest pause between attempts to store a result, and how many there are at most: two days' worth.
-const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
-/// See [`STORE_PAUSE_MAX`].
-const STORE_ATTEMPTS: u32 = 2 * 24 * 60;
 /// How long after a certificate is final the worker keeps what it executed, in seconds.
 const KEEP_SECS: u64 = 2 * 24 * 3600;
 
@@ -331,12 +324,10 @@ fn result_label(executed: &Result<Executed, ExecuteError>) -> &'static str {
 /// Binds this worker to what it found, durably, before anything of it is signed. The bytes follow while it waits for the
 /// list: if they are lost in a crash, executing again makes the same.
 async fn promise(bench: &Arc<Bench>, work: &Work, executed: Executed) -> Result<Promise, WorkerError> {
-    let Executed { receipts, own_traces, outputs } = executed;
-    let traces: Vec<u8> = own_traces.iter().flat_map(|trace| trace.0).collect();
-    let own_trace_root = own_trace_root(own_traces).unwrap_or_default();
-    let batch = Batch::new(receipts.clone())?;
+    let batch = Batch::new(executed.receipts.clone())?;
     let claim = Claim { root: batch.root(), fuel: batch.fuel() };
-    let bundle = Bytes::from(Bundle::build(receipts, outputs)?.encode());
+    let own_trace_root = own_trace_root(executed.own_traces.clone()).unwrap_or_default();
+    let Kept { bundle, traces } = Kept::of(executed)?;
     let (at, wave) = (work.round.at, current_wave(bench, work));
     let window = u64::from(work.round.policy.disputeWindow);
     let promise = Promise {
@@ -354,59 +345,9 @@ async fn promise(bench: &Arc<Bench>, work: &Work, executed: Executed) -> Result<
     let promise = bench.journal.promise(promise).await?;
     let keeper = bench.clone();
     tokio::spawn(async move {
-        for bytes in [bundle, Bytes::from(traces)] {
-            if let Err(error) = keeper.keep(bytes).await {
-                tracing::error!(%error, "could not keep what was executed: it cannot be shown in a dispute");
-            }
+        if let Err(error) = keeper.keep(Kept { bundle, traces }).await {
+            tracing::error!(%error, "could not keep what was executed: it cannot be shown in a dispute");
         }
     });
     Ok(promise)
-}
-
-/// Sees to it that the result of a certified round is stored: members take turns, in the order of their addresses, and
-/// each looks first whether an earlier one has done it.
-pub async fn see_to_result(bench: Arc<Bench>, promise: Promise) {
-    let turn = turn_of(&bench, &promise).await;
-    tokio::time::sleep(STORE_TURN * turn).await;
-    let mut pause = RETRY_FIRST;
-    for attempt in 0..STORE_ATTEMPTS {
-        let look_first = turn > 0 || attempt > 0;
-        match store_result(&bench, &promise, look_first).await {
-            Ok(()) => return,
-            // The coordinator may not have seen the certificate yet, nor this machine's disk the bundle.
-            Err(error) => tracing::debug!(round = %promise.at.id, %error, "the result is not stored yet"),
-        }
-        tokio::time::sleep(pause).await;
-        // A coordinator that answers has it at once; one that is gone is not asked all the time.
-        pause = (pause * 2).min(if bench.hears() { RETRY_MAX } else { STORE_PAUSE_MAX });
-    }
-    tracing::warn!(round = %promise.at.id, "could not store the result: it can be had from this worker's store");
-}
-
-async fn store_result(bench: &Bench, promise: &Promise, look_first: bool) -> Result<(), WorkerError> {
-    if look_first && bench.link.round(promise.at.id).await?.result.is_some() {
-        return Ok(());
-    }
-    let limit = guildhall_api::bundle::MAX_BUNDLE_BYTES as u64;
-    let bytes = bench.blobs.get(promise.bundle, limit).await?;
-    for (content_id, size) in Bundle::decode(&bytes)?.blobs() {
-        let output = bench.blobs.get(content_id, size).await?;
-        let credential = bench.credential(&Purpose::Upload { content_id, size })?;
-        bench.link.store_blob(output, &credential).await?;
-    }
-    let credential =
-        bench.credential(&Purpose::Upload { content_id: promise.bundle, size: bytes.len() as u64 })?;
-    Ok(bench.link.store_result(promise.at.id, bytes, &credential).await?)
-}
-
-/// Whether a certificate is for what this worker claimed.
-pub fn agrees(promise: &Promise, outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Certified { claim, .. } if *claim == promise.claim)
-}
-
-/// The worker's place among those that may store the result: how many members of the round have a lower address.
-async fn turn_of(bench: &Bench, promise: &Promise) -> u32 {
-    let Ok(state) = bench.link.round(promise.at.id).await else { return 0 };
-    let me = bench.worker();
-    state.members.iter().filter(|member| member.worker < me).count() as u32
 }

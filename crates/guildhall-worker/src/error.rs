@@ -95,7 +95,8 @@ impl Coded for WorkerError {
             Self::Chain(_) => Some("check that the node can be reached".into()),
             Self::Api(error) => error.hint(),
             Self::Blobs(error) => error.hint(),
-            Self::Journal(_) | Self::Key(_) | Self::Batch(_) | Self::Bundle(_) | Self::Task { .. } => None,
+            Self::Journal(error) => error.hint(),
+            Self::Key(_) | Self::Batch(_) | Self::Bundle(_) | Self::Task { .. } => None,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use alloy::primitives::B256;
 use guildhall_api::OpenContribution;
 use guildhall_protocol::{Case, DealId, RoundId, Terms};
+use guildhall_service::database::{self, DatabaseError};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,7 @@ use crate::seat::Promise;
 
 const PROMISES: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("promises");
 const CONTRIBUTIONS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("contributions");
+const SETTLED: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("settled");
 const DEALS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("deals");
 const CASES: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("cases");
 const FINDINGS: TableDefinition<'static, [u8; 32], &[u8]> = TableDefinition::new("findings");
@@ -31,14 +33,9 @@ const CACHE_BYTES: usize = 2 << 20;
 /// Why the journal does not work. Nothing may be signed then.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another process has it open, or it is no journal.
-    #[error("cannot open `{path}`: {reason}; is another worker running on it?")]
-    Open {
-        /// The file.
-        path: String,
-        /// The database's words.
-        reason: String,
-    },
+    /// It does not open.
+    #[error("the worker's journal: {0}")]
+    Open(#[from] DatabaseError),
     /// Reading or writing failed.
     #[error("the worker's journal failed: {0}; check the disk")]
     Io(String),
@@ -50,9 +47,21 @@ pub enum JournalError {
 impl guildhall_service::Coded for JournalError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Open { .. } => "worker.journal_open",
+            Self::Open(_) => "worker.journal_open",
             Self::Io(_) => "worker.journal_io",
             Self::Record(_) => "worker.journal_record",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open(DatabaseError::Damaged { .. }) => Some(
+                "restore it from a copy, or move it away: the worker then forgets the rounds that it is in, and those in \
+                 which it has committed cost it stake"
+                    .into(),
+            ),
+            Self::Open(error) => error.hint(),
+            Self::Io(_) | Self::Record(_) => None,
         }
     }
 }
@@ -68,6 +77,8 @@ pub struct Entry {
     pub promise: Promise,
     /// What was contributed, if anything.
     pub contribution: Option<OpenContribution>,
+    /// Whether everything that its end asked for is done.
+    pub settled: bool,
 }
 
 /// The journal. Cheap to clone; clones are the same journal.
@@ -82,17 +93,13 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Open`].
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let error = |reason: String| JournalError::Open { path: path.display().to_string(), reason };
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(path)
-            .map_err(|reason| error(reason.to_string()))?;
-        let transaction = database.begin_write().map_err(|reason| error(reason.to_string()))?;
-        for table in [PROMISES, CONTRIBUTIONS, DEALS, CASES, FINDINGS, CONTRADICTIONS] {
-            transaction.open_table(table).map_err(|reason| error(reason.to_string()))?;
+        let database = database::open(path, CACHE_BYTES)?;
+        let transaction = database.begin_write().map_err(io)?;
+        for table in [PROMISES, CONTRIBUTIONS, SETTLED, DEALS, CASES, FINDINGS, CONTRADICTIONS] {
+            transaction.open_table(table).map_err(io)?;
         }
-        transaction.open_table(CURSOR).map_err(|reason| error(reason.to_string()))?;
-        transaction.commit().map_err(|reason| error(reason.to_string()))?;
+        transaction.open_table(CURSOR).map_err(io)?;
+        transaction.commit().map_err(io)?;
         Ok(Self { database: Arc::new(database) })
     }
 
@@ -234,12 +241,20 @@ impl Journal {
         cursor.map(|cursor| read(cursor.value())).transpose()
     }
 
+    /// Notes that everything that a round's end asked for is done.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn settled(&self, round: RoundId) -> Result<(), JournalError> {
+        self.first(SETTLED, round.0.0, ()).await
+    }
+
     /// Forgets a round: nothing of it can be asked for any more.
     ///
     /// # Errors
     /// [`JournalError`].
     pub async fn forget(&self, round: RoundId) -> Result<(), JournalError> {
-        self.remove(&[PROMISES, CONTRIBUTIONS], round.0.0).await
+        self.remove(&[PROMISES, CONTRIBUTIONS, SETTLED], round.0.0).await
     }
 
     /// The open deals.
@@ -258,7 +273,13 @@ impl Journal {
         let mut contributions: std::collections::BTreeMap<_, _> =
             self.scan(CONTRIBUTIONS)?.into_iter().collect();
         let promises = self.scan::<Promise>(PROMISES)?;
-        let entry = |(key, promise)| Entry { promise, contribution: contributions.remove(&key) };
+        let settled: std::collections::BTreeSet<_> =
+            self.scan::<()>(SETTLED)?.into_iter().map(|(key, ())| key).collect();
+        let entry = |(key, promise)| Entry {
+            promise,
+            contribution: contributions.remove(&key),
+            settled: settled.contains(&key),
+        };
         Ok(promises.into_iter().map(entry).collect())
     }
 
@@ -402,7 +423,10 @@ mod tests {
         let directory = tempfile::tempdir().expect("temporary directory");
         let path = directory.path().join("journal.redb");
         let journal = Journal::open(&path).expect("new journal");
-        assert!(matches!(Journal::open(&path), Err(JournalError::Open { .. })), "a second worker");
+        assert!(
+            matches!(Journal::open(&path), Err(JournalError::Open(DatabaseError::InUse { .. }))),
+            "a second worker"
+        );
         assert_eq!(journal.promise(promise(1)).await.expect("written"), promise(1));
         drop(journal);
 
@@ -415,7 +439,7 @@ mod tests {
         let journal = Journal::open(&path).expect("same journal");
         let second = contribution(&promise(1), 8);
         assert_eq!(journal.contribution(second).await.expect("read"), first, "never a second one");
-        let entry = Entry { promise: promise(1), contribution: Some(first) };
+        let entry = Entry { promise: promise(1), contribution: Some(first), settled: false };
         assert_eq!(journal.entries().expect("readable"), [entry]);
         journal.forget(promise(1).at.id).await.expect("removed");
         assert!(journal.entries().expect("readable").is_empty());

@@ -6,6 +6,7 @@
 //! ([`direct`]); before the Court it sits on juries and defends what it certified ([`court`]), and it
 //! re-executes a share of what others certified ([`auditor`]). `docs/network.md` has the whys.
 
+pub mod afterwards;
 pub mod agenda;
 pub mod auditor;
 pub mod bench;

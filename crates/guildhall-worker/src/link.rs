@@ -5,7 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 use guildhall_api::{
-    About, Ack, ApiError, CoordinatorClient, Credential, Envelope, MemberStream, OpenContribution, RoundState,
+    About, Ack, ApiError, CoordinatorClient, Credential, Envelope, MemberStream, OpenContribution, RoundRef,
+    RoundState,
 };
 use guildhall_protocol::RoundId;
 use guildhall_protocol::messages::{Commitment, Reservation, Unavailable};
@@ -28,12 +29,15 @@ pub trait Link: fmt::Debug + Send + Sync + 'static {
     /// Stores a result bundle.
     async fn store_result(
         &self,
-        round: RoundId,
+        round: RoundRef,
         bundle: Bytes,
         credential: &Credential,
     ) -> Result<(), ApiError>;
     /// Reads a round's result bundle: whatever bytes the coordinator has.
-    async fn result(&self, round: RoundId) -> Result<Vec<u8>, ApiError>;
+    async fn result(&self, round: RoundRef) -> Result<Vec<u8>, ApiError>;
+
+    /// Whether the pool has the result bundle of a round.
+    async fn has_result(&self, round: RoundRef) -> Result<bool, ApiError>;
     /// Stores an output that is too long for the bundle.
     async fn store_blob(&self, bytes: Bytes, credential: &Credential) -> Result<(), ApiError>;
     /// Opens the members' stream.
@@ -82,15 +86,19 @@ impl Link for HttpLink {
 
     async fn store_result(
         &self,
-        round: RoundId,
+        round: RoundRef,
         bundle: Bytes,
         credential: &Credential,
     ) -> Result<(), ApiError> {
         self.0.store_result(round, bundle, credential).await.map(|_| ())
     }
 
-    async fn result(&self, round: RoundId) -> Result<Vec<u8>, ApiError> {
-        self.0.result(round).await
+    async fn result(&self, round: RoundRef) -> Result<Vec<u8>, ApiError> {
+        self.0.result(round.deal, round.batch, round.attempt).await
+    }
+
+    async fn has_result(&self, round: RoundRef) -> Result<bool, ApiError> {
+        self.0.has_result(round).await
     }
 
     async fn store_blob(&self, bytes: Bytes, credential: &Credential) -> Result<(), ApiError> {

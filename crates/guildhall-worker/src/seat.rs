@@ -409,7 +409,12 @@ impl Seat {
     /// # Errors
     /// [`ListFault`] for one that this worker must not sign under; [`ListFault::Second`] is a proof against the coordinator.
     pub fn listed(&mut self, list: &SignedList) -> Result<(), ListFault> {
-        let Some(promise) = &mut self.promise else { return Err(ListFault::NotMine) };
+        let entry = list.entry(self.worker);
+        let Some(promise) = &mut self.promise else {
+            // Before a restart, perhaps: it said that the bytes are withheld, and stays with it.
+            let said = entry.is_some_and(|entry| entry.commitment.is_zero());
+            return if said { self.withheld_before() } else { Err(ListFault::NotMine) };
+        };
         if list.round.id != promise.at.id {
             return Err(ListFault::OtherRound);
         }
@@ -419,9 +424,7 @@ impl Seat {
             }
             return Ok(());
         }
-        let mine =
-            list.entry(self.worker).is_some_and(|entry| entry.commitment == promise.commitment(self.worker));
-        if !mine {
+        if entry.is_none_or(|entry| entry.commitment != promise.commitment(self.worker)) {
             return Err(ListFault::NotMine);
         }
         promise.wave = list.wave();
@@ -430,6 +433,12 @@ impl Seat {
         if let Stage::Promised { .. } = self.stage {
             self.stage = Stage::Listed { list: list.hash() };
         }
+        Ok(())
+    }
+
+    fn withheld_before(&mut self) -> Result<(), ListFault> {
+        self.withheld();
+        self.mark_sent();
         Ok(())
     }
 
@@ -731,6 +740,12 @@ mod tests {
         assert_eq!(withheld.step(NOW), Step::SayUnavailable);
         withheld.sent();
         assert_eq!(withheld.step(NOW), Step::Wait);
+        withheld.listed(&list(7, B256::ZERO)).expect("as it said");
+        let mut restarted = seat();
+        restarted.listed(&list(7, B256::ZERO)).expect("as it said before");
+        assert_eq!(restarted.step(NOW), Step::Wait, "and it stays with that");
+        restarted.executed(promise());
+        assert_eq!(restarted.promise(), None);
         assert_eq!(seat().step(UnixTime(1_001)), Step::Leave(Left::TimedOut));
         let mut waiting = promised();
         waiting.sent();

@@ -9,11 +9,12 @@ use guildhall_service::CancellationToken;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
+use crate::afterwards::{agrees, catch_up, see_to_end};
 use crate::agenda::{Agenda, Next, Opening};
 use crate::bench::{Bench, RoundEvent};
 use crate::chain::{ChainEvent, ChainFault};
 use crate::court;
-use crate::drive::{Place, Work, agrees, drive, see_to_result};
+use crate::drive::{Place, Work, drive};
 use crate::error::WorkerError;
 use crate::journal::JournalError;
 use crate::limits::RECONCILE;
@@ -222,27 +223,35 @@ impl Taker {
             Left::Refused(reason) | Left::Failed(reason) => {
                 tracing::warn!(round = %at.id, reason, "left a seat");
                 self.bench.progress.tell(at, ProgressStep::Left { reason });
+                self.catch_up(promise);
             }
-            Left::TimedOut => self.bench.progress.tell(at, ProgressStep::Left { reason: "timed_out".into() }),
+            Left::TimedOut => {
+                self.bench.progress.tell(at, ProgressStep::Left { reason: "timed_out".into() });
+                self.catch_up(promise);
+            }
         }
         Ok(())
     }
 
     fn ended(&self, at: RoundRef, outcome: Outcome, promise: Option<Promise>) {
         let agreed = promise.as_ref().is_some_and(|promise| agrees(promise, &outcome));
-        let contradicted = !agreed && self.bench.disputes && matches!(outcome, Outcome::Certified { .. });
+        let certified = matches!(outcome, Outcome::Certified { .. });
         match outcome {
             Outcome::Certified { odds, transaction, .. } => {
                 self.bench.progress.tell(at, ProgressStep::Certified { agreed, odds, transaction });
             }
             other => self.bench.progress.tell(at, ProgressStep::Left { reason: format!("{other:?}") }),
         }
-        let Some(promise) = promise else { return };
-        // Tasks of their own: outputs may be long, and the next seat waits for neither.
-        if agreed {
-            tokio::spawn(see_to_result(self.bench.clone(), promise));
-        } else if contradicted {
-            tokio::spawn(court::contradict(self.bench.clone(), promise));
+        if let Some(promise) = promise.filter(|_| certified) {
+            // A task of its own: outputs may be long, and the next seat waits for neither.
+            tokio::spawn(see_to_end(self.bench.clone(), promise, agreed));
+        }
+    }
+
+    /// A round ended, and nobody said how.
+    fn catch_up(&self, promise: Option<Promise>) {
+        if let Some(promise) = promise {
+            tokio::spawn(catch_up(self.bench.clone(), promise));
         }
     }
 
@@ -262,6 +271,8 @@ impl Taker {
             if now <= entry.promise.end {
                 let seat = Seat::resumed(self.bench.worker(), entry.promise, entry.contribution);
                 self.begin(at, seat, None);
+            } else if !entry.settled {
+                self.catch_up(Some(entry.promise));
             }
         }
         Ok(())

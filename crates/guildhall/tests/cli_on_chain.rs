@@ -443,6 +443,8 @@ async fn what_is_told_when_something_ends() {
     let leaving = tokio::task::block_in_place(|| {
         teller.json("expire", &format!("expire {open} 0 --key requester"));
         teller.text("expire_twice", &format!("expire {open} 0 --key requester"));
+        let shown = teller.desk.json(&["deal", "show", &open]);
+        assert_eq!(shown["batches"][0]["status"], "expired", "{shown}");
         teller.json("stake_remove", "stake remove 1 --worker worker-3 --key operator-3")
     });
     town.jump_to(leaving["withdrawable_at"].as_u64().unwrap()).await;

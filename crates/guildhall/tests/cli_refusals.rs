@@ -211,7 +211,20 @@ fn a_trap_or_an_exhausted_limit_is_a_negative_answer_with_a_receipt() {
 fn help() {
     let desk = Desk::new();
     insta::assert_snapshot!("help", desk.told(&["--help"]));
-    for group in ["key", "app", "dataset", "pool", "order", "order sign", "deal", "result", "stake"] {
+    let groups = [
+        "key",
+        "app",
+        "dataset",
+        "pool",
+        "order",
+        "order sign",
+        "deal",
+        "dispute",
+        "inquest",
+        "result",
+        "stake",
+    ];
+    for group in groups {
         let words: Vec<_> = group.split(' ').chain(["--help"]).collect();
         insta::assert_snapshot!(format!("help_{}", group.replace(' ', "_")), desk.told(&words));
     }

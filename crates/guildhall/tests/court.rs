@@ -6,10 +6,10 @@ mod support;
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use alloy::primitives::{B256, keccak256};
+use alloy::primitives::{B256, U256, keccak256};
 use guildhall::{
     city::CityConfig,
     requester::{
@@ -34,6 +34,7 @@ on_both_chains! {
     a_false_certificate_is_overturned_and_its_makers_pay;
     a_dispute_without_reason_costs_its_bond;
     a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed;
+    an_appeal_calls_another_jury_and_its_verdict_is_the_last;
     a_seat_holder_that_was_left_out_contradicts_by_itself;
     an_auditor_finds_a_lie_that_nobody_contradicted;
 }
@@ -60,6 +61,27 @@ impl Executor for Conspirator {
             executed.outputs = vec![Produced::Bytes(b"lie".to_vec()); 2];
         }
         Ok(executed)
+    }
+}
+
+/// A conspirator that sits on no jury while there is a strike.
+#[derive(Debug)]
+struct Striker {
+    conspirator: Conspirator,
+    strike: Arc<AtomicBool>,
+}
+
+#[async_trait::async_trait]
+impl Executor for Striker {
+    async fn execute(
+        &self,
+        assignment: &Assignment,
+        progress: &ProgressSender,
+    ) -> Result<Executed, ExecuteError> {
+        if assignment.tasks.len() == 1 && self.strike.load(Ordering::Relaxed) {
+            return Err(ExecuteError::Host("on strike".into()));
+        }
+        self.conspirator.execute(assignment, progress).await
     }
 }
 
@@ -277,6 +299,45 @@ async fn a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed(on: On) {
     for member in &dispute.subject.certified.members {
         assert!(chain.worker(member.worker).await.unwrap().unwrap().bond.0 > 0);
     }
+    checks::conserved(chain).await;
+    town.city.stop().await;
+}
+
+/// Nobody comes to the first jury, so the case comes to nothing; the requester appeals, and the second jury finds the lie.
+async fn an_appeal_calls_another_jury_and_its_verdict_is_the_last(on: On) {
+    let strike = Arc::new(AtomicBool::new(true));
+    let shared = strike.clone();
+    let strikers: guildhall::city::Wrap = Arc::new(move |_, honest| {
+        Arc::new(Striker { conspirator: Conspirator(honest), strike: shared.clone() })
+    });
+    let town = Town::found_with(on, WORKERS, |config| CityConfig { wrap: Some(strikers), ..config }).await;
+    let told = town.certified(&town.hello, shopping()).await;
+    let (chain, deal) = (&town.city.chain, told.terms.deal().to_string());
+    let desk = support::Desk::in_city(&town);
+    let words = |command: &str| {
+        let words = ["dispute", command, &deal, "1", "--key", "requester"];
+        tokio::task::block_in_place(|| desk.json(&words))
+    };
+    let opened = words("open");
+    let first = chain.cases_of(told.terms.deal()).await.unwrap()[0];
+    town.jump_to(first.facts.commit_end().0).await;
+    assert_eq!(words("settle")["step"], "seal_opened");
+    town.jump_to(first.facts.reveal_end().0).await;
+    assert_eq!(words("settle")["step"], "decided");
+    assert_eq!(chain.verdict_of(first.id()).await.unwrap().unwrap().state, CaseState::Void);
+    strike.store(false, Ordering::Relaxed);
+    let appealed = words("appeal");
+    assert_ne!(appealed["case"], opened["case"], "{appealed}");
+    let case = chain.cases_of(told.terms.deal()).await.unwrap()[1];
+    assert_eq!((case.facts.level, case.before), (2, first.id()));
+    assert_eq!(case.stakes.bond.0, first.stakes.bond.0 * U256::from(2));
+    let subject = court::subject(chain, told.terms.deal(), 0).await.unwrap();
+    let sealed = Sealed::load(town.dir(), &case).unwrap().expect("kept until it is shown");
+    let appeal = Dispute { town: &town, sender: town.city.requester().clone(), subject, case, sealed };
+    appeal.hear().await;
+    appeal.conclude(CaseState::Overturned, Status::Void).await;
+    let shown = tokio::task::block_in_place(|| desk.json(&["dispute", "show", &deal]));
+    assert_eq!(shown["cases"][1]["state"], "overturned", "{shown}");
     checks::conserved(chain).await;
     town.city.stop().await;
 }

@@ -137,10 +137,10 @@ fn paths() -> Value {
         "/v1/rounds/{id}/unavailable":
             parts.say("Unavailable", "unavailable", "Say that the bytes are withheld", "On disk when this answers."),
         "/v1/rounds/{id}/contributions": parts.say("Contribution", "contribute", "Show the claim", kept),
-        "/v1/rounds/{id}/result": {
-            "parameters": [round_id()],
+        "/v1/results/{deal}/{batch}/{attempt}": {
+            "parameters": draw(),
             "get": {
-                "operationId": "result", "summary": "The result bundle of a certified round",
+                "operationId": "result", "summary": "The result bundle of a certified batch",
                 "responses": {
                     "200": parts.binary("Check it against the certificate."), "default": parts.refusal,
                 },
@@ -153,6 +153,20 @@ fn paths() -> Value {
         "/v1/progress": { "get": progress },
         "/v1/blobs/{id}": blobs(&parts),
     })
+}
+
+fn draw() -> Value {
+    let number = |name: &str, says: &str| {
+        json!({
+            "name": name, "in": "path", "required": true, "schema": { "type": "integer", "minimum": 0 },
+            "description": says,
+        })
+    };
+    json!([
+        { "name": "deal", "in": "path", "required": true, "schema": of("DealId"), "description": "Its id." },
+        number("batch", "In the deal, from zero."),
+        number("attempt", "The draw of the lot, from zero."),
+    ])
 }
 
 fn blobs(parts: &Parts) -> Value {

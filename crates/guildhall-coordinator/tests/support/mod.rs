@@ -65,6 +65,10 @@ impl Chain for FakeChain {
         Ok(self.coordinator)
     }
 
+    async fn certified(&self, _deal: DealId, _batch: u32) -> Result<Option<(u8, Outcome)>, ChainFault> {
+        Ok(self.ended.lock().expect("not poisoned").clone().map(|outcome| (0, outcome)))
+    }
+
     async fn batch(&self, terms: &Terms, _batch: u32) -> Result<BatchNow, ChainFault> {
         let ended = self.ended.lock().expect("not poisoned").is_some();
         let status = if ended { Status::Provisional } else { Status::Open };

@@ -158,19 +158,36 @@ fn decode_u64(bytes: &[u8]) -> Result<u64, LedgerError> {
 
 fn open_file(builder: &mut redb::Builder, path: &Path) -> Result<Database, LedgerError> {
     let storage = |e: std::io::Error| LedgerError::Storage { reason: format!("`{}`: {e}", path.display()) };
-    let existed = path.metadata().is_ok_and(|meta| meta.len() > 0);
+    match path.metadata() {
+        Ok(meta) if meta.len() == 0 => {
+            let reason = format!("`{}` is empty", path.display());
+            return Err(LedgerError::Corrupt { reason });
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => make_file(path)?,
+        found => drop(found.map_err(storage)?),
+    }
+    // A flipped bit in a page must be found now and not become a wrong answer later.
+    builder.set_check_integrity_on_open(true).open(path).map_err(|e| open_error(path, e))
+}
+
+/// A new file gets its name once it is whole: whoever is killed in between leaves none behind, and an empty file is one that lost
+/// what it held.
+fn make_file(path: &Path) -> Result<(), LedgerError> {
+    let storage = |e: std::io::Error| LedgerError::Storage { reason: format!("`{}`: {e}", path.display()) };
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     std::fs::create_dir_all(parent).map_err(storage)?;
-    // A flipped bit in a page must be found now and not become a wrong answer later.
-    let db = builder.set_check_integrity_on_open(existed).create(path).map_err(|e| open_error(path, e))?;
-    if !existed {
-        // The directory entry must survive a power loss as well as the file.
-        std::fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(storage)?;
+    let fresh = path.with_added_extension("new");
+    match std::fs::remove_file(&fresh) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(storage(e)),
+        _ => {}
     }
-    Ok(db)
+    drop(Database::create(&fresh).map_err(|e| open_error(path, e))?);
+    std::fs::rename(&fresh, path).map_err(storage)?;
+    // The directory entry must survive a power loss as well as the file.
+    std::fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(storage)
 }
 
 fn open_error(path: &Path, error: DatabaseError) -> LedgerError {

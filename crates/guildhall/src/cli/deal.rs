@@ -202,15 +202,12 @@ pub(crate) async fn show(chain: &ChainClient, history: &History) -> Result<Shown
     let mut batches = Vec::new();
     for batch in 0..terms.batches() {
         let at = history.certificate(batch);
-        let status = match at {
-            Some(at) => chain.status_of(&at.certified.certificate).await.ok(),
-            None => chain.batch_slot(terms.deal(), batch).await?.status(),
-        };
+        let status = status(chain, history, batch).await?;
         let slashes = history.slashes.iter().filter(|slash| slash.batch == batch).count();
         batches.push(BatchShown {
             batch,
             tasks: terms.tasks_of(batch).map_err(|error| Failure::new(error.code(), error.to_string()))?,
-            status: status.unwrap_or(Status::Open),
+            status,
             root: at.map(|at| at.certified.certificate.root),
             fuel: at.map(|at| at.certified.certificate.fuel),
             odds_micro: at.map(|at| at.certified.certificate.odds.to_string()),
@@ -232,6 +229,19 @@ pub(crate) async fn show(chain: &ChainClient, history: &History) -> Result<Shown
         opening: None,
         batches,
     })
+}
+
+async fn status(chain: &ChainClient, history: &History, batch: u32) -> Result<Status> {
+    if let Some(at) = history.certificate(batch)
+        && let Ok(status) = chain.status_of(&at.certified.certificate).await
+    {
+        return Ok(status);
+    }
+    // No certificate, or one that no longer fills the slot.
+    let status = chain.batch_slot(history.terms.deal(), batch).await?.status().unwrap_or_default();
+    // The Market forgets a deal that expires whole: its slot stays empty.
+    let forgotten = status == Status::Open && history.refunded.contains(&batch);
+    Ok(if forgotten { Status::Expired } else { status })
 }
 
 #[derive(Serialize)]

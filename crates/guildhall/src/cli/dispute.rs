@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use alloy::primitives::Address;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use guildhall_chain::{CaseState, ChainClient};
 use guildhall_protocol::{
     BondUnits, Case, CaseId, DealId, Odds, UnixTime,
     cases::{Kind, finding},
 };
 use serde::Serialize;
+use url::Url;
 
 use super::{
     Context,
@@ -23,7 +24,7 @@ use crate::{
     requester::{
         court::{self, Progress, Sealed, Window},
         history::history,
-        replay::replay,
+        replay::{execute, replay},
     },
     values::{show_odds, show_seconds, show_tokens},
 };
@@ -42,25 +43,42 @@ pub(crate) enum DisputeCommand {
         #[arg(value_parser = deal_id)]
         deal: DealId,
     },
+    /// Execute a disputed task on this machine; where it finds something else than the jury did, call another one, for twice the
+    /// bond. Exit status 1 where there is nothing to appeal.
+    Appeal {
+        #[command(flatten)]
+        task: TaskArgs,
+        /// Coordinator to fetch bytes from; as the pool says on chain if left out.
+        #[arg(long, value_name = "URL")]
+        coordinator: Option<Url>,
+    },
     /// Do what is due for the last case of a task: show what was sealed, ask for the verdict, carry it out.
     Settle {
-        /// The deal's id.
-        #[arg(value_parser = deal_id)]
-        deal: DealId,
-        /// Number of the task in the deal, from 0.
-        #[arg(default_value_t = 0)]
-        task: u32,
+        #[command(flatten)]
+        task: TaskArgs,
         /// Stay until the case is closed.
         #[arg(long)]
         wait: bool,
     },
 }
 
+/// Which task of which deal.
+#[derive(Debug, Args)]
+pub(super) struct TaskArgs {
+    /// The deal's id.
+    #[arg(value_parser = deal_id)]
+    pub(super) deal: DealId,
+    /// Number of the task in the deal, from 0.
+    #[arg(default_value_t = 0)]
+    pub(super) task: u32,
+}
+
 pub(crate) async fn run(command: DisputeCommand, context: &Context) -> Result<ExitStatus> {
     match command {
         DisputeCommand::Open { which } => open(&which, context).await,
         DisputeCommand::Show { deal } => show(deal, context).await,
-        DisputeCommand::Settle { deal, task, wait } => settle(deal, task, wait, context).await,
+        DisputeCommand::Appeal { task, coordinator } => appeal(&task, coordinator.as_ref(), context).await,
+        DisputeCommand::Settle { task, wait } => settle(&task, wait, context).await,
     }
 }
 
@@ -84,6 +102,27 @@ async fn open(which: &WhichResult, context: &Context) -> Result<ExitStatus> {
     let dir = &context.profile.data;
     let (case, outcome) = court::dispute(&found.chain, &sender, &subject, index, here, dir).await?;
     context.out.result(&Opened::new(&case, which.task, Done::new(&outcome)))?;
+    Ok(ExitStatus::Done)
+}
+
+async fn appeal(args: &TaskArgs, coordinator: Option<&Url>, context: &Context) -> Result<ExitStatus> {
+    let (chain, key) = (context.chain().await?, context.key().await?);
+    let terms = history(&chain, args.deal).await?.terms;
+    let before = court::last_case(&chain, &terms, args.task).await?;
+    let verdict = court::appealable(&chain, &before).await?;
+    let url = context.coordinator_url(&chain, terms.pool, coordinator).await.ok();
+    let blobs = context.blobs(url.as_deref()).await?;
+    let sandbox = Arc::new(sandbox(context)?);
+    context.out.say("executing the task on this machine");
+    let here = finding(&execute(&chain, &*blobs, sandbox, &terms, args.task).await?);
+    if here == verdict.finding {
+        let said = "this machine finds what the jury found: nothing to appeal";
+        return Err(Failure::negative("dispute.same", said));
+    }
+    let subject = court::subject(&chain, args.deal, before.facts.batch).await?;
+    let (sender, dir) = (sender(&chain, &key), &context.profile.data);
+    let (case, outcome) = court::appeal(&chain, &sender, &subject, (&before, &verdict), here, dir).await?;
+    context.out.result(&Opened::new(&case, args.task, Done::new(&outcome)))?;
     Ok(ExitStatus::Done)
 }
 
@@ -115,15 +154,10 @@ async fn show(deal: DealId, context: &Context) -> Result<ExitStatus> {
     Ok(ExitStatus::Done)
 }
 
-async fn settle(deal: DealId, task: u32, wait: bool, context: &Context) -> Result<ExitStatus> {
+async fn settle(args: &TaskArgs, wait: bool, context: &Context) -> Result<ExitStatus> {
     let (chain, key) = (context.chain().await?, context.key().await?);
-    let told = history(&chain, deal).await?;
-    let (batch, index) = locate(&told.terms, task)?;
-    let of_task = |case: &Case| (case.facts.batch, case.facts.index) == (batch, index);
-    let case = chain.cases_of(deal).await?.into_iter().rfind(of_task).ok_or_else(|| {
-        Failure::new("dispute.missing", format!("task {task} of this deal was never disputed"))
-            .hint("`guildhall dispute open` does that")
-    })?;
+    let terms = history(&chain, args.deal).await?.terms;
+    let case = court::last_case(&chain, &terms, args.task).await?;
     let sealed = Sealed::load(&context.profile.data, &case)?;
     let sender = sender(&chain, &key);
     loop {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     Context,
-    dispute::{Opened, Windows, locate},
+    dispute::{Opened, TaskArgs, Windows, locate},
     net::{deal_id, sender},
     result::{BatchArgs, Done},
 };
@@ -56,16 +56,6 @@ pub(crate) enum InquestCommand {
         #[arg(long)]
         wait: bool,
     },
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct TaskArgs {
-    /// The deal's id.
-    #[arg(value_parser = deal_id)]
-    deal: DealId,
-    /// Number of the task in the deal, from 0.
-    #[arg(default_value_t = 0)]
-    task: u32,
 }
 
 pub(crate) async fn run(command: InquestCommand, context: &Context) -> Result<ExitStatus> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, Bytes, U256, aliases::U96};
 use clap::Args;
 use guildhall_chain::{ChainClient, Key};
-use guildhall_protocol::{Policy, RequestOrder};
+use guildhall_protocol::{AssetId, Policy, PoolId, RequestOrder};
 use url::Url;
 
 use super::Context;
@@ -14,6 +14,7 @@ use crate::{
     requester::{
         deal::{Ask, Caps, Work, request, store_work},
         offers::{OfferFiles, Offers, Wanted},
+        stock::stock,
         store::PoolStore,
     },
     values::{odds, pair, quantity, seconds, tokens96},
@@ -269,6 +270,10 @@ pub(crate) async fn prepare(
     let url = context.coordinator_url(chain, args.pool, work.coordinator.as_ref()).await?;
     let uploader = sponsor.unwrap_or(key).clone();
     let store = PoolStore::open(&url, uploader, chain.deployment().chain_id).await?;
+    let needed = (AssetId(args.app), AssetId(args.dataset), PoolId(args.pool));
+    for name in stock(chain, &store, needed, &context.cache("blobs")).await? {
+        context.out.say(format!("left {name} with the pool, which did not have it"));
+    }
     let inputs = store_work(&read, &store).await?;
     let now = chain.head().await?.time.0;
     let ask = Ask {

@@ -6,8 +6,10 @@ use std::{
 };
 
 use alloy::primitives::B256;
-use guildhall_chain::{CaseState, ChainClient, Sender, Subject, TxOutcome, court::audit_seed_of, events};
-use guildhall_protocol::{Case, DealId, UnixTime, cases::seal};
+use guildhall_chain::{
+    CaseState, ChainClient, Sender, Subject, TxOutcome, Verdict, court::audit_seed_of, events,
+};
+use guildhall_protocol::{Case, DealId, Terms, UnixTime, cases::seal};
 use guildhall_service::files::{MODE_PRIVATE, atomic_write};
 use serde::{Deserialize, Serialize};
 
@@ -90,12 +92,69 @@ pub async fn dispute(
     finding: B256,
     dir: &Path,
 ) -> Result<(Case, TxOutcome)> {
+    let hidden = sealed(sender, subject, index, finding, dir)?;
+    let outcome = sender.send(chain.dispute_call(subject, index, hidden)?).await?;
+    Ok((opened(chain, &outcome)?, outcome))
+}
+
+/// Seals what was found and keeps it, before it is sent: who cannot show what it sealed loses its bond.
+fn sealed(sender: &Sender, subject: &Subject, index: u32, finding: B256, dir: &Path) -> Result<B256> {
     let salt = B256::random();
     let certificate = &subject.certified.certificate;
     let hidden = seal(sender.account(), certificate.dealId.into(), certificate.batch, index, finding, salt);
-    // Before it is sent: who cannot show what it sealed loses its bond.
     Sealed { seal: hidden, finding, salt }.keep(dir)?;
-    let outcome = sender.send(chain.dispute_call(subject, index, hidden)?).await?;
+    Ok(hidden)
+}
+
+/// The last case of a task.
+///
+/// # Errors
+/// `dispute.missing`, `chain.*`.
+pub async fn last_case(chain: &ChainClient, terms: &Terms, task: u32) -> Result<Case> {
+    let at = terms.locate(task).map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let of_task = |case: &Case| (case.facts.batch, case.facts.index) == at;
+    chain.cases_of(terms.deal()).await?.into_iter().rfind(of_task).ok_or_else(|| {
+        Failure::new("dispute.missing", format!("task {task} of this deal was never disputed"))
+            .hint("`guildhall dispute open` does that")
+    })
+}
+
+/// What the jury of a case came to, where it may still be appealed.
+///
+/// # Errors
+/// `dispute.no_verdict`, `dispute.no_appeal`, `chain.*`.
+pub async fn appealable(chain: &ChainClient, case: &Case) -> Result<Verdict> {
+    if case.facts.level > 1 {
+        return Err(Failure::negative("dispute.no_appeal", "this is an appeal: its verdict is the last")
+            .hint("`guildhall dispute settle` carries it out"));
+    }
+    let verdict = chain.verdict_of(case.id()).await?.ok_or_else(|| {
+        Failure::negative("dispute.no_verdict", "there is no verdict yet to appeal")
+            .hint("`guildhall dispute settle` asks for it, once the jury's time is over")
+    })?;
+    let (now, end) = (chain.head().await?.time, case.facts.appeal_end());
+    if now >= end {
+        let said = format!("the time for appeals was over at {end} (chain time)");
+        return Err(Failure::negative("dispute.no_appeal", said)
+            .hint("`guildhall dispute settle` carries the verdict out"));
+    }
+    Ok(verdict)
+}
+
+/// Puts a task before another jury, for twice the bond; what is sealed is kept in `dir`.
+///
+/// # Errors
+/// The Court's refusal, such as `contract.too_late` once the verdict stands.
+pub async fn appeal(
+    chain: &ChainClient,
+    sender: &Sender,
+    subject: &Subject,
+    (before, verdict): (&Case, &Verdict),
+    finding: B256,
+    dir: &Path,
+) -> Result<(Case, TxOutcome)> {
+    let hidden = sealed(sender, subject, before.facts.index, finding, dir)?;
+    let outcome = sender.send(chain.appeal_call(subject, before, verdict.finding, hidden)?).await?;
     Ok((opened(chain, &outcome)?, outcome))
 }
 

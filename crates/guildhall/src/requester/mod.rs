@@ -11,6 +11,7 @@ pub mod quote;
 pub mod replay;
 pub mod results;
 pub mod settle;
+pub mod stock;
 pub mod store;
 pub mod verify;
 pub mod watch;

@@ -39,10 +39,10 @@ impl Replayed {
     }
 }
 
-/// Fetches what a task reads, and executes it as a worker would.
+/// Executes a task here and puts its receipt beside the certified one.
 ///
 /// # Errors
-/// `blobs.*` for bytes that nobody serves, `replay.runtime` for another runtime, `sandbox.*`.
+/// As of [`execute`].
 pub async fn replay(
     chain: &ChainClient,
     blobs: &dyn BlobStore,
@@ -51,6 +51,20 @@ pub async fn replay(
     task: u32,
     certified: Receipt,
 ) -> Result<Replayed> {
+    Ok(Replayed { certified, here: execute(chain, blobs, sandbox, terms, task).await? })
+}
+
+/// Fetches what a task reads, and executes it as a worker would.
+///
+/// # Errors
+/// `blobs.*` for bytes that nobody serves, `replay.runtime` for another runtime, `sandbox.*`.
+pub async fn execute(
+    chain: &ChainClient,
+    blobs: &dyn BlobStore,
+    sandbox: Arc<Sandbox>,
+    terms: &Terms,
+    task: u32,
+) -> Result<Receipt> {
     let missing =
         |what: &str| Failure::new("replay.missing", format!("the deal's {what} is not registered here"));
     let app = chain.app(AssetId(terms.app)).await?.ok_or_else(|| missing("app"))?;
@@ -76,7 +90,7 @@ pub async fn replay(
         }
     };
     let mut run = Task::new(guildhall_sandbox::ModuleId::of(&wasm));
-    run.index = certified.index;
+    run.index = terms.locate(task).map_err(|error| Failure::new(error.code(), error.to_string()))?.1;
     run.args = manifest.args().to_vec();
     run.env = manifest.env().to_vec();
     run.input = input;
@@ -91,7 +105,7 @@ pub async fn replay(
     .await
     .map_err(|error| Failure::new("sandbox.thread", error.to_string()))?;
     let execution = ran.map_err(|error| Failure::new(error.code(), error.to_string()))?;
-    Ok(Replayed { certified, here: execution.receipt })
+    Ok(execution.receipt)
 }
 
 /// A receipt is defined for one runtime: another one may well differ.

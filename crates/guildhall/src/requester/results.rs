@@ -40,18 +40,14 @@ pub async fn bundle(client: &CoordinatorClient, history: &History, task: u32) ->
         .hint("`guildhall deal watch DEAL` waits for it"));
     };
     let attempt = at.certified.certificate.attempt;
-    let rounds = client.rounds_of(terms.deal()).await?;
-    let served = rounds
-        .iter()
-        .find(|state| (state.round.batch, state.round.attempt) == (batch, attempt) && state.result.is_some());
-    let round = served.ok_or_else(|| {
-        Failure::negative(
+    match client.result(terms.deal(), batch, attempt).await {
+        Err(error) if error.refusal() == Some("coordinator.no_result") => Err(Failure::negative(
             "result.none",
             format!("the coordinator at {} has no result of batch {batch}", client.base()),
         )
-        .hint("try again in a moment, or read a bundle that you have with `--bundle FILE`")
-    })?;
-    Ok(client.result(round.round.id).await?)
+        .hint("try again in a moment, or read a bundle that you have with `--bundle FILE`")),
+        found => Ok(found?),
+    }
 }
 
 /// Takes one task's result out of a bundle; long outputs come from `blobs`.

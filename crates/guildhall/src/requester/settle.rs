@@ -26,13 +26,18 @@ pub fn standing(history: &History, batch: u32) -> Option<Certified> {
 /// Ends a batch that was not certified in time: the payer is refunded.
 ///
 /// # Errors
-/// The Certifier's refusal, such as `certifier.too_early` with the time from which it may.
+/// `deal.refunded`; the Certifier's refusal, such as `contract.too_early` with the time from which it may.
 pub async fn expire(
     chain: &ChainClient,
     sender: &Sender,
     history: &History,
     batch: u32,
 ) -> Result<TxOutcome> {
+    // The Market forgets a deal that ends whole, and then the contract can only say that it knows no such terms.
+    if history.refunded.contains(&batch) {
+        let said = format!("batch {batch} has ended without a certificate: its payer was refunded");
+        return Err(Failure::negative("deal.refunded", said).hint("`guildhall deal show DEAL` says when"));
+    }
     let mut round = B256::ZERO;
     let mut log = Vec::new();
     for event in &history.events {

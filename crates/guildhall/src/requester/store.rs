@@ -95,10 +95,18 @@ pub async fn local(dir: &Path) -> Result<Arc<dyn BlobStore>> {
 /// `blobs.*` when the directory can't be used; `store.url` for an address that is none.
 pub async fn reader(dir: &Path, coordinator: &str) -> Result<Arc<dyn BlobStore>> {
     let local = FsStore::open(dir, CACHE_QUOTA_BYTES).await?;
+    let source: Arc<dyn BlobSource> = Arc::new(source(coordinator)?);
+    Ok(Arc::new(Layered::new(local, vec![source], FetchPolicy::default())))
+}
+
+/// What a coordinator serves.
+///
+/// # Errors
+/// `store.url` for an address that is none.
+pub fn source(coordinator: &str) -> Result<HttpSource> {
     let url: Url = format!("{}/v1", coordinator.trim_end_matches('/')).parse().map_err(|_| {
         Failure::new("store.url", format!("`{coordinator}` is no address"))
             .hint("write it as `http://host:8650`")
     })?;
-    let source: Arc<dyn BlobSource> = Arc::new(HttpSource::new(&url, HttpTimeouts::default())?);
-    Ok(Arc::new(Layered::new(local, vec![source], FetchPolicy::default())))
+    Ok(HttpSource::new(&url, HttpTimeouts::default())?)
 }

@@ -90,6 +90,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { args: &["release", DEAL], takes: SIGNS },
     Case { args: &["dispute", "open", DEAL], takes: SIGNS },
     Case { args: &["dispute", "show", DEAL], takes: READS },
+    Case { args: &["dispute", "appeal", DEAL], takes: SIGNS },
     Case { args: &["dispute", "settle", DEAL], takes: SIGNS },
     Case { args: &["inquest", "open", DEAL], takes: SIGNS },
     Case { args: &["inquest", "accuse", DEAL, "--worker", ACCOUNT], takes: SIGNS },

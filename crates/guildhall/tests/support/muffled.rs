@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use alloy::primitives::bytes::Bytes;
-use guildhall_api::{About, Ack, ApiError, Credential, Envelope, MemberStream, OpenContribution, RoundState};
+use guildhall_api::{
+    About, Ack, ApiError, Credential, Envelope, MemberStream, OpenContribution, RoundRef, RoundState,
+};
 use guildhall_protocol::{
     RoundId,
     messages::{Commitment, Reservation, Unavailable},
@@ -60,14 +62,18 @@ impl Link for Muffled {
 
     async fn store_result(
         &self,
-        round: RoundId,
+        round: RoundRef,
         bundle: Bytes,
         credential: &Credential,
     ) -> Result<(), ApiError> {
         self.link.store_result(round, bundle, credential).await
     }
 
-    async fn result(&self, round: RoundId) -> Result<Vec<u8>, ApiError> {
+    async fn has_result(&self, round: RoundRef) -> Result<bool, ApiError> {
+        self.link.has_result(round).await
+    }
+
+    async fn result(&self, round: RoundRef) -> Result<Vec<u8>, ApiError> {
         self.link.result(round).await
     }
 

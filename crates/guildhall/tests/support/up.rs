@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufReader, Read as _},
-    process::{Child, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -21,14 +21,21 @@ pub(crate) struct RunningCity {
 impl RunningCity {
     /// Starts a city and waits until it says that it runs.
     pub(crate) fn start(desk: &Desk, more: &[&str]) -> Self {
-        let mut command = desk.command(&[UP, more].concat());
+        Self::of(desk.command(&[UP, more].concat()))
+    }
+
+    /// The same with a command of its own.
+    pub(crate) fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         // The first JSON value on its standard output; a city says nothing else there.
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut values = serde_json::Deserializer::from_reader(stdout.by_ref()).into_iter::<Value>();
         match values.next() {
             Some(Ok(said)) => Self { child: Some(child), said },
-            _ => panic!("{}", desk.show(&child.wait_with_output().expect("it ends"))),
+            _ => {
+                let output = child.wait_with_output().expect("it ends");
+                panic!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr))
+            }
         }
     }
 
@@ -42,6 +49,11 @@ impl RunningCity {
         let id = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it is there");
         child.wait_with_output().expect("it ends")
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait(mut self) -> Output {
+        self.child.take().expect("it runs").wait_with_output().expect("it ends")
     }
 }
 

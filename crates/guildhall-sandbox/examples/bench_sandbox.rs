@@ -1,7 +1,7 @@
 //! Measures the sandbox and prints one JSON object.
 //!
 //! ```text
-//! cargo run --release -p guildhall-sandbox --example bench -- \
+//! cargo run --release -p guildhall-sandbox --example bench_sandbox -- \
 //!     --hello hello.wasm [--image image-class.wasm --native image-class --model open-nsfw.onnx --photo chelsea.png]
 //! ```
 //!

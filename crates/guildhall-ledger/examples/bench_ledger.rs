@@ -1,6 +1,6 @@
 //! Measures what the ledger promises, on this machine's disk, and prints it as JSON.
 //!
-//! `cargo run --release -p guildhall-ledger --example bench`. `BENCH_BLOCKS` makes the chain shorter
+//! `cargo run --release -p guildhall-ledger --example bench_ledger`. `BENCH_BLOCKS` makes the chain shorter
 //! (default 100,000), `BENCH_DIR` puts it on another disk.
 
 use alloy::{
