@@ -62,18 +62,15 @@ const FIGURES: &[Figure] = &[
     at_most("worker_idle_mb", 60.0, "memory of an idle worker (MB)"),
 ];
 
-/// A bench program: arguments of cargo; it prints one JSON object of figures on standard output.
-type Program = Vec<String>;
+/// A bench program with its arguments; it prints one JSON object of figures on standard output.
+type Program = (PathBuf, Vec<String>);
 
 /// The bench programs, with the apps, the model and a photograph that they need (`make assets` brings them).
 fn programs(root: &Path, native: &Path) -> Vec<Program> {
+    let built = directory("CARGO_TARGET_DIR", root.join("target")).join("release/examples");
     let apps = directory("GUILDHALL_APPS", root.join("build/apps"));
     let assets = directory("GUILDHALL_ASSETS", cache().join("assets"));
-    let example = |package: &str, name: &str| {
-        let words = ["run", "--release", "-q", "-p", package, "--example", name, "--"];
-        words.map(str::to_owned).to_vec()
-    };
-    let mut sandbox = example("guildhall-sandbox", "bench_sandbox");
+    let mut sandbox = Vec::new();
     let photo = assets.join("photos/chelsea.png");
     let files = [
         ("--hello", apps.join("hello.wasm")),
@@ -85,7 +82,8 @@ fn programs(root: &Path, native: &Path) -> Vec<Program> {
     for (option, path) in files {
         sandbox.extend([option.to_owned(), path.display().to_string()]);
     }
-    vec![sandbox, example("guildhall-ledger", "bench_ledger"), example("guildhall", "bench_network")]
+    let programs = [("bench_sandbox", sandbox), ("bench_ledger", Vec::new()), ("bench_network", Vec::new())];
+    programs.map(|(name, arguments)| (built.join(name), arguments)).to_vec()
 }
 
 fn directory(variable: &str, otherwise: PathBuf) -> PathBuf {
@@ -95,6 +93,17 @@ fn directory(variable: &str, otherwise: PathBuf) -> PathBuf {
 fn cache() -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     directory("XDG_CACHE_HOME", home.join(".cache")).join("guildhall")
+}
+
+/// Builds the bench programs, all at once: one by one they would have other features each, and compile what they need anew.
+fn build_programs(root: &Path) -> Result<()> {
+    let words = ["build", "--release", "--locked", "--workspace", "--examples"];
+    let status = Command::new(env!("CARGO")).args(words).current_dir(root).status();
+    let status = status.context("could not start cargo build")?;
+    if !status.success() {
+        bail!("building the bench programs ended with {status}");
+    }
+    Ok(())
 }
 
 /// Builds image-class for this machine: what the sandbox is compared with.
@@ -119,11 +128,17 @@ fn build_native(root: &Path) -> Result<PathBuf> {
 /// A program that fails, or prints no JSON object; files that can't be written.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let mut figures = Map::new();
+    build_programs(root)?;
     for program in programs(root, &build_native(root)?) {
-        eprintln!("cargo {}", program.join(" "));
+        eprintln!("{} {}", program.0.display(), program.1.join(" "));
         figures.extend(measure(root, &program)?);
     }
-    let machine = json!({ "cpu": cpu_model(), "cores": std::thread::available_parallelism()?.get() });
+    let machine = json!({
+        "cpu": cpu_model(),
+        "cores": std::thread::available_parallelism()?.get(),
+        "date": said(root, "date", &["-u", "+%F"])?,
+        "commit": said(root, "git", &["rev-parse", "--short", "HEAD"])?,
+    });
     let results = json!({ "machine": machine, "figures": figures });
     let dir = root.join("bench");
     fs::create_dir_all(&dir)?;
@@ -133,19 +148,26 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn measure(root: &Path, program: &[String]) -> Result<Map<String, Value>> {
-    let output = Command::new(env!("CARGO"))
-        .args(program)
+fn measure(root: &Path, (program, arguments): &Program) -> Result<Map<String, Value>> {
+    let name = program.display();
+    let output = Command::new(program)
+        .args(arguments)
         .current_dir(root)
         .stderr(std::process::Stdio::inherit())
         .output()
-        .with_context(|| format!("could not start cargo {}", program.join(" ")))?;
+        .with_context(|| format!("could not start {name}"))?;
     if !output.status.success() {
-        bail!("cargo {} ended with {}", program.join(" "), output.status);
+        bail!("{name} ended with {}", output.status);
     }
     let text = String::from_utf8(output.stdout)?;
-    serde_json::from_str(&text)
-        .with_context(|| format!("cargo {} printed no JSON object:\n{text}", program.join(" ")))
+    serde_json::from_str(&text).with_context(|| format!("{name} printed no JSON object:\n{text}"))
+}
+
+/// The first line that a command says.
+fn said(root: &Path, program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(arguments).current_dir(root).output();
+    let output = output.with_context(|| format!("could not start {program}"))?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 fn cpu_model() -> String {
@@ -186,9 +208,11 @@ fn page(results: &Value) -> String {
     }
     format!(
         "# Figures\n\nWritten by `make bench`; the raw figures are in [results.json](results.json). Gas is measured apart, by `make gas`:\n\
-         [gas.json](../contracts/snapshots/gas.json).\n\nMachine: {}, {} cores.\n\n{}\n## Further figures\n\n| key | measured |\n|---|---:|\n{further}",
+         [gas.json](../contracts/snapshots/gas.json).\n\nMachine: {}, {} cores. Measured on {} at commit {}.\n\n{}\n## Further figures\n\n| key | measured |\n|---|---:|\n{further}",
         results["machine"]["cpu"].as_str().unwrap_or_default(),
         results["machine"]["cores"],
+        results["machine"]["date"].as_str().unwrap_or_default(),
+        results["machine"]["commit"].as_str().unwrap_or_default(),
         table(results),
     )
 }

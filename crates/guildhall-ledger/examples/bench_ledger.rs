@@ -45,6 +45,7 @@ async fn main() -> Res<()> {
     let fsync = fsync_ms(dir.path())?;
     let tps = throughput(dir.path()).await?;
     let mut result = chain(dir.path(), blocks).await?;
+    result["ledger_growth_same_state"] = json!(same_state(dir.path(), blocks).await?);
     result["ledger_tps"] = json!(tps.round());
     result["fsync_ms_p50"] = json!(fsync);
     println!("{}", serde_json::to_string_pretty(&result)?);
@@ -58,18 +59,8 @@ async fn chain(dir: &Path, blocks: u64) -> Res<serde_json::Value> {
     let config = LedgerConfig::new(genesis(&[signer.address()])).at(&path);
     let ledger = Ledger::open(config.clone())?;
     let token = deploy(&ledger, &signer).await?;
-    let mut times = Vec::new();
-    for nonce in 1..blocks {
-        // A new holder every time: the state grows as fast as one transfer a block can make it.
-        let call = transferCall { to: fresh(nonce), value: U256::ONE }.abi_encode();
-        let tx = sign(&signer, nonce, Some(token), call)?;
-        let start = Instant::now();
-        ledger.submit(&tx).await?;
-        times.push(start.elapsed());
-        if nonce % 10_000 == 0 {
-            eprintln!("{nonce} blocks, {:?} median of the last 1,000", median(&times[times.len() - 1_000..]));
-        }
-    }
+    // A new holder every time: the state grows as fast as one transfer a block can make it.
+    let times = transfers(&ledger, &signer, token, blocks, fresh).await?;
     // The file as a crash would leave it: copied while it is open.
     let crashed = dir.join("crashed.redb");
     std::fs::copy(&path, &crashed)?;
@@ -93,10 +84,51 @@ async fn chain(dir: &Path, blocks: u64) -> Res<serde_json::Value> {
         "ledger_block_ms_p99": ms(percentile(&times, 99)),
         "ledger_block_ms_first_1000": ms(median(&times[..sample])),
         "ledger_block_ms_last_1000": ms(median(&times[times.len() - sample..])),
+        "ledger_growth": growth(&times),
         "ledger_mb_100k": (bytes as f64 / 1e6 * 10.0).round() / 10.0,
         "ledger_restart_after_crash_s_100k": (recovery.as_secs_f64() * 1e3).round() / 1e3,
         "ledger_restart_s_100k": (restart.as_secs_f64() * 1e3).round() / 1e3,
     }))
+}
+
+/// The time of each block with a transfer to whom `holder` says, one after the other.
+async fn transfers(
+    ledger: &Ledger,
+    signer: &PrivateKeySigner,
+    token: Address,
+    blocks: u64,
+    holder: impl Fn(u64) -> Address,
+) -> Res<Vec<Duration>> {
+    let mut times = Vec::new();
+    for nonce in 1..blocks {
+        let call = transferCall { to: holder(nonce), value: U256::ONE }.abi_encode();
+        let tx = sign(signer, nonce, Some(token), call)?;
+        let start = Instant::now();
+        ledger.submit(&tx).await?;
+        times.push(start.elapsed());
+        if nonce % 10_000 == 0 {
+            eprintln!("{nonce} blocks, {:?} median of the last 1,000", median(&times[times.len() - 1_000..]));
+        }
+    }
+    Ok(times)
+}
+
+/// The same chain with a state that stays as it is: what its length alone costs.
+async fn same_state(dir: &Path, blocks: u64) -> Res<f64> {
+    let signer = key(1);
+    let ledger =
+        Ledger::open(LedgerConfig::new(genesis(&[signer.address()])).at(dir.join("same-state.redb")))?;
+    let token = deploy(&ledger, &signer).await?;
+    let times = transfers(&ledger, &signer, token, blocks, |nonce| fresh(nonce % 100)).await?;
+    ledger.close().await;
+    Ok(growth(&times))
+}
+
+/// How much longer the last 1,000 blocks took than the first.
+fn growth(times: &[Duration]) -> f64 {
+    let sample = times.len().min(1_000);
+    let (first, last) = (median(&times[..sample]), median(&times[times.len() - sample..]));
+    (last.as_secs_f64() / first.as_secs_f64() * 1e3).round() / 1e3
 }
 
 /// Many senders at once: what full blocks carry, with decoding and recovering the senders.

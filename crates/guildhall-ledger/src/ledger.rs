@@ -134,6 +134,16 @@ impl Ledger {
         self.ask(|reply| Command::Seal { reply }).await
     }
 
+    /// Waits until the store fails, and says why: from then on nothing is accepted, until the file is opened anew. What was
+    /// acknowledged is in it. Nothing where the ledger ends before.
+    pub fn failed(&self) -> impl Future<Output = Option<LedgerError>> + Send + use<> {
+        let mut failures = self.inner.shared.failures();
+        async move {
+            let failed = failures.wait_for(Option::is_some).await.ok()?.clone();
+            failed.map(|reason| LedgerError::Storage { reason })
+        }
+    }
+
     /// Moves the chain's time `secs` seconds ahead, from the next block on. Returns by how much time is
     /// shifted in all (for a manual clock: the time itself).
     ///

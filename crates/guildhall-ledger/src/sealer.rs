@@ -156,6 +156,7 @@ impl Sealer {
         self.last_seal = Instant::now();
         if let Err(error) = self.seal_block(true) {
             tracing::error!(code = error.code(), %error, "no block on the timer");
+            self.note_failure(&error);
         }
     }
 
@@ -382,9 +383,17 @@ impl Sealer {
         Ok(())
     }
 
+    /// A database that failed once takes nothing until it is opened anew.
+    fn note_failure(&self, error: &LedgerError) {
+        if let LedgerError::Storage { reason } | LedgerError::Corrupt { reason } = error {
+            self.shared.fail(reason);
+        }
+    }
+
     /// The store or the executor failed: whoever was not answered is told, and nothing of theirs is kept.
     fn fail_unanswered(&mut self, error: &LedgerError) {
         tracing::error!(code = error.code(), %error, "a block could not be sealed");
+        self.note_failure(error);
         let hashes: Vec<_> = self.unanswered.keys().copied().collect();
         for hash in hashes {
             self.forget(&hash, || LedgerError::Storage { reason: error.to_string() });

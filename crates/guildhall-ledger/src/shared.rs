@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     head: watch::Sender<Head>,
     /// The position after the newest accepted transaction, see [`Pool::accepted_since`].
     accepted: watch::Sender<u64>,
+    /// Why the store takes nothing any more.
+    failed: watch::Sender<Option<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +74,21 @@ impl Shared {
             recent: Mutex::new(recent),
             head: sender,
             accepted: watch::Sender::new(0),
+            failed: watch::Sender::default(),
         }
+    }
+
+    /// Says that the store takes nothing any more; the first reason stays.
+    pub(crate) fn fail(&self, reason: &str) {
+        self.failed.send_if_modified(|failed| {
+            let first = failed.is_none();
+            failed.get_or_insert_with(|| reason.to_owned());
+            first
+        });
+    }
+
+    pub(crate) fn failures(&self) -> watch::Receiver<Option<String>> {
+        self.failed.subscribe()
     }
 
     pub(crate) fn store(&self) -> Result<Arc<Store>, LedgerError> {

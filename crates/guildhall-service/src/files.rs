@@ -59,6 +59,9 @@ impl Coded for FileError {
         match self {
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => Some("check the owner and mode of the path".into()),
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    Some("mount it for writing, or choose another directory".into())
+                }
                 io::ErrorKind::StorageFull => Some("free space on the file system".into()),
                 _ => None,
             },

@@ -168,10 +168,7 @@ impl Streets {
         let words = format!("coordinator --pool 2 --key harbour --listen {coordinator} --dir harbour --json");
         roles.push(Role::new("coordinator", &words));
         for worker in WORKERS {
-            roles.push(Role::new(
-                worker,
-                &format!("worker --key {worker} --dir {worker} --lanes 1 --json"),
-            ));
+            roles.push(Role::new(worker, &format!("worker --key {worker} --dir {worker} --lanes 1 --json")));
         }
         for role in &mut roles[COORDINATOR..] {
             role.start(&desk, &said);

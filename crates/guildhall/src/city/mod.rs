@@ -206,6 +206,7 @@ impl City {
         found.fund().await?;
         let pool = found.pool().await?;
         let (ended, ends) = mpsc::channel(roles::ENDS_MAX);
+        node.watch(ended.clone());
         let coordinator =
             CoordinatorHandle::start(&config, &chain, &keys.coordinator, pool, ended.clone()).await?;
         found.endpoint(pool, coordinator.url()).await?;

@@ -12,7 +12,9 @@ use guildhall_ledger::{
     Clock, Genesis, Ledger, LedgerConfig, LedgerConnect, LedgerError, SealMode, ServerHandle, ServerLimits,
 };
 
-use super::{CityChain, CityConfig};
+use tokio::sync::mpsc;
+
+use super::{CityChain, CityConfig, roles::Ended};
 use crate::error::{Failure, Result};
 
 /// Chain id of an embedded city: nobody else's in the public lists.
@@ -55,6 +57,17 @@ impl Node {
                 Ok(Self { endpoint, embedded: Some((ledger, server)), url })
             }
         }
+    }
+
+    /// Tells `ended` when the embedded chain can go on no more.
+    pub(super) fn watch(&self, ended: mpsc::Sender<Ended>) {
+        let Some((ledger, _)) = &self.embedded else { return };
+        let failed = ledger.failed();
+        tokio::spawn(async move {
+            if let Some(error) = failed.await {
+                let _ = ended.try_send(("chain".to_owned(), failure(&error)));
+            }
+        });
     }
 
     /// The way to it.
@@ -106,5 +119,17 @@ fn open(path: &Path, deployer: Address) -> Result<Ledger> {
 }
 
 fn failure(error: &LedgerError) -> Failure {
-    Failure::new(error.code(), error.to_string())
+    let failure = Failure::new(error.code(), error.to_string());
+    match error {
+        LedgerError::Corrupt { .. } => failure.hint("the file was left as it is: put a copy in its place"),
+        LedgerError::Foreign { .. } => {
+            failure.hint("move the file away, or name another directory (`--data`)")
+        }
+        LedgerError::Locked { .. } => {
+            failure.hint("stop the other process, or name another directory (`--data`)")
+        }
+        LedgerError::Storage { .. } => failure
+            .hint("free space on the disk, or check it, and start again: what was acknowledged is there"),
+        _ => failure,
+    }
 }

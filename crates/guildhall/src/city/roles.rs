@@ -1,6 +1,6 @@
 //! The roles of a city: its coordinator and its workers, each as its own crate runs it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alloy::primitives::Address;
 use guildhall_api::CoordinatorClient;
@@ -30,6 +30,9 @@ pub(super) type Ended = (String, Failure);
 
 /// The most ends that wait to be heard; the first one is enough to stop a city.
 pub(super) const ENDS_MAX: usize = 16;
+
+/// How long a role that does not answer has to say why.
+const END_WAIT: Duration = Duration::from_secs(5);
 
 /// A role that runs until it is asked to stop.
 #[derive(Debug)]
@@ -116,10 +119,11 @@ impl CoordinatorHandle {
         let url = format!("http://{address}");
         let client = CoordinatorClient::new(&url)?;
         // The listener takes connections before the role serves them, so one question waits until it does.
-        tokio::select! {
-            Some((_, failure)) = end.recv() => return Err(failure),
-            about = client.about() => about?,
-        };
+        if let Err(error) = client.about().await {
+            // It ended, most likely, and its own reason says more.
+            let ended = tokio::time::timeout(END_WAIT, end.recv()).await;
+            return Err(ended.ok().flatten().map_or_else(|| error.into(), |(_, failure)| failure));
+        }
         tokio::spawn(async move {
             if let Some(end) = end.recv().await {
                 let _ = ended.try_send(end);
