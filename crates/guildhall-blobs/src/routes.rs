@@ -212,6 +212,20 @@ fn put_text(headers: &mut HeaderMap, name: header::HeaderName, text: String) {
     }
 }
 
+/// How much of a refused upload is read all the same.
+const REFUSED_DRAIN_BYTES: u64 = 1 << 20;
+
+/// Reads a body that nobody needs: who is still writing when the answer comes and the connection closes never sees the answer.
+async fn drain(body: Body, limit: u64) {
+    let (mut bytes, mut read) = (body.into_data_stream(), 0);
+    while let Some(Ok(part)) = bytes.next().await {
+        read += part.len() as u64;
+        if read > limit {
+            return;
+        }
+    }
+}
+
 async fn write(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -222,13 +236,17 @@ async fn write(
     let length =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let put = PutRequest { id, length, headers: parts.headers };
-    shared.options.guard.allow(&put).await?;
+    if let Err(refused) = shared.options.guard.allow(&put).await {
+        drain(body, REFUSED_DRAIN_BYTES).await;
+        return Err(refused);
+    }
     let limit = shared.options.max_put_bytes;
     if let Some(declared) = length.filter(|length| *length > limit) {
         let from = "the caller".to_owned();
         return Err(problem(BlobError::TooLarge { limit, declared: Some(declared), from }));
     }
     if shared.store.has(id).await.map_err(problem)?.is_some() {
+        drain(body, limit).await;
         return Ok(StatusCode::OK.into_response());
     }
     let from_caller = |error: axum::Error| BlobError::Source {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -270,9 +271,15 @@ impl PutGuard for UploadGuard {
 }
 
 /// A draw of a batch, as a path names it.
-type Draw = Path<(DealId, u32, u8)>;
+type Draw = Result<Path<(DealId, u32, u8)>, PathRejection>;
 
-async fn result(State(at): State<Shared>, Path((deal, batch, attempt)): Draw) -> Result<Response, Problem> {
+fn draw_of(path: Draw) -> Result<(DealId, u32, u8), Problem> {
+    let bad = |error: PathRejection| Problem::bad_request("coordinator.bad_draw", error.body_text());
+    path.map(|Path(draw)| draw).map_err(bad)
+}
+
+async fn result(State(at): State<Shared>, draw: Draw) -> Result<Response, Problem> {
+    let (deal, batch, attempt) = draw_of(draw)?;
     let kept = at.desk.store.get::<Kept>(&result_key(deal, batch, attempt)).map_err(Refusal::from)?;
     let bundle = kept.ok_or(Refusal::NoResult(deal, batch))?.bundle;
     let bytes = at.desk.blobs.get(bundle, MAX_BUNDLE_BYTES as u64).await.map_err(blob_problem)?;
@@ -286,10 +293,11 @@ async fn result(State(at): State<Shared>, Path((deal, batch, attempt)): Draw) ->
 
 async fn store_result(
     State(at): State<Shared>,
-    Path((deal, batch, attempt)): Draw,
+    draw: Draw,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<StoredResult>, Problem> {
+    let (deal, batch, attempt) = draw_of(draw)?;
     let (bytes, size) = (body.clone(), body.len() as u64);
     let (content_id, checked) =
         tokio::task::spawn_blocking(move || (ContentId::of(&bytes), Bundle::decode(&bytes)))

@@ -6,11 +6,10 @@
 use std::path::Path;
 
 use alloy::primitives::Bytes;
-use guildhall_blobs::{BlobError, BlobSource as _};
 use guildhall_chain::ChainClient;
 use guildhall_protocol::{AssetId, ContentId, PoolId};
 
-use super::store::{PoolStore, reader, source};
+use super::store::{PoolStore, reader};
 use crate::error::{Failure, Result};
 
 /// The most bytes of an asset that go from one pool to another.
@@ -39,7 +38,7 @@ pub async fn stock(
     }
     let mut brought = Vec::new();
     for (name, id) in needed {
-        if has(store, id).await? {
+        if store.has(id).await? {
             continue;
         }
         let bytes = elsewhere(chain, pool, id, cache).await?.ok_or_else(|| {
@@ -53,14 +52,6 @@ pub async fn stock(
         brought.push(name);
     }
     Ok(brought)
-}
-
-async fn has(store: &PoolStore, id: ContentId) -> Result<bool> {
-    match source(store.client().base().as_str())?.fetch(id, 0).await {
-        Ok(_) => Ok(true),
-        Err(BlobError::NotFound { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The bytes from the first other pool that has them. One that does not answer is passed over.

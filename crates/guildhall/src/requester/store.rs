@@ -6,7 +6,9 @@ use std::{path::Path, sync::Arc};
 
 use alloy::primitives::Bytes;
 use guildhall_api::{Audience, CoordinatorClient, Credential, Purpose};
-use guildhall_blobs::{BlobSource, BlobStore, FetchPolicy, FsStore, HttpSource, HttpTimeouts, Layered};
+use guildhall_blobs::{
+    BlobError, BlobSource, BlobStore, FetchPolicy, FsStore, HttpSource, HttpTimeouts, Layered,
+};
 use guildhall_chain::Key;
 use guildhall_protocol::ContentId;
 use url::Url;
@@ -51,13 +53,28 @@ impl PoolStore {
         &self.client
     }
 
-    /// Stores bytes.
+    /// Whether the store has some bytes.
+    ///
+    /// # Errors
+    /// `blobs.*` when it can't be asked.
+    pub async fn has(&self, id: ContentId) -> Result<bool> {
+        match source(self.client.base().as_str())?.fetch(id, 0).await {
+            Ok(_) => Ok(true),
+            Err(BlobError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Stores bytes, unless they are there.
     ///
     /// # Errors
     /// `api.*`; `coordinator.may_not_store` for a key without balance, asset or seat in the pool.
     pub async fn put(&self, bytes: impl Into<Bytes>) -> Result<ContentId> {
         let bytes: Bytes = bytes.into();
         let content_id = ContentId::of(&bytes);
+        if self.has(content_id).await? {
+            return Ok(content_id);
+        }
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let time = self.client.about().await?.time.0;
         let credential = Credential::sign(
