@@ -9,7 +9,7 @@
 mod support;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fs,
     io::BufReader,
     net::TcpListener,
@@ -375,10 +375,10 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost() {
             assert!(deals.contains(&deal), "{what}: deal {deal} was acknowledged");
         }
         for deal in deals {
-            if !settled.contains_key(&deal) {
+            if let Entry::Vacant(entry) = settled.entry(deal) {
                 let told = streets.certified(deal, &what).await;
                 streets.nothing_was_lost(&told, &keys, &what);
-                settled.insert(deal, told);
+                entry.insert(told);
             }
         }
         streets.nobody_equivocated(&what).await;

@@ -164,7 +164,8 @@ fn open_file(builder: &mut redb::Builder, path: &Path) -> Result<Database, Ledge
             return Err(LedgerError::Corrupt { reason });
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => make_file(path)?,
-        found => drop(found.map_err(storage)?),
+        Ok(_) => {}
+        Err(e) => return Err(storage(e)),
     }
     // A flipped bit in a page must be found now and not become a wrong answer later.
     builder.set_check_integrity_on_open(true).open(path).map_err(|e| open_error(path, e))
