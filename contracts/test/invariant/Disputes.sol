@@ -28,14 +28,32 @@ abstract contract Disputes is Cheats {
         Slot storage slot = _slots[index];
         Terms memory terms = _deals[slot.deal];
         uint256 task = (seed >> 16) % _tasksOf(terms, slot.batch);
+        _openDispute(slot, terms, task, (seed >> 8) % 2 == 0);
+        if (seed >> 248 & 3 != 0) _sit(slot, seed);
+    }
+
+    /// @dev The requester opens a dispute, and seals what is right where it `says` so.
+    function _openDispute(Slot storage slot, Terms memory terms, uint256 task, bool says) private {
         bytes32 seal = keccak256(abi.encode(requester, terms.dealId, slot.batch, task, _rightOf(slot, task), SALT));
         vm.recordLogs();
         vm.prank(requester);
-        court.openDispute(terms, _certifiedOf(slot).certificate, task, (seed >> 8) % 2 == 0 ? seal : bytes32(0));
+        court.openDispute(terms, _certifiedOf(slot).certificate, task, says ? seal : bytes32(0));
         _noteCase(slot);
         slot.bond = BOND_OF_DISPUTE;
         ++seen["dispute"];
-        if (seed >> 248 & 3 != 0) _sit(slot, seed);
+    }
+
+    /// @dev A dispute from its opening to the end, in which everybody whom the lot seats at once is honest.
+    function _tryCase(Slot storage slot, uint256 task) internal {
+        _openDispute(slot, _deals[slot.deal], task, true);
+        _sit(slot, type(uint256).max);
+        Hearing memory hearing = abi.decode(slot.hearing, (Hearing));
+        vm.warp(hearing.record.facts.commitEnd());
+        _reveal(slot, hearing, type(uint256).max);
+        vm.warp(hearing.record.facts.revealEnd());
+        _decide(slot);
+        vm.warp(hearing.record.facts.appealEnd());
+        _finalize(slot);
     }
 
     /// @notice The seed asks for an audit: the hash of the block that says so is chosen, as nobody can.

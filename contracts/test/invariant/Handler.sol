@@ -111,6 +111,35 @@ contract Handler is Inquests {
         _mustFail(_certifyCall(draft), "certified twice");
     }
 
+    /// @notice Two certify a wrong root where so few suffice; the requester disputes it at once.
+    function collude(uint256 seed) external {
+        (bool found, uint256 index) = _pick(seed, OPEN);
+        if (!found || _balance(requester) < 1e18) return;
+        Slot storage slot = _slots[index];
+        Terms memory terms = _deals[slot.deal];
+        bool few = terms.policy.confidence() <= 10 && abi.decode(slot.log, (LogItem[])).length == 0;
+        if (!few || block.timestamp > terms.deadline) return;
+        Scene memory scene = Scene(index, terms, _colluders(terms, slot.batch), 1, new LogItem[](0));
+        Outcome memory outcome = _judged(terms, slot.batch, scene.members, 1);
+        if (!outcome.certifies) return;
+        _postScene(scene, _draftFor(scene, _plays(scene)), outcome);
+        _tryCase(slot, (seed >> 16) % _tasksOf(terms, slot.batch));
+    }
+
+    /// @dev The first two that the lot seats at once, with a wrong claim.
+    function _colluders(Terms memory terms, uint256 batch) private view returns (Member[] memory members) {
+        members = new Member[](2);
+        uint256 count;
+        for (uint256 who; who < WORKERS - 1 && count < 2; ++who) {
+            if (!_seat(terms, batch, who, 0)) continue;
+            (members[count].who, members[count].claim, members[count].listed) = (who, 1, true);
+            ++count;
+        }
+        assembly ("memory-safe") {
+            mstore(members, count)
+        }
+    }
+
     /// @notice Everybody with a seat says that the bytes are withheld.
     function withhold(uint256 seed) external {
         (bool found, uint256 index) = _pick(seed, OPEN);

@@ -27,7 +27,7 @@ contract ProtocolInvariants is Test {
 
     /// @dev What does the work comes up more often than what ends it.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](32);
+        bytes4[] memory selectors = new bytes4[](33);
         selectors[0] = Handler.open.selector;
         selectors[1] = Handler.certify.selector;
         selectors[2] = Handler.certify.selector;
@@ -54,6 +54,7 @@ contract ProtocolInvariants is Test {
         selectors[29] = Handler.contradict.selector;
         selectors[30] = Inquests.inquire.selector;
         selectors[31] = Disputes.hear.selector;
+        selectors[32] = Handler.collude.selector;
         selectors[14] = Handler.moveStake.selector;
         selectors[15] = Handler.moveStake.selector;
         selectors[16] = Handler.expel.selector;
@@ -137,7 +138,7 @@ contract ProtocolInvariants is Test {
         }
     }
 
-    uint256 private constant OUTCOMES = 38;
+    uint256 private constant OUTCOMES = 39;
     uint256[OUTCOMES] private _times;
 
     function _count() private {
@@ -165,6 +166,7 @@ contract ProtocolInvariants is Test {
             "juror",
             "upheld",
             "voided by the Court",
+            "overturned",
             "audit",
             "appeal",
             "inquest",

@@ -51,6 +51,11 @@ impl CoordinatorClient {
     /// # Errors
     /// [`ApiError::BadUrl`] for something that is not an HTTP address.
     pub fn new(base: &str) -> Result<Self, ApiError> {
+        Self::with_silence(base, STREAM_SILENCE)
+    }
+
+    /// Whoever takes a request and then says nothing for `silence` is given up, also before a stream begins.
+    fn with_silence(base: &str, silence: Duration) -> Result<Self, ApiError> {
         let bad = || ApiError::BadUrl { url: base.to_owned() };
         let mut url = Url::parse(base).map_err(|_| bad())?;
         if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
@@ -62,6 +67,7 @@ impl CoordinatorClient {
         }
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(silence)
             .tcp_nodelay(true)
             .build()
             .map_err(|source| ApiError::Unreachable { url: base.to_owned(), source })?;
@@ -342,6 +348,16 @@ mod tests {
         }
         let client = CoordinatorClient::new("http://127.0.0.1:1/pool").expect("good address");
         assert_eq!(client.base().as_str(), "http://127.0.0.1:1/pool/");
+    }
+
+    #[tokio::test]
+    async fn who_takes_a_request_for_a_stream_and_says_nothing_is_given_up() {
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let base = format!("http://{}", mute.local_addr().expect("bound"));
+        let client =
+            CoordinatorClient::with_silence(&base, Duration::from_millis(200)).expect("good address");
+        let error = client.progress(None).await.map(|_| ()).expect_err("nobody answers");
+        assert!(matches!(error, ApiError::Unreachable { .. }) && error.is_transient(), "{error}");
     }
 
     #[tokio::test]

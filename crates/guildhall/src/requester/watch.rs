@@ -8,6 +8,9 @@ use guildhall_chain::{
 };
 use guildhall_protocol::DealId;
 
+/// Steps that a coordinator may tell of one deal: who tells more is not listened to, so that it hides no end.
+const PROGRESS_MAX: u32 = 1 << 20;
+
 /// Something that a watcher sees.
 #[derive(Clone, Debug)]
 pub enum Watched {
@@ -24,6 +27,7 @@ pub struct Watch {
     chain: Follower,
     coordinator: Option<CoordinatorClient>,
     progress: Option<ProgressStream>,
+    told: u32,
 }
 
 impl Watch {
@@ -35,7 +39,7 @@ impl Watch {
         batches: u32,
     ) -> Self {
         let follower = chain.follow(Cursor::at(chain.deployment().block), &[]);
-        Self { deal, open: (0..batches).collect(), chain: follower, coordinator, progress: None }
+        Self { deal, open: (0..batches).collect(), chain: follower, coordinator, progress: None, told: 0 }
     }
 
     /// The next thing; nothing after [`Watched::Settled`].
@@ -59,8 +63,11 @@ impl Watch {
             tokio::select! {
                 biased;
                 event = progress => match event {
-                    Some(event) => return Some(Watched::Progress(Box::new(event))),
-                    None => self.progress = None,
+                    Some(event) if self.told < PROGRESS_MAX => {
+                        self.told += 1;
+                        return Some(Watched::Progress(Box::new(event)));
+                    }
+                    _ => self.progress = None,
                 },
                 update = self.chain.next() => {
                     let Update::Event(event) = update? else { continue };
