@@ -313,9 +313,10 @@ contract Court is Cases {
     }
 
     /// @dev Reputation of contributors of wave 0 in an audited certificate: a point for each bond unit that it brought the
-    /// protocol, never where their operator has a part in the deal.
+    /// protocol, as many at most as halve the odds of a fault, never where their operator has a part in the deal.
     function _earn(Terms calldata terms, CertifiedBatch calldata certified) private {
-        uint256 points = _paidOf(terms, certified) * _sharesOf(terms, certified).protocolCut / WorkerWords.BOND_UNIT;
+        uint256 cut = _paidOf(terms, certified) * _sharesOf(terms, certified).protocolCut;
+        uint256 points = Payouts.pointsOf(cut, terms.opened.reputationStep());
         if (points == 0) return;
         for (uint256 i; i < certified.members.length; ++i) {
             MemberWord member = certified.members[i];

@@ -410,7 +410,8 @@ abstract contract Judging is Rounds {
         PolicyWord policy = terms.policy;
         weights.pool = terms.pool;
         weights.faultyShareBps = policy.faultyShareBps();
-        weights.step = round.opened.reputationStep();
+        // An audit looks at one task: it tells less of a batch of many.
+        weights.step = round.opened.reputationStep() * round.tasks;
         weights.countReputation = policy.countReputation();
         weights.fresh = round.fresh;
     }

@@ -10,21 +10,24 @@ library Confidence {
     uint256 internal constant MOST = type(uint128).max;
     /// @dev A weight is never reckoned with a share of faulty stake above one half.
     uint256 private constant HALF_BPS = 5000;
+    /// @dev How much reputation may count.
+    uint256 private constant SCALE_CAP = 20;
 
-    /// @notice Weight of a worker: (1 - e) / e with e = f / (1 + reputation / step), never below f / 4.
+    /// @notice Weight of a worker: (1 - e) / e with e = f / (1 + reputation / step), never below f / 20.
     /// @param faultyShareBps The policy's f, doubled for every wave, at most a half.
     /// @param reputation 0 where the policy does not count it.
+    /// @param step Points that halve the odds of a fault: the parameter's for each task of the batch.
     function weight(uint256 faultyShareBps, uint256 wave, uint256 reputation, uint256 step)
         internal
         pure
         returns (uint256)
     {
         unchecked {
-            // 16 bits shifted by 2, a reputation of 16 bits, a step of 16 bits from 1: nothing overflows.
+            // 16 bits shifted by 2, a reputation of 16 bits, a step of 48 bits from 1: nothing overflows.
             uint256 f = faultyShareBps << wave;
             if (f > HALF_BPS) f = HALF_BPS;
             uint256 scale = step + reputation;
-            if (scale > 4 * step) scale = 4 * step;
+            if (scale > SCALE_CAP * step) scale = SCALE_CAP * step;
             return 1e10 * scale / (f * step) - ONE;
         }
     }

@@ -75,6 +75,13 @@ library Payouts {
         return units < type(uint40).max ? units : type(uint40).max;
     }
 
+    /// @notice What an audit that agrees earns a contributor: a reputation point for each bond unit that the certificate brought
+    /// the protocol, rounded down, `step` points at most: reputation rests on many audits, not on one expensive deal.
+    function pointsOf(uint256 protocolCut, uint256 step) internal pure returns (uint256) {
+        uint256 points = protocolCut / WorkerWords.BOND_UNIT;
+        return points < step ? points : step;
+    }
+
     /// @notice The part of slashed stake that nobody gets, so that slashing oneself costs: a fifth, rounded up.
     function burnOf(uint256 slashed) internal pure returns (uint256) {
         return (slashed + 4) / 5;

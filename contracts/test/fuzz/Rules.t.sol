@@ -8,14 +8,14 @@ import {Test, bound, vm} from "../support/Vm.sol";
 
 /// @title Odds, against a reference that reckons in fractions
 contract ConfidenceFuzz is Test {
-    /// @dev e = f * step / (step + r), at least f / 4; weight = (1 - e) / e, in micro units, rounded down.
+    /// @dev e = f * step / (step + r), at least f / 20; weight = (1 - e) / e, in micro units, rounded down.
     function _reference(uint256 f, uint256 wave, uint256 reputation, uint256 step) private pure returns (uint256) {
         for (uint256 i; i < wave; ++i) {
             f *= 2;
         }
         if (f > 5000) f = 5000;
         (uint256 above, uint256 below) = (f * step, 10_000 * (step + reputation));
-        if (reputation > 3 * step) (above, below) = (f, 40_000);
+        if (reputation > 19 * step) (above, below) = (f, 200_000);
         return (below - above) * 1e6 / above;
     }
 
@@ -23,7 +23,7 @@ contract ConfidenceFuzz is Test {
         f = bound(f, 500, 4900);
         wave = bound(wave, 0, 2);
         reputation = bound(reputation, 0, type(uint16).max);
-        step = bound(step, 1, 10_000);
+        step = bound(step, 1, type(uint48).max);
         vm.assertEq(Confidence.weight(f, wave, reputation, step), _reference(f, wave, reputation, step));
     }
 
@@ -33,7 +33,7 @@ contract ConfidenceFuzz is Test {
     {
         f = bound(f, 500, 4900);
         reputation = bound(reputation, 0, type(uint16).max);
-        step = bound(step, 1, 10_000);
+        step = bound(step, 1, type(uint48).max);
         uint256 last = type(uint256).max;
         for (uint256 wave; wave < 3; ++wave) {
             uint256 weight = Confidence.weight(f, wave, reputation, step);

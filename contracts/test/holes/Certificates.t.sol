@@ -167,7 +167,7 @@ contract CertificateHolesTest is Plays {
     }
 
     function test_hole_12_reputationNeverReplacesSeats() public {
-        // However famous, a worker counts as f / 4 at best, and never as two operators.
+        // However famous, a worker counts as f / 20 at best, and never as two operators.
         for (uint256 i; i < 2; ++i) {
             vm.prank(address(court));
             workforce.earn(_worker(i), pool, 65_535);
@@ -176,7 +176,7 @@ contract CertificateHolesTest is Plays {
         offer.request.policy.countReputation = true;
         (Terms memory terms, uint256[] memory seated) = _openWithSeats(offer, 2, 2);
         Draft memory draft = _draft(terms, 0, _some(seated, 0, 2, 0));
-        // 19 * 19 = 361 would do for the odds of 50.
+        // 99 * 99 = 9,801 would do for the odds of 50.
         vm.expectRevert(abi.encodeWithSelector(ICertifier.TooFewOperators.selector, 2, 3));
         _post(draft);
     }

@@ -133,6 +133,12 @@ contract PayoutVectors is Vectors {
         uint256 toPool;
     }
 
+    struct PointsCase {
+        uint256 points;
+        uint256 protocolCut;
+        uint256 step;
+    }
+
     function setUp() public {
         _open("payouts");
     }
@@ -157,6 +163,13 @@ contract PayoutVectors is Vectors {
             UnitsCase memory c = cases[i];
             vm.assertEq(Payouts.slashUnits(c.gross), c.slashUnits);
             vm.assertEq(Payouts.exposureUnits(c.gross, c.prices, c.collateralMin, c.agreeing), c.exposureUnits);
+        }
+    }
+
+    function test_points() public view {
+        PointsCase[] memory cases = abi.decode(_section("points"), (PointsCase[]));
+        for (uint256 i; i < cases.length; ++i) {
+            vm.assertEq(Payouts.pointsOf(cases[i].protocolCut, cases[i].step), cases[i].points);
         }
     }
 

@@ -21,8 +21,7 @@ use crate::MAX_JSON_BYTES;
 use crate::auth::Credential;
 use crate::bundle::MAX_BUNDLE_BYTES;
 use crate::error::ApiError;
-use crate::message::RoundRef;
-use crate::message::{Ack, Envelope, OpenContribution};
+use crate::message::{Ack, Envelope, OpenContribution, RoundRef};
 use crate::progress::{MemberEvent, ProgressEvent};
 use crate::sse::{SseEvent, SseReader};
 use crate::state::{About, Reply, RoundState, StoredResult};
@@ -178,17 +177,19 @@ impl CoordinatorClient {
         bounded(self.answer(request).await?, MAX_BUNDLE_BYTES).await
     }
 
-    /// Whether a result is stored.
+    /// Which bundle is stored as a round's result, if one is.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn has_result(&self, round: RoundRef) -> Result<bool, ApiError> {
+    pub async fn stored_result(&self, round: RoundRef) -> Result<Option<ContentId>, ApiError> {
         let request = self.request(Method::HEAD, &result_path(round.deal, round.batch, round.attempt))?;
-        match self.answer(request).await {
-            Ok(_) => Ok(true),
+        match self.answer(request.timeout(REQUEST_TIMEOUT)).await {
+            Ok(response) => {
+                let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+                Ok(tag.and_then(|tag| tag.trim_matches('"').parse().ok()))
+            }
             // Without a body, a refusal is no problem document.
-            Err(ApiError::Foreign { status: 404, .. }) => Ok(false),
-            Err(ApiError::Refused(problem)) if problem.status == 404 => Ok(false),
+            Err(ApiError::Foreign { status: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -17,6 +17,9 @@ use guildhall_service::Coded;
 
 use crate::message::RoundRef;
 
+/// Lines of a round's list, all waves together: what the contract takes.
+pub const MAX_LISTED: usize = 63;
+
 /// What the chain says of a worker, as far as seats and weights depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
@@ -111,7 +114,7 @@ impl Round {
             at: Self::name(deal, batch, attempt, seed),
             pool: terms.pool_id(),
             tasks,
-            weighing: Weighing::of(&policy, opened.reputation_step),
+            weighing: Weighing::of(&policy, opened.reputation_step, tasks),
             lot: Lot::new(deal, batch, attempt, seed, &policy, opened.pool_bond),
             target: Lot::target(&policy, attempt),
             patience: opened.patience,
@@ -124,6 +127,19 @@ impl Round {
     /// The name of a round.
     pub fn name(deal: DealId, batch: u32, attempt: u8, seed: Seed) -> RoundRef {
         RoundRef { id: round_id(deal, batch, attempt, seed), deal, batch, attempt }
+    }
+
+    /// How many seats of a wave are taken at most: what the lot wants and the payer pays for; later waves make up for what
+    /// went wrong in earlier ones, so theirs double.
+    pub fn seats(&self, wave: u8) -> usize {
+        let paid = self.lot.want.min(self.policy.replicasMax);
+        (usize::from(paid) << wave).min(MAX_LISTED)
+    }
+
+    /// Whether so many members filled the seats of wave 0, as whoever turned a seat holder away then said. Where reputation
+    /// counts fewer may do, and nobody can tell from outside.
+    pub fn is_filled_by(&self, members: usize) -> bool {
+        self.policy.countReputation || members >= self.seats(0)
     }
 
     /// The first wave in which a worker has a seat; nothing where it has none: another pool or runtime, changed since

@@ -15,10 +15,10 @@ use guildhall_chain::SubmittedEntry;
 use guildhall_protocol::list::{CLAIM_BARE, CLAIM_LOST, CLAIM_UNAVAILABLE, EntryWord};
 use guildhall_protocol::lot::LAST_WAVE;
 use guildhall_protocol::messages::{Commitment, CompactSignature, Reservation, Unavailable};
-use guildhall_protocol::{ContentId, Odds, UnixTime, Weight};
+use guildhall_protocol::{ContentId, Odds, Reputation, UnixTime, Weight};
 
 use crate::limits::{
-    HELD_GRACE_MS, MAX_LISTED, MAX_PROOFS, POST_RETRY_MS, PROVE_RETRY_MS, RESERVE_GRACE_MS, REVEAL_GRACE_MS,
+    HELD_GRACE_MS, MAX_PROOFS, POST_RETRY_MS, PROVE_RETRY_MS, RESERVE_GRACE_MS, REVEAL_GRACE_MS,
     SLOWER_TIMES, SPARE_GRACE_MS,
 };
 use crate::part::{Equivocation, Part, Promise};
@@ -62,6 +62,17 @@ pub enum Verdict {
     Certify(Submission),
     /// To void the round: the bytes were withheld.
     Void(Submission),
+}
+
+/// What is supposed of those that committed and may still show their claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Supposing {
+    /// All of them agree.
+    AllAgree,
+    /// The heaviest of them dissents.
+    OneDissents,
+    /// All of them agree, and those that hold a seat and are still at work.
+    HoldersAgree,
 }
 
 /// One round as it is gathered.
@@ -461,7 +472,7 @@ impl Gathering {
         let changed = self.parts.len() < before || wave > self.told_wave;
         self.told_wave = wave;
         let open = self.outcome.is_none() && !self.posted && !self.lists.contains_key(&wave);
-        if !changed || !open || self.taken(wave, now) >= self.seats(wave) {
+        if !changed || !open || self.is_full(wave, now) {
             return None;
         }
         let may = |(worker, standing): (&Address, &Standing)| {
@@ -532,7 +543,7 @@ impl Gathering {
         let part = self.parts.entry(worker).or_insert_with(|| Part::new(*standing, wave, now, 0));
         (part.wave, part.standing, part.promise) = (wave, *standing, Some(promise));
         self.slowest = self.slowest.max(now.saturating_sub(part.since));
-        if self.would_do(wave, true, now) {
+        if self.would_do(wave, Supposing::OneDissents, now) {
             self.spare_since.get_or_insert(now);
         }
         Ok(Ack::Accepted)
@@ -548,11 +559,13 @@ impl Gathering {
         }
     }
 
-    /// Seats that may be taken up to this wave: what the lot wants and the payer pays for; later waves make up for what
-    /// went wrong in earlier ones, so they may double.
-    fn seats(&self, wave: u8) -> usize {
-        let paid = self.round.lot.want.min(self.round.policy.replicasMax);
-        (usize::from(paid) << wave).min(MAX_LISTED)
+    /// Whether no more seats of a wave are given: all are taken; or, where reputation counts, those that are suffice if they
+    /// agree (reputation is what makes executions few, so a round that leans on it asks for no more of them at a time); or they
+    /// would help nothing.
+    fn is_full(&self, wave: u8, now: Millis) -> bool {
+        self.taken(wave, now) >= self.round.seats(wave)
+            || (self.round.policy.countReputation && self.would_do(wave, Supposing::HoldersAgree, now))
+            || self.is_hopeless(wave, now)
     }
 
     fn taken(&self, wave: u8, now: Millis) -> usize {
@@ -564,7 +577,7 @@ impl Gathering {
 
     fn has_room(&self, worker: Address, wave: u8, now: Millis) -> bool {
         let own = self.parts.get(&worker).is_some_and(|part| part.wave == wave && part.until > now);
-        own || self.taken(wave, now) < self.seats(wave)
+        own || !self.is_full(wave, now)
     }
 
     /// Members that have spoken in a wave whose list is open, without those that contradicted themselves.
@@ -581,39 +594,70 @@ impl Gathering {
         self.round.weight(&part.standing, part.wave)
     }
 
-    /// Whether the listed and the promised would make a certificate (or show that the bytes are withheld) if all that
-    /// committed and still may show it agree, or with `spare` if the heaviest of them dissents.
-    fn would_do(&self, wave: u8, spare: bool, now: Millis) -> bool {
-        let in_time = now < self.listed_at + REVEAL_GRACE_MS;
+    /// Whether the listed and the promised would make a certificate (or, as they are, show that the bytes are withheld).
+    fn would_do(&self, wave: u8, supposing: Supposing, now: Millis) -> bool {
+        let (target, operators) = (self.round.target, self.round.policy.replicasMin);
+        let tally = Tally::of(self.voices(wave, supposing, now));
+        tally.certifies(target, operators)
+            || (supposing == Supposing::AllAgree && tally.odds_of_withholding() >= target)
+    }
+
+    /// Whether nothing comes about even if everybody who still finds a seat in this wave says the same: in late waves claims
+    /// weigh little, and who executes all the same is not paid.
+    fn is_hopeless(&self, wave: u8, now: Millis) -> bool {
+        let free = self.round.seats(wave).saturating_sub(self.taken(wave, now));
+        let heaviest = self.round.weighing.weight(Reputation(u16::MAX), wave);
+        let with = |voice| {
+            let more = std::iter::repeat_n((heaviest, voice), free);
+            Tally::of(self.voices(wave, Supposing::HoldersAgree, now).into_iter().chain(more))
+        };
+        let target = self.round.target;
+        !with(Voice::Claims(self.leading())).certifies(target, self.round.policy.replicasMin)
+            && with(Voice::Unavailable).odds_of_withholding() < target
+    }
+
+    /// The claim in front, or any while nobody has shown one.
+    fn leading(&self) -> Claim {
         let leading = self.tally().groups.first().map(|group| group.claim);
-        let agreed = leading.unwrap_or(Claim { root: B256::ZERO, fuel: guildhall_protocol::Fuel::ZERO });
+        leading.unwrap_or(Claim { root: B256::ZERO, fuel: guildhall_protocol::Fuel::ZERO })
+    }
+
+    /// What everybody says who is listed or has promised in this wave, by wave and worker, as is supposed.
+    fn voices(&self, wave: u8, supposing: Supposing, now: Millis) -> Vec<(Weight, Voice)> {
+        let in_time = now < self.listed_at + REVEAL_GRACE_MS;
+        let agreed = Voice::Claims(self.leading());
         let mut parts: Vec<_> =
             self.parts.iter().filter(|(_, part)| part.listed).map(|(worker, part)| (*worker, part)).collect();
         parts.extend(self.promised(wave));
+        if supposing == Supposing::HoldersAgree {
+            let holds = |part: &&Part| part.wave == wave && part.promise.is_none() && part.until > now;
+            let holders = self.parts.iter().filter(|(_, part)| holds(part));
+            parts.extend(holders.map(|(worker, part)| (*worker, part)));
+        }
         parts.sort_by_key(|(worker, part)| (part.wave, *worker));
-        let dissenter = spare
+        let dissenter = (supposing == Supposing::OneDissents)
             .then(|| {
                 let mine =
                     parts.iter().filter(|(_, part)| !part.listed && part.step() == MemberStep::Committed);
                 mine.max_by_key(|(_, part)| self.weight(part)).map(|(worker, _)| *worker)
             })
             .flatten();
-        let tally = Tally::of(parts.iter().map(|(worker, part)| {
+        let voice = |(worker, part): (Address, &Part)| {
             let voice = match part.step() {
-                MemberStep::Committed if Some(*worker) == dissenter => Voice::Silent,
+                MemberStep::Committed if Some(worker) == dissenter => Voice::Silent,
+                MemberStep::Seated => agreed,
                 // Who is listed and has not shown its claim by now will not.
-                MemberStep::Committed if !part.lost && (in_time || !part.listed) => Voice::Claims(agreed),
+                MemberStep::Committed if !part.lost && (in_time || !part.listed) => agreed,
                 _ => part.voice(),
             };
             (self.weight(part), voice)
-        }));
-        tally.certifies(self.round.target, self.round.policy.replicasMin)
-            || (!spare && tally.odds_of_withholding() >= self.round.target)
+        };
+        parts.into_iter().map(voice).collect()
     }
 
     /// Whether the list of a running wave should close.
     fn is_ripe(&self, wave: u8, connected: &Connected, now: Millis) -> bool {
-        if !self.would_do(wave, false, now) {
+        if !self.would_do(wave, Supposing::AllAgree, now) {
             return false;
         }
         !self.is_expecting(wave, connected, now)
@@ -636,7 +680,7 @@ impl Gathering {
         }
         let early = now < self.began + RESERVE_GRACE_MS;
         early
-            && self.taken(wave, now) < self.seats(wave)
+            && !self.is_full(wave, now)
             && connected.iter().any(|(worker, standing)| {
                 !self.parts.contains_key(worker) && self.check_seat(*worker, wave, standing, now).is_ok()
             })

@@ -64,7 +64,7 @@ pub fn routes(desk: Arc<Desk>, stop: CancellationToken) -> Router {
         .route("/rounds/{id}", get(round))
         .route(
             "/results/{deal}/{batch}/{attempt}",
-            get(result).put(store_result).layer(DefaultBodyLimit::max(MAX_BUNDLE_BYTES)),
+            get(result).head(stored_result).put(store_result).layer(DefaultBodyLimit::max(MAX_BUNDLE_BYTES)),
         )
         .route("/rounds", get(rounds))
         .route("/stream", get(member_stream))
@@ -278,10 +278,20 @@ fn draw_of(path: Draw) -> Result<(DealId, u32, u8), Problem> {
     path.map(|Path(draw)| draw).map_err(bad)
 }
 
-async fn result(State(at): State<Shared>, draw: Draw) -> Result<Response, Problem> {
+fn kept_of(desk: &Desk, draw: Draw) -> Result<ContentId, Problem> {
     let (deal, batch, attempt) = draw_of(draw)?;
-    let kept = at.desk.store.get::<Kept>(&result_key(deal, batch, attempt)).map_err(Refusal::from)?;
-    let bundle = kept.ok_or(Refusal::NoResult(deal, batch))?.bundle;
+    let kept = desk.store.get::<Kept>(&result_key(deal, batch, attempt)).map_err(Refusal::from)?;
+    Ok(kept.ok_or(Refusal::NoResult(deal, batch))?.bundle)
+}
+
+/// Only which bundle it is: members ask one after the other, and none of them needs the bytes.
+async fn stored_result(State(at): State<Shared>, draw: Draw) -> Result<Response, Problem> {
+    let bundle = kept_of(&at.desk, draw)?;
+    Ok([(header::ETAG, format!("\"{bundle}\""))].into_response())
+}
+
+async fn result(State(at): State<Shared>, draw: Draw) -> Result<Response, Problem> {
+    let bundle = kept_of(&at.desk, draw)?;
     let bytes = at.desk.blobs.get(bundle, MAX_BUNDLE_BYTES as u64).await.map_err(blob_problem)?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),

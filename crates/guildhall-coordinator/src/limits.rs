@@ -26,8 +26,6 @@ pub const MESSAGES_PER_SEC: u32 = 1_000;
 pub const MESSAGES_BURST: u32 = 4_000;
 /// Workers whose rate is remembered; beyond, those that were silent longest are forgotten.
 pub const MAX_RATES: usize = 16_384;
-/// Lines of a round's list, all waves together: what the contract takes.
-pub const MAX_LISTED: usize = 63;
 /// Pairs of contradicting messages kept of one round; one is enough for a slash.
 pub const MAX_PROOFS: usize = 8;
 /// Writes waiting for the disk. At the bound, messages wait.

@@ -26,7 +26,7 @@ sol! {
 }
 
 const CHAIN_ID: u64 = 31_337;
-const TOKEN: &str = include_str!("../tests/contracts/Token.hex");
+const TOKEN: &str = include_str!("../tests/it/contracts/Token.hex");
 /// Senders of the throughput run, and transfers of each.
 const SENDERS: usize = 200;
 const TRANSFERS: u64 = 150;

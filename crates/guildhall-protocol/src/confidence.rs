@@ -13,8 +13,11 @@ use crate::{
 
 /// Highest share of faulty stake that a weight assumes, in basis points: at a half a claim weighs nothing extra (1:1).
 pub const FAULTY_SHARE_CAP_BPS: u16 = 5_000;
-/// How often more the scale of reputation may count: epsilon never falls below `f / 4`.
-pub const SCALE_CAP: u64 = 4;
+/// How much reputation may count: epsilon never falls below `f / 20`. At the usual `f` of a fifth, one worker of full
+/// reputation gives odds of 99:1. Why no less and no more: `DESIGN.md`.
+pub const SCALE_CAP: u64 = 20;
+/// Most points of a step: 16 bits of the parameter, 32 of tasks.
+const STEP_MAX: u64 = (1 << 48) - 1;
 /// How much higher the target stands after each re-opened attempt.
 pub const ATTEMPT_FACTOR: u128 = 4;
 
@@ -25,14 +28,21 @@ pub struct Weighing {
     pub faulty_share_bps: u16,
     /// Whether reputation counts.
     pub count_reputation: bool,
-    /// Points that halve the odds of a fault; never 0.
-    pub step: u16,
+    /// Points that halve the odds of a fault in the batch; never 0.
+    pub step: u64,
 }
 
 impl Weighing {
-    /// The weighing that a policy asks for.
-    pub fn of(policy: &Policy, step: u16) -> Self {
-        Self { faulty_share_bps: policy.faultyShareBps, count_reputation: policy.countReputation, step }
+    /// The weighing that a policy asks for, of a batch of so many tasks.
+    ///
+    /// An audit looks at one task, so it tells of a batch of `n` tasks a part in `n` of what it tells of one: the batch's step
+    /// is `n` times the parameter's.
+    pub fn of(policy: &Policy, reputation_step: u16, tasks: u32) -> Self {
+        Self {
+            faulty_share_bps: policy.faultyShareBps,
+            count_reputation: policy.countReputation,
+            step: u64::from(reputation_step.max(1)) * u64::from(tasks.max(1)),
+        }
     }
 
     /// The weight of one worker's claim: `floor(1e10 * scale / (f * step)) - 1e6`.
@@ -42,7 +52,8 @@ impl Weighing {
     pub fn weight(&self, reputation: Reputation, wave: u8) -> Weight {
         let doubled = u64::from(self.faulty_share_bps) << wave.min(16);
         let f = doubled.clamp(1, FAULTY_SHARE_CAP_BPS.into());
-        let step = u64::from(self.step.max(1));
+        // 48 bits at most; more would be no weighing of a deal.
+        let step = self.step.clamp(1, STEP_MAX);
         let earned = if self.count_reputation { u64::from(reputation.0) } else { 0 };
         let scale = (step + earned).min(SCALE_CAP * step);
         let whole = u128::from(BPS * MICRO) * u128::from(scale) / u128::from(f * step);
@@ -88,7 +99,7 @@ pub fn target(confidence: u32, attempt: u8) -> Odds {
 
 /// Fewest operators whose fresh weights reach `target`: `replicasMin` at least, `replicasMax` at most.
 pub fn seats_needed(policy: &Policy, target: Odds) -> u8 {
-    let fresh = Weighing::of(policy, 1).fresh();
+    let fresh = Weighing::of(policy, 1, 1).fresh();
     let mut seats = policy.replicasMin;
     let mut reached = group((0..seats).map(|_| fresh));
     while reached.0 < target.0 && seats < policy.replicasMax {
@@ -100,7 +111,7 @@ pub fn seats_needed(policy: &Policy, target: Odds) -> u8 {
 
 /// Whether `replicasMax` fresh operators that all agree reach `target`.
 pub fn reaches(policy: &Policy, target: Odds) -> bool {
-    let fresh = Weighing::of(policy, 1).fresh();
+    let fresh = Weighing::of(policy, 1, 1).fresh();
     group((0..policy.replicasMax).map(|_| fresh)).0 >= target.0
 }
 

@@ -30,7 +30,7 @@ pub struct Forecast {
 /// the other and has `replicasMin` members. `executions = sum over decided (r, d) of p (r + d) + undecided * replicasMax`.
 /// Integers of 18 decimals, rounded down at each step.
 pub fn forecast(policy: &Policy, target: Odds) -> Forecast {
-    let fresh = Weighing::of(policy, 1).fresh();
+    let fresh = Weighing::of(policy, 1, 1).fresh();
     let faulty = ONE * u128::from(policy.faultyShareBps.min(10_000)) / 10_000;
     let most = usize::from(policy.replicasMax);
     let stands = |ours: usize, theirs: usize| {

@@ -6,7 +6,7 @@ use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Amount, BondUnits, Bps, Fuel,
+    Amount, BondUnits, Bps, Fuel, Reputation,
     policy::PolicyWord,
     terms::{OpenedWord, Terms},
     units::{BOND_UNIT_WEI, BPS, MICRO},
@@ -207,6 +207,17 @@ pub fn exposure_units(gross: Amount, prices: Amount, collateral_min: Amount, agr
     let members = U256::from(agreeing.max(1));
     let least = gross.0.saturating_mul(U256::from(2)).saturating_add(prices.0.div_ceil(members));
     member_units(least.max(collateral_min.0.div_ceil(members)))
+}
+
+/// What an audit that agrees earns each contributor of wave 0: a point for each bond unit that the certificate brought the
+/// protocol, rounded down, `step` points at most.
+///
+/// So that reputation rests on many audits and not on one expensive deal: after `k` of them a worker is taken to be faulty with
+/// probability `f / (1 + k)` at least. That is what `k` passed spot checks tell, where who is caught may come back as somebody
+/// new: about `f / k` (Sarmenta, Sabotage-Tolerance Mechanisms for Volunteer Computing Systems, 2002).
+pub fn reputation_points(protocol_cut: Amount, step: u16) -> Reputation {
+    let units = protocol_cut.0 / U256::from(BOND_UNIT_WEI);
+    Reputation(u16::try_from(units).unwrap_or(u16::MAX).min(step))
 }
 
 fn member_units(amount: U256) -> BondUnits {

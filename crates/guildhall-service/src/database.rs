@@ -9,7 +9,10 @@ use std::{
 
 use redb::{Builder, Database, DatabaseError as Refused, StorageError};
 
-use crate::{Coded, files::sync_dir};
+use crate::{
+    Coded,
+    files::{parent_of, sync_dir},
+};
 
 /// Why a database does not open. Nothing was changed in it that was there before.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -81,7 +84,7 @@ pub fn open(path: &Path, cache_bytes: usize) -> Result<Database, DatabaseError> 
             }
             drop(Database::create(&fresh).map_err(|error| refused(path, error))?);
             fs::rename(&fresh, path).map_err(|error| failed(&error))?;
-            sync_dir(path.parent().unwrap_or(path)).map_err(|error| failed(&error))?;
+            sync_dir(parent_of(path)).map_err(|error| failed(&error))?;
         }
         Err(error) => return Err(failed(&error)),
     }

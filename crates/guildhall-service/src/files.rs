@@ -102,7 +102,8 @@ pub fn sync_dir(directory: &Path) -> Result<(), FileError> {
     File::open(directory).and_then(|dir| dir.sync_all()).map_err(FileError::io("sync", directory))
 }
 
-fn parent_of(path: &Path) -> &Path {
+/// The directory that a file lies in: the current one for a bare name.
+pub(crate) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

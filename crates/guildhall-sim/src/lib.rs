@@ -6,6 +6,7 @@
 
 mod chain;
 mod faults;
+pub mod market;
 mod member;
 mod round;
 

@@ -1,4 +1,5 @@
-//! Development only: another chain and a beacon to test on, builders of what tests need, and checkers of what must always hold.
+//! Development only: another chain and a beacon to test on, builders of what tests need, checkers of what must always hold, and of
+//! documents.
 //!
 //! Nothing of this is linked into the command.
 
@@ -6,5 +7,6 @@ pub mod anvil;
 pub mod beacon;
 pub mod builders;
 pub mod checks;
+pub mod schema;
 
 pub use anvil::Anvil;

@@ -1,5 +1,5 @@
 //! Re-executes a share of the certificates that this worker has no part in, and disputes those that are wrong, for a bond of its
-//! own balance. Opens the audits that the seed asks for.
+//! own balance. Opens the audits that the seed asks for. Checks, without a bond, what it had a seat in and was turned away from.
 //!
 //! Honest workers are only worth something while somebody looks: what nobody re-executes, anybody may make up. Knows nothing of
 //! who made a certificate.
@@ -35,6 +35,17 @@ pub struct Share {
     pub percent: u8,
 }
 
+/// A certificate that was heard of.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    /// Its deal.
+    pub deal: DealId,
+    /// Its batch.
+    pub batch: u32,
+    /// Whether this worker had a seat and was told that all were taken.
+    pub turned_away: bool,
+}
+
 /// Audits a share of the certificates that are heard of until `stop`.
 ///
 /// # Errors
@@ -42,7 +53,7 @@ pub struct Share {
 pub async fn audit(
     bench: Arc<Bench>,
     share: Share,
-    certified: Arc<Mutex<mpsc::Receiver<(DealId, u32)>>>,
+    certified: Arc<Mutex<mpsc::Receiver<Sample>>>,
     stop: CancellationToken,
 ) -> Result<(), WorkerError> {
     let mut certified = certified.lock().await;
@@ -69,9 +80,9 @@ pub async fn audit(
     }
 }
 
-async fn examine(bench: &Bench, share: Share, (deal, batch): (DealId, u32)) -> Result<(), Leave> {
+async fn examine(bench: &Bench, share: Share, sample: Sample) -> Result<(), Leave> {
     let soon = UnixTime(bench.clock.now().0.saturating_add(60));
-    let subject = patiently(bench, soon, || bench.chain.certified(deal, batch)).await?;
+    let subject = patiently(bench, soon, || bench.chain.certified(sample.deal, sample.batch)).await?;
     let subject = subject.ok_or_else(|| nothing("there is no certificate any more"))?;
     let me = bench.worker();
     let own = subject.certified.members.iter().any(|member| member.worker == me);
@@ -79,11 +90,41 @@ async fn examine(bench: &Bench, share: Share, (deal, batch): (DealId, u32)) -> R
         return Err(nothing("it is its own, or another pool's"));
     }
     let until = UnixTime(subject.certified.certificate.finalAt);
+    if sample.turned_away && bench.disputes && is_missed(bench, &subject, until).await? {
+        metrics::counter!("worker_turned_away_checked_total").increment(1);
+        compare(bench, &subject, until, Answers::Stake).await?;
+    }
+    if share.percent == 0 {
+        return Ok(());
+    }
     if rand::random_ratio(share.percent.min(100).into(), 100) {
-        compare(bench, &subject, until).await?;
+        compare(bench, &subject, until, Answers::Bond).await?;
         check_one(bench, &subject, until).await?;
     }
     open_drawn(bench, &subject, until).await
+}
+
+/// Whether the certificate names fewer members than there were seats, and one of them was this worker's: then it was not true
+/// that all were taken. A coordinator that keeps seats for its own friends looks like that; so does one whose workers were
+/// fast, and then nothing is found.
+async fn is_missed(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<bool, Leave> {
+    let round = round_of(bench, subject, until).await?;
+    if round.is_filled_by(subject.certified.members.len()) {
+        return Ok(false);
+    }
+    let me = bench.worker();
+    let myself = patiently(bench, until, || bench.chain.myself(me)).await?;
+    let standing = myself.and_then(|myself| myself.standing).ok_or_else(|| nothing("not active"))?;
+    Ok(round.seat(me, &standing) == Some(0))
+}
+
+/// What a dispute rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// A bond out of the operator's balance.
+    Bond,
+    /// The stake of a worker that had a seat.
+    Stake,
 }
 
 /// Opens the audit where the seed asks for one. Whoever is second is refused, which costs nothing.
@@ -124,7 +165,7 @@ async fn check_one(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<
 }
 
 /// Executes one task of the batch again, any one, and disputes it where this machine finds something else.
-async fn compare(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<(), Leave> {
+async fn compare(bench: &Bench, subject: &Subject, until: UnixTime, answers: Answers) -> Result<(), Leave> {
     let round = round_of(bench, subject, until).await?;
     let certified = certified_receipts(bench, round.at, subject, until).await?;
     let index = rand::random_range(0..certified.len());
@@ -149,7 +190,11 @@ async fn compare(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<()
     let seal = seal(bench.worker(), subject.terms.deal(), certificate.batch, index, here, salt);
     let contradiction = Contradiction { seal, finding: here, salt, opens_until: until };
     bench.journal.contradiction(contradiction).await.map_err(WorkerError::from)?;
-    plead(bench, Plea::Dispute { subject, index, seal }, until).await
+    let plea = match answers {
+        Answers::Bond => Plea::Dispute { subject, index, seal },
+        Answers::Stake => Plea::Contradict { subject, index, seal },
+    };
+    plead(bench, plea, until).await
 }
 
 /// The round that was certified.

@@ -1,6 +1,6 @@
 //! The workbench: what all seats of one worker share. Signs, keeps, knows the time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::chain::Chain;
 use crate::error::WorkerError;
 use crate::executor::{Executed, Executor};
 use crate::journal::Journal;
-use crate::limits::{CREDENTIAL_SECS, MAX_ACTIVE, ROUND_QUEUE};
+use crate::limits::{CREDENTIAL_SECS, MAX_ACTIVE, MAX_TURNED_AWAY, ROUND_QUEUE};
 use crate::link::Link;
 use crate::progress::ProgressSender;
 
@@ -158,6 +158,7 @@ pub struct Bench {
     domain: Eip712Domain,
     audience: Audience,
     active: Mutex<Seats>,
+    turned_away: Mutex<VecDeque<(DealId, u32)>>,
     freed: Notify,
     stream: Notify,
     heard: AtomicBool,
@@ -202,6 +203,8 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Bundle and traces of an execution.
+    ///
     /// # Errors
     /// [`WorkerError::Bundle`] for a batch that makes none.
     pub fn of(executed: Executed) -> Result<Self, WorkerError> {
@@ -231,6 +234,7 @@ impl Bench {
             disputes,
             key,
             active: Mutex::default(),
+            turned_away: Mutex::default(),
             freed: Notify::new(),
             stream: Notify::new(),
             heard: AtomicBool::new(false),
@@ -314,6 +318,24 @@ impl Bench {
     pub fn round_of(&self, deal: DealId, batch: u32) -> Option<RoundRef> {
         let active = lock(&self.active);
         active.0.values().map(|seat| seat.round).find(|round| round.deal == deal && round.batch == batch)
+    }
+
+    /// The coordinator said of a batch with a seat for this worker that all seats were taken.
+    pub fn turned_away(&self, deal: DealId, batch: u32) {
+        let mut batches = lock(&self.turned_away);
+        if !batches.contains(&(deal, batch)) {
+            batches.push_back((deal, batch));
+        }
+        if batches.len() > MAX_TURNED_AWAY {
+            batches.pop_front();
+        }
+    }
+
+    /// Whether it said so; asked once, when the batch has ended.
+    pub fn was_turned_away(&self, deal: DealId, batch: u32) -> bool {
+        let mut batches = lock(&self.turned_away);
+        let place = batches.iter().position(|known| *known == (deal, batch));
+        place.map(|place| batches.remove(place)).is_some()
     }
 
     /// Whether the coordinator's stream is open.

@@ -10,6 +10,8 @@ pub const MAX_CASES: usize = 64;
 pub const MAX_AUDITS: usize = 8;
 /// Certificates waiting to be audited; beyond, further ones are not: audits are samples.
 pub const AUDIT_QUEUE: usize = 64;
+/// Rounds remembered whose coordinator said that all seats were taken; beyond, the oldest are not checked.
+pub const MAX_TURNED_AWAY: usize = 4_096;
 /// How long after asking whether the seed asks for an audit it is asked again.
 pub const AUDIT_PAUSE: Duration = Duration::from_millis(500);
 /// Cases waiting for their turn; beyond, the chain's events wait.

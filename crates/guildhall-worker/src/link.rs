@@ -8,8 +8,8 @@ use guildhall_api::{
     About, Ack, ApiError, CoordinatorClient, Credential, Envelope, MemberStream, OpenContribution, RoundRef,
     RoundState,
 };
-use guildhall_protocol::RoundId;
 use guildhall_protocol::messages::{Commitment, Reservation, Unavailable};
+use guildhall_protocol::{ContentId, RoundId};
 
 /// What a worker asks of its coordinator. Every request is safe to repeat.
 #[async_trait]
@@ -36,8 +36,8 @@ pub trait Link: fmt::Debug + Send + Sync + 'static {
     /// Reads a round's result bundle: whatever bytes the coordinator has.
     async fn result(&self, round: RoundRef) -> Result<Vec<u8>, ApiError>;
 
-    /// Whether the pool has the result bundle of a round.
-    async fn has_result(&self, round: RoundRef) -> Result<bool, ApiError>;
+    /// Which bundle the pool has as the result of a round, if it has one.
+    async fn stored_result(&self, round: RoundRef) -> Result<Option<ContentId>, ApiError>;
     /// Stores an output that is too long for the bundle.
     async fn store_blob(&self, bytes: Bytes, credential: &Credential) -> Result<(), ApiError>;
     /// Opens the members' stream.
@@ -97,8 +97,8 @@ impl Link for HttpLink {
         self.0.result(round.deal, round.batch, round.attempt).await
     }
 
-    async fn has_result(&self, round: RoundRef) -> Result<bool, ApiError> {
-        self.0.has_result(round).await
+    async fn stored_result(&self, round: RoundRef) -> Result<Option<ContentId>, ApiError> {
+        self.0.stored_result(round).await
     }
 
     async fn store_blob(&self, bytes: Bytes, credential: &Credential) -> Result<(), ApiError> {

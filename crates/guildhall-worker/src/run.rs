@@ -14,7 +14,7 @@ use guildhall_service::health::RoleChecks;
 use guildhall_service::tasks::{OnFailure, StopReason, TaskGroup};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::auditor::{self, Share};
+use crate::auditor::{self, Sample, Share};
 use crate::bench::{Bench, Parts, RoundEvent};
 use crate::chain::{Chain, ChainEvent};
 use crate::court;
@@ -99,8 +99,8 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
     let heard = Arc::new(Mutex::new(heard));
     let (at, pool) = (bench.clone(), myself.pool);
     let (certified, samples) = mpsc::channel(AUDIT_QUEUE);
-    let audits = (config.audit_percent > 0).then_some(certified);
-    let to = Heard { news: sender.clone(), cases, audits };
+    let samples_foreign = config.audit_percent > 0;
+    let to = Heard { news: sender.clone(), cases, certified, samples_foreign };
     group.spawn("follow", OnFailure::Restart, move |stop| follow(at.clone(), pool, to.clone(), stop));
     let at = bench.clone();
     group.spawn("court", OnFailure::StopGroup, move |stop| court::serve(at.clone(), heard.clone(), stop));
@@ -152,7 +152,9 @@ fn watch(group: &TaskGroup, bench: &Arc<Bench>, checks: RoleChecks) {
 struct Heard {
     news: mpsc::Sender<News>,
     cases: mpsc::Sender<Case>,
-    audits: Option<mpsc::Sender<(DealId, u32)>>,
+    certified: mpsc::Sender<Sample>,
+    /// Whether certificates are looked at that this worker has no seat in.
+    samples_foreign: bool,
 }
 
 /// Follows the chain until `stop`.
@@ -168,9 +170,12 @@ async fn follow(
         if let ChainEvent::Head { time, .. } = &event {
             bench.clock.set(*time);
         }
-        if let (Some(audits), Some(batch)) = (&to.audits, certified_in(&event)) {
-            // What does not fit is not audited: these are samples.
-            let _ = audits.try_send(batch);
+        if let Some((deal, batch)) = certified_in(&event) {
+            let turned_away = bench.was_turned_away(deal, batch);
+            if turned_away || to.samples_foreign {
+                // What does not fit is not looked at: these are samples.
+                let _ = to.certified.try_send(Sample { deal, batch, turned_away });
+            }
         }
         let sent = match event {
             ChainEvent::CaseOpened(case) => {

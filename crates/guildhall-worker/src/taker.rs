@@ -215,7 +215,10 @@ impl Taker {
         let (left, promise) = left?;
         metrics::counter!("worker_seats_total", "left" => label(&left)).increment(1);
         match left {
-            Left::Full => self.agenda.told_full(at.deal, at.batch),
+            Left::Full => {
+                self.agenda.told_full(at.deal, at.batch);
+                self.bench.turned_away(at.deal, at.batch);
+            }
             Left::Refused(code) if promise.is_none() && TRY_AGAIN.contains(&code.as_str()) => {
                 self.agenda.told_full(at.deal, at.batch);
             }

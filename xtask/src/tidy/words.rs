@@ -49,7 +49,7 @@ const ALLOWED: [Allowed; 11] = [
     },
     Allowed {
         word: "tag",
-        path: "crates/guildhall-sandbox/tests/hostile.rs",
+        path: "crates/guildhall-sandbox/tests/it/hostile.rs",
         text: "module(",
         reason: "WebAssembly's name of a kind of exception",
     },

@@ -24,7 +24,9 @@ fn weights(chain: &mut Chain) -> Value {
     let mut cases = Vec::new();
     for share in [500, 999, 2_000, 2_500, 3_333, 4_900] {
         for wave in 0..=2 {
-            for (step, points) in [(100, 0), (100, 1), (100, 300), (7, 20), (1, u16::MAX), (10_000, 29_999)] {
+            for (step, points) in
+                [(100, 0), (100, 1), (100, 1_900), (7, 140), (1, u16::MAX), (10_000, 29_999)]
+            {
                 cases.push(weight(share, true, step, points, wave));
             }
             cases.push(weight(share, false, 100, 300, wave));
@@ -32,14 +34,15 @@ fn weights(chain: &mut Chain) -> Value {
     }
     for _ in 0..40 {
         let share = chain.range(500, 4_900) as u16;
-        let (step, points) = (chain.range(1, 10_000) as u16, chain.bits(16) as u16);
+        let bits = chain.range(1, 47);
+        let (step, points) = (chain.range(1, 1 << bits), chain.bits(16) as u16);
         let (count, wave) = (chain.bits(1) == 1, chain.range(0, 2) as u8);
         cases.push(weight(share, count, step, points, wave));
     }
     cases.into()
 }
 
-fn weight(faulty_share_bps: u16, count_reputation: bool, step: u16, points: u16, wave: u8) -> Value {
+fn weight(faulty_share_bps: u16, count_reputation: bool, step: u64, points: u16, wave: u8) -> Value {
     let weighing = Weighing { faulty_share_bps, count_reputation, step };
     json!({
         "countReputation": number(u8::from(count_reputation)),

@@ -4,7 +4,7 @@ use alloy_primitives::U256;
 use anyhow::Result;
 use guildhall_protocol::{
     Amount, Bps, Fuel, Prices,
-    payouts::{escrow, exposure_units, slash_units},
+    payouts::{escrow, exposure_units, reputation_points, slash_units},
     units::BOND_UNIT_WEI,
 };
 use serde_json::{Value, json};
@@ -34,7 +34,12 @@ pub(super) fn cases() -> Result<Value> {
         let (agreeing, fuel) = (chain.range(1, 32) as u8, chain.range(0, limit));
         cases.push(case(&prices, agreeing, fuel)?);
     }
-    Ok(json!({ "batches": cases, "escrows": escrows(&mut chain), "units": units(&mut chain) }))
+    Ok(json!({
+        "batches": cases,
+        "escrows": escrows(&mut chain),
+        "units": units(&mut chain),
+        "points": points(&mut chain),
+    }))
 }
 
 fn escrows(chain: &mut Chain) -> Value {
@@ -87,6 +92,18 @@ fn units(chain: &mut Chain) -> Value {
             "prices": number(prices),
             "slashUnits": number(slash_units(amount(gross)).0),
         })
+    };
+    all.into_iter().map(case).collect()
+}
+
+fn points(chain: &mut Chain) -> Value {
+    const UNIT: u128 = BOND_UNIT_WEI as u128;
+    let mut all =
+        vec![(0, 100), (UNIT - 1, 100), (UNIT, 100), (100 * UNIT, 100), (101 * UNIT, 100), (UNIT, 1)];
+    all.extend((0..16).map(|_| (chain.bits(62), chain.range(1, 10_000) as u16)));
+    let case = |(cut, step): (u128, u16)| {
+        let points = reputation_points(amount(cut), step);
+        json!({ "points": number(points.0), "protocolCut": number(cut), "step": number(step) })
     };
     all.into_iter().map(case).collect()
 }

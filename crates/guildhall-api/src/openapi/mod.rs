@@ -145,6 +145,15 @@ fn paths() -> Value {
                     "200": parts.binary("Check it against the certificate."), "default": parts.refusal,
                 },
             },
+            "head": {
+                "operationId": "storedResult", "summary": "Which bundle it is, without its bytes",
+                "responses": {
+                    "200": { "description": "It is there.", "headers": { "ETag": {
+                        "schema": { "type": "string" }, "description": "The bundle's content id, in quotes.",
+                    } } },
+                    "404": { "description": "There is none." },
+                },
+            },
             "put": parts.store("storeResult", "Store the result bundle", json!({
                 "200": parts.answer(of("StoredResult")),
             })),

@@ -12,9 +12,9 @@ fn weights() -> impl Strategy<Value = Vec<Weight>> {
 }
 
 fn weighings() -> impl Strategy<Value = Weighing> {
-    (500u16..=4_900, any::<bool>(), 1u16..=10_000).prop_map(|(faulty_share_bps, count_reputation, step)| {
-        Weighing { faulty_share_bps, count_reputation, step }
-    })
+    (500u16..=4_900, any::<bool>(), 1u64..=10_000_000).prop_map(
+        |(faulty_share_bps, count_reputation, step)| Weighing { faulty_share_bps, count_reputation, step },
+    )
 }
 
 proptest! {
@@ -51,13 +51,13 @@ proptest! {
     }
 
     #[test]
-    fn reputation_only_raises_a_weight_and_four_times_at_most(weighing in weighings(), a: u16, b: u16, wave in 0u8..=2) {
+    fn reputation_only_raises_a_weight_and_twenty_times_at_most(weighing in weighings(), a: u16, b: u16, wave in 0u8..=2) {
         let (low, high) = (Reputation(a.min(b)), Reputation(a.max(b)));
         let fresh = weighing.weight(Reputation(0), wave);
         prop_assert!(fresh <= weighing.weight(low, wave));
         prop_assert!(weighing.weight(low, wave) <= weighing.weight(high, wave));
-        // (1 - e) / e with e >= f / 4; one more for rounding.
-        prop_assert!(weighing.weight(high, wave).0 <= 4 * (fresh.0 + 1_000_001));
+        // (1 - e) / e with e >= f / 20; one more for rounding.
+        prop_assert!(weighing.weight(high, wave).0 <= 20 * (fresh.0 + 1_000_001));
         if !weighing.count_reputation {
             prop_assert_eq!(weighing.weight(high, wave), fresh);
         }
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics(share: u16, count: bool, step: u16, points: u16, wave: u8, leading: u128, against: u128) {
+    fn nothing_panics(share: u16, count: bool, step: u64, points: u16, wave: u8, leading: u128, against: u128) {
         let weighing = Weighing { faulty_share_bps: share, count_reputation: count, step };
         let weight = weighing.weight(Reputation(points), wave);
         let product = group([Weight(leading), weight, Weight(u128::MAX)]);
@@ -88,8 +88,11 @@ fn the_figures_of_the_design() {
     assert_eq!(odds(group([fresh; 5]), Weight::ZERO), Odds::to_one(1_024));
     assert_eq!(weighing.weight(Reputation(0), 1), Weight(1_500_000));
     assert_eq!(weighing.weight(Reputation(0), 2), Weight(1_000_000), "0.8 is cut to a half");
-    assert_eq!(weighing.weight(Reputation(u16::MAX), 0), Weight(19_000_000), "epsilon is f / 4 at least");
+    assert_eq!(weighing.weight(Reputation(u16::MAX), 0), Weight(99_000_000), "epsilon is f / 20 at least");
     assert_eq!(target(99, 3), Odds(99 * 64 * 1_000_000));
+    let policy = Policy { faultyShareBps: 2_000, countReputation: true, ..Policy::default() };
+    let of = |tasks| Weighing::of(&policy, 100, tasks).weight(Reputation(1_900), 0);
+    assert_eq!((of(1), of(10)), (Weight(99_000_000), Weight(13_500_000)), "a tenth of it in a batch of ten");
 }
 
 #[test]

@@ -67,7 +67,7 @@ proptest! {
         let goal = target(confidence, 0);
         let seats = seats_needed(&policy, goal);
         prop_assert!((min..=max).contains(&seats));
-        let reached = |seats: u8| group((0..seats).map(|_| Weighing::of(&policy, 1).fresh())).0 >= goal.0;
+        let reached = |seats: u8| group((0..seats).map(|_| Weighing::of(&policy, 1, 1).fresh())).0 >= goal.0;
         prop_assert!(reached(seats) || seats == max);
         prop_assert!(seats == min || !reached(seats - 1));
     }

@@ -3,7 +3,8 @@
 use alloy_primitives::U256;
 use guildhall_protocol::{
     Amount, Bps, Fuel, Prices,
-    payouts::{PayoutError, deal_lock, escrow, exposure_units, slash_units},
+    payouts::{PayoutError, deal_lock, escrow, exposure_units, reputation_points, slash_units},
+    units::BOND_UNIT_WEI,
 };
 use proptest::prelude::*;
 
@@ -65,6 +66,14 @@ proptest! {
         let all = split.burnt.checked_add(split.to_payer).and_then(|sum| sum.checked_add(shared));
         prop_assert_eq!(all, Some(slashed));
         prop_assert!(split.burnt.0 * U256::from(5) >= slashed.0, "a fifth at least is burnt");
+    }
+
+    #[test]
+    fn no_audit_earns_more_than_one_step_whatever_it_brought(cut: u128, more: u64, step in 1u16..=10_000) {
+        let points = |cut: u128| reputation_points(Amount(U256::from(cut)), step).0;
+        prop_assert!(points(cut) <= step);
+        prop_assert!(points(cut) <= points(cut.saturating_add(more.into())));
+        prop_assert!(u128::from(points(cut)) * u128::from(BOND_UNIT_WEI) <= cut);
     }
 
     #[test]

@@ -188,7 +188,7 @@ pub fn promises(policy: &Policy, odds: Odds, operators: u8, stake: Amount) -> Ve
 
 fn obstacles(policy: &Policy, needed: u8, target: Odds, pool: PoolNow) -> Vec<String> {
     let mut obstacles = Vec::new();
-    let fresh = Weighing::of(policy, 1).fresh();
+    let fresh = Weighing::of(policy, 1, 1).fresh();
     if group((0..needed).map(|_| fresh)).0 < target.0 {
         obstacles.push(format!(
             "{} executions cannot reach {}: raise replicasMax",

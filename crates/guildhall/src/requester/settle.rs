@@ -36,7 +36,8 @@ pub async fn expire(
     // The Market forgets a deal that ends whole, and then the contract can only say that it knows no such terms.
     if history.refunded.contains(&batch) {
         let said = format!("batch {batch} has ended without a certificate: its payer was refunded");
-        return Err(Failure::negative("deal.refunded", said).hint("`guildhall deal show DEAL` says when"));
+        return Err(Failure::negative("deal.refunded", said)
+            .hint("`guildhall deal show DEAL` says where its batches stand"));
     }
     let mut round = B256::ZERO;
     let mut log = Vec::new();

@@ -282,7 +282,9 @@ async fn recomputed_odds(chain: &ChainClient, terms: &Terms, at: &CertifiedAt) -
     let certificate = &at.certified.certificate;
     let policy = terms.policy().map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let parameters = chain.parameters_of(guildhall_protocol::OpenedWord(terms.opened)).await?;
-    let weighing = Weighing::of(&policy, parameters.reputation_step);
+    let tasks =
+        terms.tasks_of(certificate.batch).map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let weighing = Weighing::of(&policy, parameters.reputation_step, tasks);
     let mut groups: BTreeMap<u8, Vec<Weight>> = BTreeMap::new();
     let mut silent = Vec::new();
     for member in &at.certified.members {

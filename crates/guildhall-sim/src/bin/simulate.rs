@@ -1,0 +1,162 @@
+//! Simulates the market in every scenario, says which promises held, and writes what came of it.
+
+use std::{fmt::Write as _, fs, path::PathBuf, process::ExitCode, sync::Mutex, thread};
+
+use clap::Parser;
+use guildhall_sim::market::{OPERATORS, Outcomes, Plan, Promise, Results, Rival, rival, scenarios, simulate};
+use serde::Serialize;
+
+/// Simulate the market: is the confidence true, and does cheating lose money?
+#[derive(Parser)]
+#[command(name = "simulate")]
+struct Args {
+    /// Counted rounds of each scenario.
+    #[arg(long, default_value_t = 50_000)]
+    rounds: u64,
+    /// Rounds before them in which reputations settle, where they count.
+    #[arg(long, default_value_t = 500_000)]
+    warm_up: u64,
+    /// What every draw follows from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where to write the figures; a table goes beside them, with the ending `.md`.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// Day of the run, for the report.
+    #[arg(long, default_value = "")]
+    date: String,
+}
+
+/// A scenario and what came of it.
+#[derive(Serialize)]
+struct Scenario {
+    plan: Plan,
+    outcomes: Outcomes,
+    executions_milli: u64,
+    promises: Vec<(Promise, bool)>,
+    majority: Results,
+    poco: Results,
+}
+
+#[derive(Serialize)]
+struct Report {
+    date: String,
+    operators: usize,
+    rounds: u64,
+    scenarios: Vec<Scenario>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let plans = scenarios(args.rounds, args.warm_up, args.seed);
+    let report = Report {
+        date: args.date,
+        operators: OPERATORS,
+        rounds: plans.iter().map(|plan| plan.rounds + plan.warm_up).sum(),
+        scenarios: play_all(&plans),
+    };
+    let table = table(&report);
+    println!("{table}");
+    if let Some(path) = args.report
+        && let Err(error) = write(&path, &report, &table)
+    {
+        eprintln!("error: cannot write {}: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
+    let broken: Vec<_> =
+        report.scenarios.iter().filter(|scenario| scenario.promises.iter().any(|(_, kept)| !kept)).collect();
+    for scenario in &broken {
+        eprintln!("broken: {:?}", scenario.plan);
+    }
+    if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Plays the scenarios, one on each core at a time, and says how far it is.
+fn play_all(plans: &[Plan]) -> Vec<Scenario> {
+    let (next, done) = (Mutex::new(0), Mutex::new(Vec::new()));
+    let locked = "no thread panics while it holds the lock";
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let number = {
+                        let mut next = next.lock().expect(locked);
+                        *next += 1;
+                        *next - 1
+                    };
+                    let Some(plan) = plans.get(number) else { return };
+                    let scenario = play(*plan);
+                    let mut done = done.lock().expect(locked);
+                    done.push((number, scenario));
+                    eprintln!("{} of {}", done.len(), plans.len());
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().expect(locked);
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, scenario)| scenario).collect()
+}
+
+fn play(plan: Plan) -> Scenario {
+    let outcomes = simulate(plan);
+    let promises =
+        plan.promises().into_iter().map(|promise| (promise, promise.is_kept(&plan, &outcomes))).collect();
+    Scenario {
+        plan,
+        executions_milli: outcomes.executions_milli(),
+        promises,
+        outcomes,
+        majority: rival(Rival::Majority, plan),
+        poco: rival(Rival::Poco, plan),
+    }
+}
+
+fn table(report: &Report) -> String {
+    let mut text = String::from(
+        "| behaviour | stake | coordinator | reputation | wrong, provisional | wrong, final | executions a task | seconds | \
+         gain | honest gain | promises | majority wrong | PoCo wrong | PoCo executions |\n\
+         |---|---:|---|---|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|\n",
+    );
+    for Scenario { plan, outcomes, executions_milli, promises, majority, poco } in &report.scenarios {
+        let promises: Vec<_> = promises
+            .iter()
+            .map(|(promise, kept)| format!("{}{}", promise.name(), if *kept { "" } else { " BROKEN" }))
+            .collect();
+        let churn = if plan.churn_permille > 0 { ", churn" } else { "" };
+        let _infallible = writeln!(
+            text,
+            "| {}{churn} | {} % | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            plan.behaviour.name(),
+            plan.faulty_permille / 10,
+            if plan.corrupt_coordinator { "theirs" } else { "honest" },
+            if plan.count_reputation { "counts" } else { "-" },
+            ppm(outcomes.provisional_wrong, outcomes.certified),
+            ppm(outcomes.final_wrong, outcomes.certified),
+            milli(*executions_milli),
+            milli(outcomes.seconds * 1_000 / outcomes.certified.max(1)),
+            outcomes.faulty_gain_with_worth,
+            outcomes.honest_gain,
+            promises.join(", "),
+            ppm(majority.wrong, majority.certified),
+            ppm(poco.wrong, poco.certified),
+            milli(poco.executions_milli),
+        );
+    }
+    text
+}
+
+/// So many of a million.
+fn ppm(part: u64, whole: u64) -> String {
+    (part * 1_000_000).checked_div(whole).map_or("none certified".into(), |ppm| format!("{ppm} ppm"))
+}
+
+fn milli(value: u64) -> String {
+    format!("{}.{:02}", value / 1_000, value % 1_000 / 10)
+}
+
+fn write(path: &PathBuf, report: &Report, table: &str) -> std::io::Result<()> {
+    let json = serde_json::to_string_pretty(report).map_err(std::io::Error::other)?;
+    fs::write(path, json + "\n")?;
+    fs::write(path.with_extension("md"), table)
+}

@@ -1,0 +1,365 @@
+//! A market of many rounds: two hundred operators, part of whose stake is faulty, and what becomes of results, stake and pay.
+//!
+//! The lot, weights, odds, payouts, exposure, audits and juries are the protocol's own functions, and the coordinator is the
+//! real state machine; workers are reduced to what they decide: whether they come, how long they take, what they claim, whom
+//! they contradict. Everything follows from the seed. Knows nothing of bytes and signatures: [`crate::run`] has more of the
+//! roles, in one round.
+
+mod judgement;
+mod operator;
+mod rivals;
+mod scenarios;
+mod table;
+
+use alloy::primitives::{B256, aliases::U96, keccak256};
+use guildhall_protocol::{
+    Amount, BondUnits, Bps, Fuel, Opened, OpenedWord, Policy, PolicyWord, Prices, Reputation, RuntimeNumber,
+    Secs, Seed, Terms, UnixTime,
+    lot::{LAST_ATTEMPT, LAST_WAVE},
+    units::BOND_UNIT_WEI,
+};
+use guildhall_testkit::builders::{self, OPENED_AT};
+use serde::Serialize;
+
+use crate::faults::Dice;
+pub use operator::Behaviour;
+use operator::Operator;
+pub use rivals::{Results, Rival, rival};
+pub use scenarios::{Promise, scenarios};
+use table::{Certified, Ending, Table};
+
+/// Operators of the market, each with one worker.
+pub const OPERATORS: usize = 200;
+/// Tasks of a deal, certified together.
+pub const TASKS: u32 = 10;
+/// What one execution of the batch pays, before shares: ten coins.
+const GROSS_COINS: u64 = 10;
+/// Fuel of one task, all of which it uses.
+const TASK_FUEL: u64 = 1_000_000;
+/// What an execution costs who executes, in thousandths of what it pays.
+const COST_PERMILLE: i128 = 500;
+/// What a wrong certificate that became final is worth to those who made it, in coins: ten executions of the batch.
+pub const WORTH_COINS: u64 = 100;
+/// Stake that a certificate must have behind it, in coins: [`WORTH_COINS`] times the certificates of which one is audited, and
+/// half as much again.
+pub const COLLATERAL_COINS: u64 = WORTH_COINS * 24;
+/// Points that halve the odds of a fault, as in a new deployment.
+const REPUTATION_STEP: u16 = 100;
+/// From one deal to the next.
+const ROUND_SECS: u64 = 6 * 3_600;
+/// Length of a wave.
+const PATIENCE: Secs = Secs(60);
+/// What is one coin, in the token's smallest unit.
+const COIN_WEI: i128 = 1_000 * BOND_UNIT_WEI as i128;
+
+/// One simulation: who is faulty, how, and what the requesters ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// What the faulty part does.
+    pub behaviour: Behaviour,
+    /// Its share of the stake, in thousandths.
+    pub faulty_permille: u64,
+    /// Whether the pool's coordinator is theirs.
+    pub corrupt_coordinator: bool,
+    /// Whether requesters let reputation count.
+    pub count_reputation: bool,
+    /// Of a thousand rounds, those before which one operator is replaced by a newcomer with the same stake and behaviour.
+    pub churn_permille: u64,
+    /// Whether everybody begins with all the reputation that counts.
+    pub settled: bool,
+    /// Rounds that are counted.
+    pub rounds: u64,
+    /// Rounds before them, in which reputations settle.
+    pub warm_up: u64,
+    /// What everything follows from.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// The policy of every deal: 99 to 1, against the share of faulty stake that there is (a fifth at least), three operators
+    /// or, where reputation counts, one.
+    pub fn policy(&self) -> Policy {
+        let share = u16::try_from(self.faulty_permille * 10).unwrap_or(u16::MAX);
+        Policy {
+            confidence: 99,
+            faultyShareBps: share.max(2_000),
+            replicasMin: if self.count_reputation { 1 } else { 3 },
+            replicasMax: 16,
+            collateralMin: U96::from(COLLATERAL_COINS) * U96::from(COIN_WEI as u128),
+            countReputation: self.count_reputation,
+            evidence: 0,
+            disputeWindow: 3_600,
+            finalOnly: true,
+        }
+    }
+}
+
+/// What came of the counted rounds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outcomes {
+    /// Rounds.
+    pub rounds: u64,
+    /// Batches that were certified.
+    pub certified: u64,
+    /// Wrong certificates, when they were provisional.
+    pub provisional_wrong: u64,
+    /// Wrong certificates that became final.
+    pub final_wrong: u64,
+    /// Wrong certificates that a jury overturned.
+    pub overturned: u64,
+    /// Certificates that came to nothing before a jury, by whether they were right.
+    pub void_right: u64,
+    /// See [`Outcomes::void_right`].
+    pub void_wrong: u64,
+    /// Batches that nobody certified before their deadline, or whose bytes were said to be withheld.
+    pub refunded: u64,
+    /// Executions of tasks by members of rounds.
+    pub executions: u64,
+    /// Executions of tasks by jurors and by those who check what they were kept out of.
+    pub checks: u64,
+    /// Cases before a jury: audits and disputes.
+    pub cases: u64,
+    /// Members of certificates.
+    pub members: u64,
+    /// Seconds from the opening to the certificate.
+    pub seconds: u64,
+    /// What honest operators earned, costs deducted, in thousandths of a coin for each million coins of stake and round.
+    pub honest_gain: i64,
+    /// What faulty ones earned, costs and slashes deducted, without what wrong results are worth to them.
+    pub faulty_gain: i64,
+    /// The same with it.
+    pub faulty_gain_with_worth: i64,
+}
+
+impl Outcomes {
+    /// Executions of each certified task, checks included, in thousandths.
+    pub fn executions_milli(&self) -> u64 {
+        ((self.executions + self.checks) * 1_000).checked_div(self.certified * u64::from(TASKS)).unwrap_or(0)
+    }
+}
+
+/// A market in the middle of its rounds.
+pub(crate) struct Market {
+    plan: Plan,
+    dice: Dice,
+    policy: Policy,
+    operators: Vec<Operator>,
+    /// Newcomers so far.
+    born: u32,
+    round: u64,
+    /// What the protocol earned and has not spent on juries.
+    fund: i128,
+    /// Of the round that is played.
+    executions: u64,
+    checks: u64,
+}
+
+/// Simulates a plan.
+pub fn simulate(plan: Plan) -> Outcomes {
+    let mut market = Market::new(plan);
+    let mut outcomes = Outcomes::default();
+    for _ in 0..plan.warm_up {
+        market.play(&mut Outcomes::default());
+    }
+    for operator in &mut market.operators {
+        (operator.purse, operator.stake_rounds) = (0, 0);
+    }
+    for _ in 0..plan.rounds {
+        market.play(&mut outcomes);
+    }
+    market.count_gains(&mut outcomes);
+    outcomes
+}
+
+impl Market {
+    fn new(plan: Plan) -> Self {
+        let mut market = Self {
+            plan,
+            dice: Dice::new(plan.seed),
+            policy: plan.policy(),
+            operators: Vec::with_capacity(OPERATORS),
+            born: 0,
+            round: 0,
+            fund: 0,
+            executions: 0,
+            checks: 0,
+        };
+        let bonds: Vec<_> =
+            (0..OPERATORS).map(|_| BondUnits((20_000 + market.dice.below(60_000)) * 1_000)).collect();
+        let total: u64 = bonds.iter().map(|bond| bond.0).sum();
+        let mut faulty = 0;
+        for bond in bonds {
+            // The first ones, until they have their share; no order matters to the lot.
+            let behaviour = if faulty + bond.0 / 2 < total / 1_000 * plan.faulty_permille {
+                faulty += bond.0;
+                plan.behaviour
+            } else {
+                Behaviour::Honest
+            };
+            let mut operator = market.newcomer(bond, behaviour);
+            if plan.settled {
+                operator.reputation = Reputation(u16::MAX);
+            }
+            market.operators.push(operator);
+        }
+        market
+    }
+
+    fn newcomer(&mut self, bond: BondUnits, behaviour: Behaviour) -> Operator {
+        self.born += 1;
+        Operator::new(
+            self.plan.seed,
+            self.born,
+            bond,
+            behaviour,
+            self.block(),
+            1_000 + self.dice.below(9_000),
+        )
+    }
+
+    /// The block in which the deal of this round opens; the lot wants those that were there before.
+    fn block(&self) -> u64 {
+        self.round + 1
+    }
+
+    fn now(&self) -> UnixTime {
+        UnixTime(OPENED_AT + self.round * ROUND_SECS)
+    }
+
+    fn play(&mut self, outcomes: &mut Outcomes) {
+        self.round += 1;
+        (self.executions, self.checks) = (0, 0);
+        self.churn();
+        let terms = self.terms();
+        let mut opened = terms.opened();
+        outcomes.rounds += 1;
+        let mut ending = Ending::Expired;
+        for attempt in 0..=LAST_ATTEMPT {
+            let seed = self.seed(attempt);
+            let Ok(round) = guildhall_api::Round::new(&terms, 0, attempt, opened, seed) else { break };
+            ending = Table::new(self, round).play();
+            if !matches!(ending, Ending::Expired) {
+                break;
+            }
+            opened.time = UnixTime(opened.time.0 + PATIENCE.0 * (u64::from(LAST_WAVE) + 1));
+        }
+        match ending {
+            Ending::Certified(certified) => self.certified(&terms, *certified, outcomes),
+            Ending::Expired | Ending::Void => outcomes.refunded += 1,
+        }
+        outcomes.executions += self.executions;
+        outcomes.checks += self.checks;
+        for operator in &mut self.operators {
+            operator.stake_rounds += u128::from(operator.bond.0);
+        }
+    }
+
+    fn certified(&mut self, terms: &Terms, certified: Certified, outcomes: &mut Outcomes) {
+        outcomes.certified += 1;
+        outcomes.members += certified.members.len() as u64;
+        outcomes.seconds += certified.at.0 - terms.opened().time.0;
+        let wrong = certified.claim.is_wrong();
+        outcomes.provisional_wrong += u64::from(wrong);
+        let judged = self.judge(terms, &certified);
+        outcomes.cases += u64::from(judged.cases);
+        match judged.verdict {
+            judgement::Verdict::Stands => outcomes.final_wrong += u64::from(wrong),
+            judgement::Verdict::Overturned => outcomes.overturned += 1,
+            judgement::Verdict::Void if wrong => outcomes.void_wrong += 1,
+            judgement::Verdict::Void => outcomes.void_right += 1,
+        }
+    }
+
+    /// Newcomers in the place of some who go, and of the faulty who lost half of their stake: the assumed share stays.
+    fn churn(&mut self) {
+        let leaves =
+            self.dice.hits(self.plan.churn_permille).then(|| self.dice.below(OPERATORS as u64) as usize);
+        for place in 0..self.operators.len() {
+            let Operator { bond, first_bond, behaviour, purse, stake_rounds, .. } = self.operators[place];
+            let ruined = bond.0 * 2 < first_bond.0;
+            if ruined || leaves == Some(place) {
+                let mut newcomer = self.newcomer(first_bond, behaviour);
+                (newcomer.purse, newcomer.stake_rounds) = (purse, stake_rounds);
+                self.operators[place] = newcomer;
+            }
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        let bond = self.operators.iter().map(|operator| operator.bond.0).sum();
+        let opened = Opened {
+            block: self.block(),
+            time: self.now(),
+            pool_bond: BondUnits(bond),
+            parameters: 1,
+            runtime: RuntimeNumber(1),
+            pool_share: Bps(0),
+            protocol_fee: Bps(100),
+            reputation_step: REPUTATION_STEP,
+            patience: PATIENCE,
+        };
+        let fee =
+            COIN_WEI as u128 * u128::from(GROSS_COINS) * 1_000_000 / u128::from(TASK_FUEL * u64::from(TASKS));
+        Terms {
+            dealId: hash_of(&[self.plan.seed, self.round]),
+            taskCount: TASKS,
+            batchSize: TASKS,
+            fuelLimit: TASK_FUEL,
+            feePerMfuel: fee.try_into().unwrap_or_default(),
+            deadline: self.now().0 + ROUND_SECS - 1,
+            policy: PolicyWord::pack(&self.policy).0,
+            opened: OpenedWord::pack(&opened).0,
+            ..builders::terms(0, self.policy.confidence, (1, 1))
+        }
+    }
+
+    fn seed(&self, attempt: u8) -> Seed {
+        Seed(hash_of(&[self.plan.seed, self.round, attempt.into()]))
+    }
+
+    fn prices(&self, terms: &Terms) -> Prices {
+        Prices::of(terms, TASKS, Bps(100)).unwrap_or_else(|error| unreachable!("our own policy: {error}"))
+    }
+
+    fn count_gains(&self, outcomes: &mut Outcomes) {
+        let gain = |honest: bool, extra: i128| {
+            let ours = || {
+                self.operators
+                    .iter()
+                    .filter(move |operator| (operator.behaviour == Behaviour::Honest) == honest)
+            };
+            let stake: u128 = ours().map(|operator| operator.stake_rounds).sum();
+            let purse = ours().map(|operator| operator.purse).sum::<i128>() + extra;
+            // Stake is in thousandths of a coin; the gain in thousandths of a coin for each million coins.
+            let milli = purse / (COIN_WEI / 1_000);
+            let gain =
+                milli.saturating_mul(1_000_000_000).checked_div(i128::try_from(stake).unwrap_or(i128::MAX));
+            i64::try_from(gain.unwrap_or(0)).unwrap_or(i64::MAX)
+        };
+        let worth = i128::from(outcomes.final_wrong) * i128::from(WORTH_COINS) * COIN_WEI;
+        outcomes.honest_gain = gain(true, 0);
+        outcomes.faulty_gain = gain(false, 0);
+        outcomes.faulty_gain_with_worth = gain(false, worth);
+    }
+}
+
+/// An amount of the token as what a purse holds.
+fn wei(amount: Amount) -> i128 {
+    i128::try_from(amount.0.saturating_to::<u128>()).unwrap_or(i128::MAX)
+}
+
+/// Fuel of the whole batch.
+const fn batch_fuel() -> Fuel {
+    Fuel(TASK_FUEL * TASKS as u64)
+}
+
+/// What an execution of so many tasks costs.
+fn cost_of(tasks: u32) -> i128 {
+    i128::from(GROSS_COINS) * COIN_WEI * COST_PERMILLE / 1_000 * i128::from(tasks) / i128::from(TASKS)
+}
+
+/// A hash of numbers.
+fn hash_of(numbers: &[u64]) -> B256 {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
+    keccak256(bytes)
+}

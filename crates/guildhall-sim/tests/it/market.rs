@@ -1,0 +1,77 @@
+//! Markets of a few thousand rounds: the promises that `make simulate` measures at length.
+
+use guildhall_sim::market::{Behaviour, Plan, Promise, Rival, rival, scenarios, simulate};
+
+/// Rounds of the shortest market that says something.
+const ROUNDS: u64 = 400;
+
+fn plan(behaviour: Behaviour, faulty_permille: u64) -> Plan {
+    Plan {
+        behaviour,
+        faulty_permille,
+        corrupt_coordinator: false,
+        count_reputation: false,
+        churn_permille: 0,
+        settled: false,
+        rounds: ROUNDS,
+        warm_up: 0,
+        seed: 7,
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_market_every_time() {
+    let plan = Plan { rounds: 50, ..plan(Behaviour::LiesToWin, 200) };
+    assert_eq!(simulate(plan), simulate(plan));
+    assert_ne!(simulate(plan), simulate(Plan { seed: 8, ..plan }));
+}
+
+#[test]
+fn without_faults_everything_is_certified_and_right() {
+    let outcomes = simulate(plan(Behaviour::Honest, 0));
+    assert_eq!((outcomes.rounds, outcomes.certified, outcomes.refunded), (ROUNDS, ROUNDS, 0));
+    assert_eq!((outcomes.provisional_wrong, outcomes.void_right, outcomes.overturned), (0, 0, 0));
+    assert!(outcomes.honest_gain > 0, "work pays");
+    assert!(outcomes.cases > 0, "some are audited");
+}
+
+#[test]
+fn liars_lose_what_honest_operators_earn() {
+    let outcomes = simulate(plan(Behaviour::Lies, 200));
+    assert!(outcomes.faulty_gain < outcomes.honest_gain && outcomes.faulty_gain < 0, "{outcomes:?}");
+    assert!(Promise::Provisional.is_kept(&plan(Behaviour::Lies, 200), &outcomes), "{outcomes:?}");
+}
+
+#[test]
+fn with_a_coordinator_of_theirs_colluders_are_contradicted_before_it_is_final() {
+    let plan = Plan { corrupt_coordinator: true, rounds: 2_000, ..plan(Behaviour::LiesToWin, 330) };
+    let outcomes = simulate(plan);
+    assert!(outcomes.provisional_wrong > 20, "they do get what they want at first: {outcomes:?}");
+    assert!(outcomes.final_wrong * 4 < outcomes.provisional_wrong, "{outcomes:?}");
+}
+
+#[test]
+fn settled_reputations_make_executions_few() {
+    let plan = Plan { count_reputation: true, settled: true, ..plan(Behaviour::Honest, 0) };
+    let (settled, fresh) = (simulate(plan), simulate(Plan { settled: false, ..plan }));
+    assert!(settled.executions_milli() <= 1_300, "{settled:?}");
+    assert!(fresh.executions_milli() >= 3_000, "{fresh:?}");
+}
+
+#[test]
+fn majorities_and_poco_certify_more_of_the_same_lies() {
+    let plan = Plan { rounds: 5_000, ..plan(Behaviour::LiesToWin, 200) };
+    let ours = simulate(Plan { rounds: 1_000, ..plan });
+    let majority = rival(Rival::Majority, plan);
+    assert!(majority.wrong * 1_000_000 / majority.certified > 50_000, "about a tenth: {majority:?}");
+    assert!(ours.final_wrong * 100 <= ours.certified, "{ours:?}");
+}
+
+#[test]
+fn scenarios_have_seeds_of_their_own() {
+    let plans = scenarios(10, 0, 1);
+    let mut seeds: Vec<_> = plans.iter().map(|plan| plan.seed).collect();
+    seeds.dedup();
+    assert_eq!(seeds.len(), plans.len());
+    assert!(plans.iter().all(|plan| plan.promises().contains(&Promise::Stake) || plan.faulty_permille == 0));
+}
