@@ -33,15 +33,6 @@ abstract contract Judging is Rounds {
         uint256 evidence;
     }
 
-    /// @dev What a policy makes of a worker.
-    struct Weights {
-        uint256 pool;
-        uint256 faultyShareBps;
-        uint256 step;
-        uint256 fresh;
-        bool countReputation;
-    }
-
     /// @dev Entries of a list at most: twice the most that is ever paid, less one, so that with three full windows of
     /// commitments on chain the members still fit 8 bits.
     uint256 internal constant LIST_MAX = 63;
@@ -279,7 +270,7 @@ abstract contract Judging is Rounds {
         uint256 made;
         verdict.group = Confidence.ONE;
         verdict.evidence = type(uint8).max;
-        Weights memory weights = _weightsOf(round, terms);
+        uint256 pool = terms.pool;
         for (uint256 i; i < members.length;) {
             MemberWord member = members.get(i);
             WorkerWord word = words.get(i);
@@ -287,11 +278,11 @@ abstract contract Judging is Rounds {
             made |= 1 << claim;
             bool counts = _isNewOperator(words, members, i) && member.exposure() <= word.room();
             if (i < listed) {
-                bool seated = round.hasSeat(weights.pool, member.worker(), word, member.wave());
+                bool seated = round.hasSeat(pool, member.worker(), word, member.wave());
                 if (!counts || seated == (claim == Claims.LOST)) _refuse(words, members, i, seated);
             }
             if (counts) {
-                uint256 weight = _weightOf(weights, member, word);
+                uint256 weight = _weightOf(round, terms, member, word);
                 if (claim == leading) {
                     verdict.group = Confidence.times(verdict.group, weight);
                     verdict.evidence &= word.evidence();
@@ -405,23 +396,19 @@ abstract contract Judging is Rounds {
         return member.claim() == Claims.IGNORED || member.claim() == Claims.IGNORED_BARE;
     }
 
-    /// @dev The weight of a fresh worker in wave 0, which is nearly everybody's.
-    function _weightsOf(Round memory round, Terms calldata terms) private pure returns (Weights memory weights) {
-        PolicyWord policy = terms.policy;
-        weights.pool = terms.pool;
-        weights.faultyShareBps = policy.faultyShareBps();
-        // An audit looks at one task: it tells less of a batch of many.
-        weights.step = round.opened.reputationStep() * round.tasks;
-        weights.countReputation = policy.countReputation();
-        weights.fresh = round.fresh;
-    }
-
-    /// @dev A member's weight under the policy.
-    function _weightOf(Weights memory weights, MemberWord member, WorkerWord word) private pure returns (uint256) {
-        bool counts = weights.countReputation && member.claim() != Claims.LOST;
-        uint256 reputation = counts ? word.reputation() : 0;
+    /// @dev A member's weight under the policy. In wave 0 and without reputation, as nearly everybody is, it is the same for all.
+    function _weightOf(Round memory round, Terms calldata terms, MemberWord member, WorkerWord word)
+        private
+        pure
+        returns (uint256)
+    {
         uint256 wave = member.wave();
-        if (reputation | wave == 0) return weights.fresh;
-        return Confidence.weight(weights.faultyShareBps, wave, reputation, weights.step);
+        uint256 reputation = word.reputation();
+        if (reputation | wave == 0) return round.fresh;
+        PolicyWord policy = terms.policy;
+        if (member.claim() == Claims.LOST || !policy.countReputation()) reputation = 0;
+        // An audit looks at one task: it tells less of a batch of many.
+        uint256 step = round.opened.reputationStep() * round.tasks;
+        return Confidence.weight(policy.faultyShareBps(), wave, reputation, step);
     }
 }

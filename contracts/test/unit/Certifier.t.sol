@@ -78,6 +78,11 @@ contract CertifyTest is Plays {
         Terms memory terms = _open(offer);
         // epsilon 0.1: nine each.
         vm.assertEq(_certifyBy(terms, 0, 3).certificate.odds, 729_000_000);
+        offer.request.taskCount = 2;
+        offer.request.batchSize = 2;
+        offer.request.salt = "an audit looks at one of two";
+        terms = _open(offer);
+        vm.assertEq(_certifyBy(terms, 0, 3).certificate.odds, 274_625_000);
         offer.request.policy.countReputation = false;
         offer.request.salt = "fresh weights";
         terms = _open(offer);
