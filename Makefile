@@ -44,7 +44,7 @@ soak: assets ## kill -9 of every role, a hundred times from seeds, write bench/s
 		cargo test --workspace --locked --test it -- crashes --nocapture
 
 simulate: ## the market with a part of its stake faulty in every way, write bench/simulation.json and bench/simulation.md
-	cargo run --release --locked -p guildhall-sim --bin simulate -- --date $$(date -u +%F) --report $(CURDIR)/bench/simulation.json
+	cargo run --release --locked --bin simulate -- --date $$(date -u +%F) --report $(CURDIR)/bench/simulation.json
 
 deep: setup ## the contracts' fuzz and invariant tests at length
 	cd contracts && FOUNDRY_PROFILE=deep npx --no-install forge test
