@@ -295,6 +295,30 @@ fn where_reputation_counts_no_more_seats_are_given_than_suffice() {
     }
 }
 
+/// So many come in wave 0, some of whom lie; whether another may come in wave 1.
+fn joins_after(members: usize, lies: usize) -> Ack {
+    let (mut bench, workers) = (Bench::new(terms(5, 50, (3, 9))), workers(6));
+    let claim = |number| if number < lies { lie(1) } else { truth() };
+    for (number, worker) in workers[..members].iter().enumerate() {
+        bench.reserve(worker, START).expect("a seat");
+        bench.commit(worker, claim(number), START).expect("taken");
+    }
+    bench.settle(LATER);
+    for (number, worker) in workers[..members].iter().enumerate() {
+        bench.contribute(worker, claim(number), LATER).expect("taken");
+    }
+    bench.settle(LATER);
+    assert!(bench.submissions.is_empty(), "not enough");
+    let message = workers[5].reservation(bench.at, 1, OPENED_AT + 60);
+    bench.machine.reserve(&message, &workers[5].standing, START + 32_000).expect("told")
+}
+
+#[test]
+fn a_wave_in_which_even_everybody_would_not_do_gives_no_seats() {
+    assert_eq!(joins_after(5, 2), Ack::Full, "64 against 16 is 3.8; five more at 1.5 make 28 to 1, of 50");
+    assert_eq!(joins_after(4, 1), Ack::Accepted, "64 against 4 is 12.8; six more make 145 to 1");
+}
+
 #[test]
 fn one_dissenter_is_listed_and_outweighed() {
     let (mut bench, workers) = (Bench::new(terms(6, 50, (3, 6))), workers(5));

@@ -3,19 +3,18 @@
 use std::{fmt::Write as _, fs, path::PathBuf, process::ExitCode, sync::Mutex, thread};
 
 use clap::Parser;
-use guildhall_sim::market::{OPERATORS, Outcomes, Plan, Promise, Results, Rival, rival, scenarios, simulate};
+use guildhall_sim::market::{
+    Behaviour, OPERATORS, Outcomes, Plan, Promise, Results, Rival, rival, scenarios, simulate,
+};
 use serde::Serialize;
 
 /// Simulate the market: is the confidence true, and does cheating lose money?
 #[derive(Parser)]
 #[command(name = "simulate")]
 struct Args {
-    /// Counted rounds of each scenario.
-    #[arg(long, default_value_t = 50_000)]
+    /// Rounds of each scenario.
+    #[arg(long, default_value_t = 20_000)]
     rounds: u64,
-    /// Rounds before them in which reputations settle, where they count.
-    #[arg(long, default_value_t = 500_000)]
-    warm_up: u64,
     /// What every draw follows from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -48,11 +47,11 @@ struct Report {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let plans = scenarios(args.rounds, args.warm_up, args.seed);
+    let plans = scenarios(args.rounds, args.seed);
     let report = Report {
         date: args.date,
         operators: OPERATORS,
-        rounds: plans.iter().map(|plan| plan.rounds + plan.warm_up).sum(),
+        rounds: plans.iter().map(|plan| plan.rounds).sum(),
         scenarios: play_all(&plans),
     };
     let table = table(&report);
@@ -95,17 +94,27 @@ fn play_all(plans: &[Plan]) -> Vec<Scenario> {
     });
     let mut done = done.into_inner().expect(locked);
     done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, scenario)| scenario).collect()
+    let mut scenarios: Vec<_> = done.into_iter().map(|(_, scenario)| scenario).collect();
+    let mut honest = Outcomes::default();
+    for scenario in &mut scenarios {
+        // The first of each group, as they are listed.
+        if scenario.plan.behaviour == Behaviour::Honest {
+            honest = scenario.outcomes.clone();
+        }
+        let promises = scenario.plan.promises().into_iter();
+        scenario.promises = promises
+            .map(|promise| (promise, promise.is_kept(&scenario.plan, &scenario.outcomes, &honest)))
+            .collect();
+    }
+    scenarios
 }
 
 fn play(plan: Plan) -> Scenario {
     let outcomes = simulate(plan);
-    let promises =
-        plan.promises().into_iter().map(|promise| (promise, promise.is_kept(&plan, &outcomes))).collect();
     Scenario {
         plan,
         executions_milli: outcomes.executions_milli(),
-        promises,
+        promises: Vec::new(),
         outcomes,
         majority: rival(Rival::Majority, plan),
         poco: rival(Rival::Poco, plan),
@@ -114,9 +123,9 @@ fn play(plan: Plan) -> Scenario {
 
 fn table(report: &Report) -> String {
     let mut text = String::from(
-        "| behaviour | stake | coordinator | reputation | wrong, provisional | wrong, final | executions a task | seconds | \
-         gain | honest gain | promises | majority wrong | PoCo wrong | PoCo executions |\n\
-         |---|---:|---|---|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|\n",
+        "| faulty | stake | coordinator | reputation | certified | wrong, provisional | wrong, final | executions a task | \
+         seconds | gain | honest gain | promises | majority wrong | PoCo wrong | PoCo executions |\n\
+         |---|---:|---|---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|\n",
     );
     for Scenario { plan, outcomes, executions_milli, promises, majority, poco } in &report.scenarios {
         let promises: Vec<_> = promises
@@ -126,11 +135,12 @@ fn table(report: &Report) -> String {
         let churn = if plan.churn_permille > 0 { ", churn" } else { "" };
         let _infallible = writeln!(
             text,
-            "| {}{churn} | {} % | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {}{churn} | {} % | {} | {} | {} % | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             plan.behaviour.name(),
             plan.faulty_permille / 10,
             if plan.corrupt_coordinator { "theirs" } else { "honest" },
             if plan.count_reputation { "counts" } else { "-" },
+            outcomes.certified * 100 / outcomes.rounds.max(1),
             ppm(outcomes.provisional_wrong, outcomes.certified),
             ppm(outcomes.final_wrong, outcomes.certified),
             milli(*executions_milli),

@@ -23,6 +23,9 @@ use super::{
 /// Of a thousand that the lot puts on a jury, those that do not sit.
 const ABSENT_PERMILLE: u64 = 20;
 
+/// How many times what a dissenter loses a false own trace costs.
+const FALSE_TRACE_TIMES: u64 = 10;
+
 /// What became of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -91,6 +94,24 @@ impl Market {
         }
         self.settle(certified, &bill, judged.verdict);
         judged
+    }
+
+    /// An auditor makes the own traces of some contributions again: who copied pays ten times what a dissenter loses.
+    pub(crate) fn accuse(&mut self, terms: &Terms, certified: &Certified) -> u32 {
+        let gross = self.prices(terms).gross(batch_fuel()).unwrap_or(Amount::ZERO);
+        let mut accused = 0;
+        for member in certified.members.iter().filter(|member| member.says == Says::Agrees) {
+            if !self.dice.hits(self.plan.accused_permille) {
+                continue;
+            }
+            self.checks += u64::from(TASKS);
+            if certified.copiers.contains(&member.place) {
+                accused += 1;
+                let units = FALSE_TRACE_TIMES * slash_units(gross).0;
+                self.operators[member.place].slash(BondUnits(units));
+            }
+        }
+        accused
     }
 
     /// Whether a worker's reputation counts as much as it can.

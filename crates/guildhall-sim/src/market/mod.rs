@@ -13,8 +13,8 @@ mod table;
 
 use alloy::primitives::{B256, aliases::U96, keccak256};
 use guildhall_protocol::{
-    Amount, BondUnits, Bps, Fuel, Opened, OpenedWord, Policy, PolicyWord, Prices, Reputation, RuntimeNumber,
-    Secs, Seed, Terms, UnixTime,
+    Amount, BondUnits, Bps, Fuel, Opened, OpenedWord, Policy, PolicyWord, Prices, RuntimeNumber, Secs, Seed,
+    Terms, UnixTime,
     lot::{LAST_ATTEMPT, LAST_WAVE},
     units::BOND_UNIT_WEI,
 };
@@ -49,6 +49,8 @@ const REPUTATION_STEP: u16 = 100;
 const ROUND_SECS: u64 = 6 * 3_600;
 /// Length of a wave.
 const PATIENCE: Secs = Secs(60);
+/// Audits that a worker was in before the first round, where reputations are settled: more than full reputation takes.
+pub const SETTLED_AUDITS: u32 = 400;
 /// What is one coin, in the token's smallest unit.
 const COIN_WEI: i128 = 1_000 * BOND_UNIT_WEI as i128;
 
@@ -65,12 +67,12 @@ pub struct Plan {
     pub count_reputation: bool,
     /// Of a thousand rounds, those before which one operator is replaced by a newcomer with the same stake and behaviour.
     pub churn_permille: u64,
-    /// Whether everybody begins with all the reputation that counts.
+    /// Of a thousand contributions, those whose own traces an auditor makes again; who copied is accused.
+    pub accused_permille: u64,
+    /// Whether everybody begins with the record of [`SETTLED_AUDITS`] audits.
     pub settled: bool,
-    /// Rounds that are counted.
+    /// Rounds.
     pub rounds: u64,
-    /// Rounds before them, in which reputations settle.
-    pub warm_up: u64,
     /// What everything follows from.
     pub seed: u64,
 }
@@ -123,12 +125,16 @@ pub struct Outcomes {
     pub members: u64,
     /// Seconds from the opening to the certificate.
     pub seconds: u64,
+    /// Contributions that were accused.
+    pub accused: u64,
     /// What honest operators earned, costs deducted, in thousandths of a coin for each million coins of stake and round.
     pub honest_gain: i64,
     /// What faulty ones earned, costs and slashes deducted, without what wrong results are worth to them.
     pub faulty_gain: i64,
     /// The same with it.
     pub faulty_gain_with_worth: i64,
+    /// Stake of the faulty, in millions of coins, added up over the rounds.
+    pub faulty_stake: u64,
 }
 
 impl Outcomes {
@@ -158,12 +164,6 @@ pub(crate) struct Market {
 pub fn simulate(plan: Plan) -> Outcomes {
     let mut market = Market::new(plan);
     let mut outcomes = Outcomes::default();
-    for _ in 0..plan.warm_up {
-        market.play(&mut Outcomes::default());
-    }
-    for operator in &mut market.operators {
-        (operator.purse, operator.stake_rounds) = (0, 0);
-    }
     for _ in 0..plan.rounds {
         market.play(&mut outcomes);
     }
@@ -198,7 +198,7 @@ impl Market {
             };
             let mut operator = market.newcomer(bond, behaviour);
             if plan.settled {
-                operator.reputation = Reputation(u16::MAX);
+                operator.settle(&mut market.dice, REPUTATION_STEP);
             }
             market.operators.push(operator);
         }
@@ -262,6 +262,7 @@ impl Market {
         outcomes.provisional_wrong += u64::from(wrong);
         let judged = self.judge(terms, &certified);
         outcomes.cases += u64::from(judged.cases);
+        outcomes.accused += u64::from(self.accuse(terms, &certified));
         match judged.verdict {
             judgement::Verdict::Stands => outcomes.final_wrong += u64::from(wrong),
             judgement::Verdict::Overturned => outcomes.overturned += 1,
@@ -338,6 +339,9 @@ impl Market {
         };
         let worth = i128::from(outcomes.final_wrong) * i128::from(WORTH_COINS) * COIN_WEI;
         outcomes.honest_gain = gain(true, 0);
+        let faulty = self.operators.iter().filter(|operator| operator.is_faulty());
+        let stake = faulty.map(|operator| operator.stake_rounds).sum::<u128>() / 1_000_000_000;
+        outcomes.faulty_stake = u64::try_from(stake).unwrap_or(u64::MAX);
         outcomes.faulty_gain = gain(false, 0);
         outcomes.faulty_gain_with_worth = gain(false, worth);
     }

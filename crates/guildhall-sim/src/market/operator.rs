@@ -8,7 +8,8 @@ use guildhall_protocol::{
 use guildhall_testkit::builders::POOL;
 use serde::Serialize;
 
-use super::{TASKS, batch_fuel, hash_of};
+use super::{SETTLED_AUDITS, TASKS, batch_fuel, hash_of};
+use crate::faults::Dice;
 
 /// How an operator behaves. The faulty of one market know each other, and what each of them does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -134,6 +135,19 @@ impl Operator {
             active_from,
             bucket: 0,
             exposure: [BondUnits::ZERO; 2],
+        }
+    }
+
+    /// Gives it the reputation that as many audits leave, each of one task: a broken machine was found out in some of them.
+    pub(crate) fn settle(&mut self, dice: &mut Dice, step: u16) {
+        for _ in 0..SETTLED_AUDITS {
+            let found_out = match self.behaviour {
+                Behaviour::Breaks(permille) => dice.hits(permille) && dice.below(u64::from(TASKS)) == 0,
+                Behaviour::Lies => true,
+                _ => false,
+            };
+            let earned = self.reputation.saturating_add(Reputation(step));
+            self.reputation = if found_out { Reputation::ZERO } else { earned };
         }
     }
 

@@ -15,6 +15,9 @@ const POCO_EXECUTIONS_MAX: usize = 20;
 /// PoCo's trust for odds of 99 to 1: a confidence of 1 - 1/100.
 const POCO_TRUST: u128 = 100;
 
+/// The score from which one worker alone certifies at [`POCO_TRUST`].
+const POCO_SETTLED: u64 = 303;
+
 /// What is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,22 +41,19 @@ pub struct Results {
     pub executions_milli: u64,
 }
 
-/// Plays the plan's faults under another rule. Scores settle during the warm-up.
+/// Plays the plan's faults under another rule.
 pub fn rival(rule: Rival, plan: Plan) -> Results {
     let mut market = Market::new(plan);
-    let mut scores = vec![0_u64; OPERATORS];
+    let mut scores = vec![if plan.settled { POCO_SETTLED } else { 0 }; OPERATORS];
     let mut results = Results::default();
     let mut executions = 0;
-    for round in 0..plan.warm_up + plan.rounds {
+    for _ in 0..plan.rounds {
         market.round += 1;
         let drawn = market.draw_by_stake(POCO_EXECUTIONS_MAX);
         let (outcome, used) = match rule {
             Rival::Majority => market.majority(&drawn[..3]),
             Rival::Poco => market.poco(&drawn, &mut scores),
         };
-        if round < plan.warm_up {
-            continue;
-        }
         results.rounds += 1;
         executions += used as u64;
         if let Some(found) = outcome {
@@ -121,7 +121,7 @@ impl Market {
         // The faulty know who is next: they lie when they come first and are enough.
         let alone = drawn.iter().take_while(|&&place| self.operators[place].is_faulty());
         let reach = alone.fold(1_u128, |reach, &place| reach.saturating_mul(weight(scores, place)));
-        let claims = self.claims(drawn, reach >= POCO_TRUST, |place| scores[place] >= 300);
+        let claims = self.claims(drawn, reach >= POCO_TRUST, |place| scores[place] >= POCO_SETTLED);
         let mut groups: Vec<(Found, u128, Vec<usize>)> = Vec::new();
         for (used, (&place, claim)) in drawn.iter().zip(claims).enumerate() {
             let Some(claim) = claim else { continue };

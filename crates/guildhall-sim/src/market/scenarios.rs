@@ -1,8 +1,9 @@
 //! The scenarios of `make simulate`, and which of the three promises each of them can be held against.
 
+use guildhall_protocol::cases::AUDITED_OF;
 use serde::Serialize;
 
-use super::{Behaviour, Outcomes, Plan};
+use super::{Behaviour, COLLATERAL_COINS, Outcomes, Plan, TASKS, WORTH_COINS};
 
 /// Shares of faulty stake, in thousandths.
 const SHARES: [u64; 3] = [100, 200, 330];
@@ -15,6 +16,10 @@ const BEHAVIOURS: [Behaviour; 6] = [
     Behaviour::Earns,
     Behaviour::Withholds,
 ];
+/// The largest faulty share, in thousandths, with which stake is promised to deter.
+const JURY_PERMILLE_MAX: u64 = 200;
+/// Contributions that are accused where somebody copies: one in twenty.
+const ACCUSED_PERMILLE: u64 = 50;
 /// Newcomers where there is churn: before one round in twenty.
 const CHURN_PERMILLE: u64 = 50;
 
@@ -26,7 +31,7 @@ pub enum Promise {
     Provisional,
     /// At most one final certificate in a hundred is wrong.
     Final,
-    /// Who is faulty earns less than honest operators do with the same stake, what wrong results are worth to them included.
+    /// Who is faulty earns less than it would by being honest, what wrong results are worth to it included.
     Stake,
 }
 
@@ -40,59 +45,85 @@ impl Promise {
         }
     }
 
-    /// Whether it was kept.
-    pub fn is_kept(self, plan: &Plan, outcomes: &Outcomes) -> bool {
+    /// Whether it was kept. `honest` is what came of the same market with nobody faulty.
+    pub fn is_kept(self, plan: &Plan, outcomes: &Outcomes, honest: &Outcomes) -> bool {
         let few = |wrong: u64| wrong * (u64::from(plan.policy().confidence) + 1) <= outcomes.certified;
         match self {
             Self::Provisional => few(outcomes.provisional_wrong),
             Self::Final => few(outcomes.final_wrong),
-            Self::Stake => outcomes.faulty_gain_with_worth < outcomes.honest_gain,
+            Self::Stake => excess_coins(outcomes, honest) <= 3.0 * luck_coins(outcomes),
         }
     }
+}
+
+/// What the faulty earned beyond what honesty would have earned them, in coins.
+#[expect(clippy::cast_precision_loss, reason = "a comparison with luck")]
+fn excess_coins(outcomes: &Outcomes, honest: &Outcomes) -> f64 {
+    let gain = outcomes.faulty_gain_with_worth - honest.honest_gain;
+    gain as f64 / 1_000.0 * outcomes.faulty_stake as f64
+}
+
+/// One standard deviation of that, in coins: of the lot, which seats somebody more often than somebody else, and of the audits,
+/// which catch one lie in sixteen and then cost all the collateral.
+#[expect(clippy::cast_precision_loss, reason = "a comparison with luck")]
+fn luck_coins(outcomes: &Outcomes) -> f64 {
+    const EXECUTION_COINS: f64 = 5.0;
+    let seats = outcomes.executions as f64 / f64::from(TASKS);
+    let lies = outcomes.provisional_wrong as f64 / f64::from(AUDITED_OF);
+    let caught_coins = (COLLATERAL_COINS + WORTH_COINS) as f64;
+    (seats * EXECUTION_COINS.powi(2) + lies * caught_coins.powi(2)).sqrt()
 }
 
 impl Plan {
     /// The promises that hold under the assumptions of this plan.
     ///
     /// Odds hold against machines that fail or lie whatever the draw; against those that look at the draw only while
-    /// reputation does not count; and with a coordinator of theirs only once a certificate is final. Stake holds always.
+    /// reputation does not count; and with a coordinator of theirs only once a certificate is final. Stake holds while juries can
+    /// convict: with a third of the stake on them faulty too, most cases come to nothing.
     pub fn promises(&self) -> Vec<Promise> {
         let looks = matches!(self.behaviour, Behaviour::LiesToWin | Behaviour::Earns);
         let odds = !self.count_reputation || !looks;
         let mut promises = Vec::new();
+        if self.behaviour == Behaviour::Honest {
+            return promises;
+        }
         if odds && !self.corrupt_coordinator {
             promises.push(Promise::Provisional);
         }
         if odds {
             promises.push(Promise::Final);
         }
-        if self.faulty_permille > 0 {
+        if (1..=JURY_PERMILLE_MAX).contains(&self.faulty_permille) {
             promises.push(Promise::Stake);
         }
         promises
     }
 }
 
-/// All scenarios, each with seeds of its own. Reputations settle in `warm_up` rounds, where they count.
-pub fn scenarios(rounds: u64, warm_up: u64, seed: u64) -> Vec<Plan> {
+/// All scenarios, each with seeds of its own. Where reputation counts, it has settled.
+pub fn scenarios(rounds: u64, seed: u64) -> Vec<Plan> {
     let calm = Plan {
         behaviour: Behaviour::Honest,
         faulty_permille: 0,
         corrupt_coordinator: false,
         count_reputation: false,
         churn_permille: 0,
+        accused_permille: 0,
         settled: false,
         rounds,
-        warm_up: 0,
         seed: 0,
     };
     let mut plans = Vec::new();
     for count_reputation in [false, true] {
-        let calm = Plan { warm_up: if count_reputation { warm_up } else { 0 }, ..calm };
-        plans.push(Plan { count_reputation, ..calm });
         for faulty_permille in SHARES {
-            let plan = Plan { faulty_permille, count_reputation, ..calm };
-            plans.extend(BEHAVIOURS.map(|behaviour| Plan { behaviour, ..plan }));
+            let plan = Plan { faulty_permille, count_reputation, settled: count_reputation, ..calm };
+            // Nobody is faulty, but requesters reckon with it: what the others are compared with.
+            plans.push(plan);
+            plans.extend(BEHAVIOURS.map(|behaviour| Plan {
+                behaviour,
+                accused_permille: if behaviour == Behaviour::Copies { ACCUSED_PERMILLE } else { 0 },
+                ..plan
+            }));
             let plan = Plan { behaviour: Behaviour::LiesToWin, ..plan };
             plans.push(Plan { corrupt_coordinator: true, ..plan });
             plans.push(Plan { churn_permille: CHURN_PERMILLE, ..plan });

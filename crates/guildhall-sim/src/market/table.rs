@@ -68,6 +68,8 @@ pub(crate) struct Certified {
     pub(crate) rivals: Vec<(usize, Found)>,
     /// Holders of seats of wave 0 that were told that all were taken.
     pub(crate) turned_away: Vec<usize>,
+    /// Who executed nothing of what it claimed, and copied.
+    pub(crate) copiers: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +97,7 @@ pub(crate) struct Table<'a> {
     plot: Option<bool>,
     /// What the first of the copying found.
     copied: Option<Found>,
+    copiers: Vec<usize>,
 }
 
 impl<'a> Table<'a> {
@@ -123,6 +126,7 @@ impl<'a> Table<'a> {
             captured: false,
             plot: None,
             copied: None,
+            copiers: Vec::new(),
         };
         table.invite();
         table
@@ -261,6 +265,7 @@ impl<'a> Table<'a> {
             Behaviour::Withholds => return None,
             Behaviour::Copies => {
                 if let Some(found) = self.copied {
+                    self.copiers.push(place);
                     return Some(found);
                 }
                 *self.copied.insert(self.market.slip(place, COPIED_PERMILLE))
@@ -388,6 +393,7 @@ impl<'a> Table<'a> {
             at: UnixTime(self.now_ms / 1_000),
             rivals: rivals.collect(),
             turned_away: std::mem::take(&mut self.turned_away),
+            copiers: std::mem::take(&mut self.copiers),
             members,
         }
     }

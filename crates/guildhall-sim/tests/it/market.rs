@@ -12,9 +12,9 @@ fn plan(behaviour: Behaviour, faulty_permille: u64) -> Plan {
         corrupt_coordinator: false,
         count_reputation: false,
         churn_permille: 0,
+        accused_permille: 0,
         settled: false,
         rounds: ROUNDS,
-        warm_up: 0,
         seed: 7,
     }
 }
@@ -39,7 +39,13 @@ fn without_faults_everything_is_certified_and_right() {
 fn liars_lose_what_honest_operators_earn() {
     let outcomes = simulate(plan(Behaviour::Lies, 200));
     assert!(outcomes.faulty_gain < outcomes.honest_gain && outcomes.faulty_gain < 0, "{outcomes:?}");
-    assert!(Promise::Provisional.is_kept(&plan(Behaviour::Lies, 200), &outcomes), "{outcomes:?}");
+    let honest = simulate(plan(Behaviour::Honest, 200));
+    for promise in [Promise::Provisional, Promise::Final, Promise::Stake] {
+        assert!(
+            promise.is_kept(&plan(Behaviour::Lies, 200), &outcomes, &honest),
+            "{promise:?}: {outcomes:?}"
+        );
+    }
 }
 
 #[test]
@@ -59,6 +65,17 @@ fn settled_reputations_make_executions_few() {
 }
 
 #[test]
+fn who_copies_loses_by_accusations_what_it_saves() {
+    let plan = Plan { rounds: 1_500, ..plan(Behaviour::Copies, 200) };
+    let (free, accused) = (simulate(plan), simulate(Plan { accused_permille: 50, ..plan }));
+    assert!(free.faulty_gain > free.honest_gain, "nobody looks: {free:?}");
+    assert!(
+        accused.faulty_gain < accused.honest_gain,
+        "one contribution in twenty is looked at: {accused:?}"
+    );
+}
+
+#[test]
 fn majorities_and_poco_certify_more_of_the_same_lies() {
     let plan = Plan { rounds: 5_000, ..plan(Behaviour::LiesToWin, 200) };
     let ours = simulate(Plan { rounds: 1_000, ..plan });
@@ -69,9 +86,11 @@ fn majorities_and_poco_certify_more_of_the_same_lies() {
 
 #[test]
 fn scenarios_have_seeds_of_their_own() {
-    let plans = scenarios(10, 0, 1);
+    let plans = scenarios(10, 1);
     let mut seeds: Vec<_> = plans.iter().map(|plan| plan.seed).collect();
     seeds.dedup();
     assert_eq!(seeds.len(), plans.len());
-    assert!(plans.iter().all(|plan| plan.promises().contains(&Promise::Stake) || plan.faulty_permille == 0));
+    assert!(
+        plans.iter().any(|plan| plan.promises() == [Promise::Provisional, Promise::Final, Promise::Stake])
+    );
 }
