@@ -4,7 +4,8 @@ use std::{fmt::Write as _, fs, path::PathBuf, process::ExitCode, sync::Mutex, th
 
 use clap::Parser;
 use guildhall_sim::market::{
-    Behaviour, OPERATORS, Outcomes, Plan, Promise, Results, Rival, rival, scenarios, simulate,
+    Behaviour, COLLATERAL_COINS, OPERATORS, Outcomes, Plan, Promise, Results, Rival, SETTLED_AUDITS, TASKS,
+    WORTH_COINS, rival, scenarios, simulate,
 };
 use serde::Serialize;
 
@@ -41,6 +42,7 @@ struct Scenario {
 struct Report {
     date: String,
     operators: usize,
+    seed: u64,
     rounds: u64,
     scenarios: Vec<Scenario>,
 }
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     let report = Report {
         date: args.date,
         operators: OPERATORS,
+        seed: args.seed,
         rounds: plans.iter().map(|plan| plan.rounds).sum(),
         scenarios: play_all(&plans),
     };
@@ -168,5 +171,33 @@ fn milli(value: u64) -> String {
 fn write(path: &PathBuf, report: &Report, table: &str) -> std::io::Result<()> {
     let json = serde_json::to_string_pretty(report).map_err(std::io::Error::other)?;
     fs::write(path, json + "\n")?;
-    fs::write(path.with_extension("md"), table)
+    fs::write(path.with_extension("md"), page(report, table))
+}
+
+/// What stands around the table for people.
+fn page(report: &Report, table: &str) -> String {
+    let Report { date, operators, rounds, seed, .. } = report;
+    format!(
+        "# The market, simulated
+
+Written by `make simulate` on {date}, {rounds} rounds from seed {seed}: {operators} operators with stakes of 20,000 to 80,000 coins, deals of \
+{TASKS} tasks in one batch at 99:1 against the faulty share that there is (a fifth at least), each execution of a batch paid with ten coins \
+and costing five. A wrong result that becomes final is worth {WORTH_COINS} coins to those who made it; {COLLATERAL_COINS} coins of stake stand \
+behind each certificate. The lot, weights, odds, payouts, audits and juries are the protocol's, the coordinator is the real state machine; workers \
+are reduced to what they decide. All figures: [simulation.json](simulation.json).
+
+- **faulty**: what the faulty part of the stake does, all of it together. *Breaks*: one batch in twenty has a wrong task, each time another. *Copies*: one \
+executes, the others copy; one contribution in twenty is accused. *Lies*: always, all alike. *Lies to win*: only where those who hold seats are such that \
+the lie is certified. *Earns, then lies*: once its reputation counts in full. *Withholds*: says that there are no bytes. *Churn*: before one round in \
+twenty somebody is replaced by a newcomer.
+- **coordinator**: *theirs* tells everybody else that all seats are taken, where its friends alone suffice.
+- **reputation**: *counts* with one operator at least, all of them with the record of {SETTLED_AUDITS} audits; else three operators with fresh weights.
+- **wrong**: of a million certificates, before and after contradictions, audits and juries. **executions a task**: of members, jurors and checkers.
+- **gain**: thousandths of a coin that the faulty earn for each million coins of stake and round, what wrong results are worth included; **honest gain** \
+likewise. **promises**: those that hold under the assumptions of the row, and did; a promise that did not would say `BROKEN`, and the command would fail. \
+Stake: the faulty earned no more than in the first row of their group, where nobody is faulty, but for three standard deviations of luck.
+- **majority**: two of three agree. **PoCo**: the ancestor's rule at trust 100, all with a score of 303 where reputation counts.
+
+{table}"
+    )
 }

@@ -15,6 +15,7 @@ use alloy::primitives::{B256, aliases::U96, keccak256};
 use guildhall_protocol::{
     Amount, BondUnits, Bps, Fuel, Opened, OpenedWord, Policy, PolicyWord, Prices, RuntimeNumber, Secs, Seed,
     Terms, UnixTime,
+    cases::AUDITED_OF,
     lot::{LAST_ATTEMPT, LAST_WAVE},
     units::BOND_UNIT_WEI,
 };
@@ -40,9 +41,10 @@ const TASK_FUEL: u64 = 1_000_000;
 const COST_PERMILLE: i128 = 500;
 /// What a wrong certificate that became final is worth to those who made it, in coins: ten executions of the batch.
 pub const WORTH_COINS: u64 = 100;
-/// Stake that a certificate must have behind it, in coins: [`WORTH_COINS`] times the certificates of which one is audited, and
-/// half as much again.
-pub const COLLATERAL_COINS: u64 = WORTH_COINS * 24;
+/// Stake that a certificate must have behind it, in coins: [`WORTH_COINS`] times the certificates of which one is audited; twice
+/// that, since with a fifth of the jurors faulty half of the false certificates that come before a jury are voided and nobody is
+/// slashed; and half as much again.
+pub const COLLATERAL_COINS: u64 = WORTH_COINS * 3 * AUDITED_OF as u64;
 /// Points that halve the odds of a fault, as in a new deployment.
 const REPUTATION_STEP: u16 = 100;
 /// From one deal to the next.
