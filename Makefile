@@ -7,7 +7,7 @@ export GUILDHALL_ASSETS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/guildhall/asse
 export GUILDHALL_APPS ?= $(CURDIR)/build/apps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup contracts assets demo up test check bench gas soak simulate deep fmt gen clean
+.PHONY: help setup contracts assets demo up test check bench gas soak simulate fmt gen clean
 
 help: ## what there is to do
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -45,9 +45,6 @@ soak: assets ## kill -9 of every role, a hundred times from seeds, write bench/s
 
 simulate: ## the market with a part of its stake faulty in every way, write bench/simulation.json and bench/simulation.md
 	cargo run --release --locked --bin simulate -- --date $$(date -u +%F) --report $(CURDIR)/bench/simulation.json
-
-deep: setup ## the contracts' fuzz and invariant tests at length
-	cd contracts && FOUNDRY_PROFILE=deep npx --no-install forge test
 
 fmt: setup ## format Rust and Solidity
 	cargo fmt --all && cd apps && cargo fmt --all && cd ../contracts && npx --no-install forge fmt

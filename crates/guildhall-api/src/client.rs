@@ -185,8 +185,8 @@ impl CoordinatorClient {
         let request = self.request(Method::HEAD, &result_path(round.deal, round.batch, round.attempt))?;
         match self.answer(request.timeout(REQUEST_TIMEOUT)).await {
             Ok(response) => {
-                let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
-                Ok(tag.and_then(|tag| tag.trim_matches('"').parse().ok()))
+                let quoted = response.headers().get(header::ETAG).and_then(|value| value.to_str().ok());
+                Ok(quoted.and_then(|quoted| quoted.trim_matches('"').parse().ok()))
             }
             // Without a body, a refusal is no problem document.
             Err(ApiError::Foreign { status: 404, .. }) => Ok(None),
