@@ -602,13 +602,19 @@ impl Gathering {
             || (supposing == Supposing::AllAgree && tally.odds_of_withholding() >= target)
     }
 
-    /// Whether nothing comes about even if everybody who still finds a seat in this wave says the same: in late waves claims
-    /// weigh little, and who executes all the same is not paid.
+    /// Whether nothing comes about even if everybody who still finds a seat, in this wave or a later one, says the same: in
+    /// late waves claims weigh little, and who executes all the same is not paid.
     fn is_hopeless(&self, wave: u8, now: Millis) -> bool {
-        let free = self.round.seats(wave).saturating_sub(self.taken(wave, now));
-        let heaviest = self.round.weighing.weight(Reputation(u16::MAX), wave);
+        let mut taken = self.taken(wave, now);
+        let mut free = Vec::new();
+        for wave in wave..=LAST_WAVE {
+            let heaviest = self.round.weighing.weight(Reputation(u16::MAX), wave);
+            let seats = self.round.seats(wave).saturating_sub(taken);
+            free.extend(std::iter::repeat_n(heaviest, seats));
+            taken += seats;
+        }
         let with = |voice| {
-            let more = std::iter::repeat_n((heaviest, voice), free);
+            let more = free.iter().map(|weight| (*weight, voice));
             Tally::of(self.voices(wave, Supposing::HoldersAgree, now).into_iter().chain(more))
         };
         let target = self.round.target;

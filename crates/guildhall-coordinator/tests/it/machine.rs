@@ -9,7 +9,7 @@ use guildhall_coordinator::{Action, Equivocation, Machine, Refusal};
 use guildhall_protocol::confidence::{group, odds, opposing};
 use guildhall_protocol::messages::{CompactSignature, RoundList, Signed};
 use guildhall_protocol::{Policy, PolicyWord, Reputation, Terms, Weight};
-use guildhall_testkit::builders::{OPENED_AT, Worker, lie, round, terms, truth};
+use guildhall_testkit::builders::{OPENED_AT, SEED, Worker, lie, round, terms, truth};
 use proptest::prelude::*;
 
 const START: u64 = OPENED_AT * 1000;
@@ -317,6 +317,18 @@ fn joins_after(members: usize, lies: usize) -> Ack {
 fn a_wave_in_which_even_everybody_would_not_do_gives_no_seats() {
     assert_eq!(joins_after(5, 2), Ack::Full, "64 against 16 is 3.8; five more at 1.5 make 28 to 1, of 50");
     assert_eq!(joins_after(4, 1), Ack::Accepted, "64 against 4 is 12.8; six more make 145 to 1");
+}
+
+#[test]
+fn a_wave_gives_seats_where_only_the_next_one_completes_it() {
+    // Four executions are paid at most: 256 to 1, of 396 in the second draw. Four more in wave 1 make 1,296.
+    let deal = terms(5, 99, (1, 4));
+    let again = guildhall_api::Round::new(&deal, 0, 1, deal.opened(), SEED).expect("a second draw");
+    let (at, mut machine, workers) = (again.at, Machine::default(), workers(1));
+    assert!(machine.deal_opened(deal));
+    machine.begin(again, START).expect("room");
+    let message = workers[0].reservation(at, 0, OPENED_AT + 30);
+    assert_eq!(machine.reserve(&message, &workers[0].standing, START).expect("told"), Ack::Accepted);
 }
 
 #[test]

@@ -1,12 +1,19 @@
 //! Simulates the market in every scenario, says which promises held, and writes what came of it.
 
-use std::{fmt::Write as _, fs, path::PathBuf, process::ExitCode, sync::Mutex, thread};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::PathBuf,
+    process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use clap::Parser;
 use guildhall_sim::market::{
     Behaviour, COLLATERAL_COINS, OPERATORS, Outcomes, Plan, Promise, Results, Rival, SETTLED_AUDITS, TASKS,
     WORTH_COINS, rival, scenarios, simulate,
 };
+use rayon::prelude::*;
 use serde::Serialize;
 
 /// Simulate the market: is the confidence true, and does cheating lose money?
@@ -73,31 +80,15 @@ fn main() -> ExitCode {
     if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Plays the scenarios, one on each core at a time, and says how far it is.
+/// Plays the scenarios on all cores, and says how far it is.
 fn play_all(plans: &[Plan]) -> Vec<Scenario> {
-    let (next, done) = (Mutex::new(0), Mutex::new(Vec::new()));
-    let locked = "no thread panics while it holds the lock";
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let number = {
-                        let mut next = next.lock().expect(locked);
-                        *next += 1;
-                        *next - 1
-                    };
-                    let Some(plan) = plans.get(number) else { return };
-                    let scenario = play(*plan);
-                    let mut done = done.lock().expect(locked);
-                    done.push((number, scenario));
-                    eprintln!("{} of {}", done.len(), plans.len());
-                }
-            });
-        }
+    let done = AtomicUsize::new(0);
+    let played = plans.par_iter().map(|plan| {
+        let scenario = play(*plan);
+        eprintln!("{} of {}", done.fetch_add(1, Ordering::Relaxed) + 1, plans.len());
+        scenario
     });
-    let mut done = done.into_inner().expect(locked);
-    done.sort_by_key(|(number, _)| *number);
-    let mut scenarios: Vec<_> = done.into_iter().map(|(_, scenario)| scenario).collect();
+    let mut scenarios: Vec<_> = played.collect();
     let mut honest = Outcomes::default();
     for scenario in &mut scenarios {
         // The first of each group, as they are listed.

@@ -85,6 +85,8 @@ impl Market {
                 break;
             }
             match opener {
+                // A member's slash is in escrow already.
+                Some(opener) if certified.members.iter().any(|member| member.place == opener) => {}
                 // Whoever contradicts what a jury finds right was wrong itself.
                 Some(opener) => {
                     self.operators[opener].slash(bill.slash);
@@ -167,7 +169,7 @@ impl Market {
                 openers.push((place, index));
             }
         }
-        if !certified.round.policy.countReputation && !certified.round.is_filled_by(certified.members.len()) {
+        if !certified.round.is_filled_by(certified.members.len()) {
             for place in certified.turned_away.iter().copied().filter(|place| !members.contains(place)) {
                 if self.operators[place].is_faulty() {
                     continue;
@@ -315,9 +317,7 @@ impl Market {
                         slashed += self.operators[member.place].slash(bill.slash).0;
                     }
                 }
-                let slashed = Amount(
-                    alloy::primitives::U256::from(slashed) * alloy::primitives::U256::from(BOND_UNIT_WEI),
-                );
+                let slashed = BondUnits(slashed).to_amount();
                 let needed = usize::from(seats_needed(&self.policy, certified.round.target));
                 let extra = u8::try_from(bill.agreeing.len().saturating_sub(needed)).unwrap_or(u8::MAX);
                 let winners = u8::try_from(bill.agreeing.len()).unwrap_or(u8::MAX);

@@ -111,6 +111,8 @@ pub struct Outcomes {
     pub final_wrong: u64,
     /// Wrong certificates that a jury overturned.
     pub overturned: u64,
+    /// Right ones.
+    pub overturned_right: u64,
     /// Certificates that came to nothing before a jury, by whether they were right.
     pub void_right: u64,
     /// See [`Outcomes::void_right`].
@@ -267,7 +269,8 @@ impl Market {
         outcomes.accused += u64::from(self.accuse(terms, &certified));
         match judged.verdict {
             judgement::Verdict::Stands => outcomes.final_wrong += u64::from(wrong),
-            judgement::Verdict::Overturned => outcomes.overturned += 1,
+            judgement::Verdict::Overturned if wrong => outcomes.overturned += 1,
+            judgement::Verdict::Overturned => outcomes.overturned_right += 1,
             judgement::Verdict::Void if wrong => outcomes.void_wrong += 1,
             judgement::Verdict::Void => outcomes.void_right += 1,
         }

@@ -30,7 +30,7 @@ fn a_seed_gives_the_same_market_every_time() {
 fn without_faults_everything_is_certified_and_right() {
     let outcomes = simulate(plan(Behaviour::Honest, 0));
     assert_eq!((outcomes.rounds, outcomes.certified, outcomes.refunded), (ROUNDS, ROUNDS, 0));
-    assert_eq!((outcomes.provisional_wrong, outcomes.void_right, outcomes.overturned), (0, 0, 0));
+    assert_eq!((outcomes.provisional_wrong, outcomes.void_right, outcomes.overturned_right), (0, 0, 0));
     assert!(outcomes.honest_gain > 0, "work pays");
     assert!(outcomes.cases > 0, "some are audited");
 }
