@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -225,6 +226,14 @@ impl BeaconSource {
         let http = reqwest::Client::builder().redirect(Policy::none()).timeout(ANSWER_WITHIN).build();
         let http = http.map_err(|error| BeaconError::Client { message: error.to_string() })?;
         Ok(Self { http, servers, recent: Mutex::default() })
+    }
+
+    /// The same, or nothing where no server is named.
+    ///
+    /// # Errors
+    /// As [`BeaconSource::new`].
+    pub fn of(servers: Vec<Url>) -> Result<Option<Arc<Self>>, BeaconError> {
+        if servers.is_empty() { Ok(None) } else { Ok(Some(Arc::new(Self::new(servers)?))) }
     }
 
     /// A round, verified; `None` = it is not emitted yet, by this machine's clock.

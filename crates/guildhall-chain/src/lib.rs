@@ -22,6 +22,7 @@
 pub mod beacon;
 pub mod bindings;
 pub mod client;
+mod compared;
 pub mod court;
 mod cursor;
 pub mod deploy;

@@ -15,7 +15,7 @@ use alloy::{
     pubsub::PubSubConnect,
     rpc::{
         client::ClientBuilder,
-        json_rpc::{RequestPacket, ResponsePacket, RpcError},
+        json_rpc::{ErrorPayload, RequestPacket, ResponsePacket, RpcError},
     },
     transports::{
         IntoBoxTransport, Transport, TransportError, TransportErrorKind, TransportFut,
@@ -35,6 +35,8 @@ use tokio::{
 };
 use tower::{Layer, Service};
 use url::Url;
+
+use crate::compared::Compared;
 
 /// How a connection behaves. The defaults suit a node on the internet.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +83,12 @@ pub enum RpcFailure {
         /// What was given.
         url: String,
     },
+    /// One node where there should be two.
+    #[error("`{url}` is named twice: a second node tells something new only if it is another one")]
+    Same {
+        /// What was given.
+        url: String,
+    },
     /// The node cannot be reached or does not answer as it should.
     #[error("the node at {node} did not answer {what}: {source}")]
     Node {
@@ -97,6 +105,7 @@ impl Coded for RpcFailure {
     fn code(&self) -> &'static str {
         match self {
             Self::Url { .. } => "chain.url",
+            Self::Same { .. } => "chain.same_node",
             Self::Node { .. } => "chain.node",
         }
     }
@@ -104,6 +113,7 @@ impl Coded for RpcFailure {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Url { .. } => "write it as `http://127.0.0.1:8545`".to_owned(),
+            Self::Same { .. } => "name one of another operator with `--chain-check URL`, or none".to_owned(),
             Self::Node { .. } => "check that the node runs and that the URL is right".to_owned(),
         })
     }
@@ -164,6 +174,45 @@ impl Endpoint {
             }
             _ => Err(RpcFailure::Url { url: name }),
         }
+    }
+
+    /// Connects to two nodes of different operators over HTTP: what both say counts. Both must answer.
+    ///
+    /// # Errors
+    /// [`RpcFailure::Url`] for another scheme, [`RpcFailure::Same`] for one node named twice.
+    pub fn connect_two(first: &Url, second: &Url, policy: RpcPolicy) -> Result<Self, RpcFailure> {
+        let names = [shown(first), shown(second)];
+        if first == second {
+            return Err(RpcFailure::Same { url: names[0].clone() });
+        }
+        let open = |url: &Url, name: &String| {
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(RpcFailure::Url { url: name.clone() });
+            }
+            BoundedHttp::new(url.clone(), &policy).map_err(|source| RpcFailure::Node {
+                node: name.clone(),
+                what: "the connection",
+                source: Box::new(source),
+            })
+        };
+        let (first_node, second_node) = (open(first, &names[0])?, open(second, &names[1])?);
+        let local = guess_local_url(first.as_str()) && guess_local_url(second.as_str());
+        Ok(Self::from_two_transports(first_node, second_node, names.join(" and "), local, policy))
+    }
+
+    /// Uses two transports: what both say counts.
+    pub fn from_two_transports<A, B>(
+        first: A,
+        second: B,
+        name: impl Into<String>,
+        local: bool,
+        policy: RpcPolicy,
+    ) -> Self
+    where
+        A: Transport + IntoBoxTransport + Clone,
+        B: Transport + IntoBoxTransport + Clone,
+    {
+        Self::from_transport(Compared::new(first, second), name, local, policy)
     }
 
     /// Uses a transport of this process (the embedded chain's). `local` = the other end is on this machine.
@@ -242,10 +291,17 @@ pub(crate) fn is_transient(error: &TransportError) -> bool {
             Some(http) => http.status >= 500 || http.status == 429 || http.status == 408,
             None => !kind.is_pubsub_unavailable(),
         },
-        RpcError::ErrorResp(payload) => payload.is_retry_err(),
+        RpcError::ErrorResp(payload) => is_passing(payload),
         RpcError::NullResp | RpcError::DeserError { .. } => false,
         _ => false,
     }
+}
+
+/// Whether a node's own error may be gone a moment later: "too many", or something inside it that failed.
+fn is_passing(payload: &ErrorPayload) -> bool {
+    /// JSON-RPC 2.0, section 5.1.
+    const INTERNAL_ERROR: i64 = -32_603;
+    payload.is_retry_err() || (payload.code == INTERNAL_ERROR && payload.data.is_none())
 }
 
 /// Capped exponential wait, half of it at random, so that many clients do not come back at once.
@@ -318,7 +374,7 @@ impl<S: Transport + Clone> Service<RequestPacket> for Guarded<S> {
                 let answer = tokio::time::timeout(guard.policy.timeout, inner.call(request.clone())).await;
                 let error = match answer {
                     Ok(Ok(answer)) => match answer.as_error() {
-                        Some(payload) if payload.is_retry_err() => RpcError::ErrorResp(payload.clone()),
+                        Some(payload) if is_passing(payload) => RpcError::ErrorResp(payload.clone()),
                         _ => return Ok(answer),
                     },
                     Ok(Err(error)) => error,

@@ -43,6 +43,10 @@ pub const MAX_GAS: u64 = 16_777_216;
 const UNSURE_AGAIN: Duration = Duration::from_secs(1);
 /// How often the chain may say "number used" before a transaction counts as lost: a lagging node says it too early.
 const LOST_AFTER_LOOKS: u32 = 3;
+/// Transactions kept that are in blocks, to send them again if a reorganisation takes them back; beyond, the oldest is forgotten.
+const MAX_DONE: usize = 64;
+/// Gas of a transfer.
+const TRANSFER_GAS: u64 = 21_000;
 
 /// How a sender behaves.
 #[derive(Clone, Copy, Debug)]
@@ -260,6 +264,8 @@ impl Sender {
             chain_id: None,
             next_nonce: None,
             flying: BTreeMap::new(),
+            done: BTreeMap::new(),
+            gap_looks: 0,
             fees: None,
         };
         let task = tokio::spawn(desk.run()).abort_handle();
@@ -345,7 +351,7 @@ struct Flight {
     gas: u64,
     fees: Fees,
     /// Every version sent, oldest first: any of them may be the one that gets in.
-    hashes: Vec<TxHash>,
+    versions: Vec<Version>,
     bumps: u32,
     began: Instant,
     sent: Instant,
@@ -354,6 +360,13 @@ struct Flight {
     /// Looks at which the chain said that the number is used and knew none of our versions.
     lost: u32,
     answer: oneshot::Sender<Result<TxOutcome, SendError>>,
+}
+
+/// A signed transaction.
+#[derive(Clone)]
+struct Version {
+    hash: TxHash,
+    raw: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -376,7 +389,7 @@ impl Fees {
 struct Launched {
     nonce: u64,
     fees: Fees,
-    hash: TxHash,
+    version: Version,
     unsure: bool,
 }
 
@@ -387,9 +400,13 @@ struct Desk {
     policy: SenderPolicy,
     requests: mpsc::Receiver<Request>,
     chain_id: Option<u64>,
-    /// Next number; `None` = ask the chain.
+    /// Next number while transactions are on their way; `None` = ask the chain.
     next_nonce: Option<u64>,
     flying: BTreeMap<u64, Flight>,
+    /// The latest that are in blocks, by number.
+    done: BTreeMap<u64, Vec<u8>>,
+    /// Looks at which a number below those on their way was free.
+    gap_looks: u32,
     /// Fees and when they were asked for.
     fees: Option<(Fees, Instant)>,
 }
@@ -428,14 +445,13 @@ impl Desk {
         let Request { call, gas, nonce, answer } = request;
         let sent = self.number_and_send(&call, gas, nonce).await;
         match sent {
-            Ok(Launched { nonce, fees, hash, unsure }) => {
+            Ok(Launched { nonce, fees, version, unsure }) => {
                 let now = Instant::now();
-                let hashes = vec![hash];
                 let flight = Flight {
                     call,
                     gas,
                     fees,
-                    hashes,
+                    versions: vec![version],
                     bumps: 0,
                     began: now,
                     sent: now,
@@ -468,9 +484,9 @@ impl Desk {
         }
         // Once more with the chain's number: somebody may have sent with this key before we started.
         for last in [false, true] {
-            let (raw, hash) = self.signed(chain_id, nonce, call, gas, fees)?;
-            match self.broadcast(&raw).await {
-                Ok(unsure) => return Ok(Launched { nonce, fees, hash, unsure }),
+            let version = self.signed(chain_id, nonce, call, gas, fees)?;
+            match self.broadcast(&version.raw).await {
+                Ok(unsure) => return Ok(Launched { nonce, fees, version, unsure }),
                 Err(Refusal::NonceUsed) if !last && wanted.is_none() => {
                     self.next_nonce = None;
                     nonce = self.nonce().await?;
@@ -491,7 +507,7 @@ impl Desk {
         call: &Call,
         gas: u64,
         fees: Fees,
-    ) -> Result<(Vec<u8>, TxHash), SendError> {
+    ) -> Result<Version, SendError> {
         let mut tx = TxEip1559 {
             chain_id,
             nonce,
@@ -507,7 +523,7 @@ impl Desk {
         let signature = signature
             .map_err(|error| SendError::Node { what: "get a signature", message: error.to_string() })?;
         let envelope = TxEnvelope::from(tx.into_signed(signature));
-        Ok((envelope.encoded_2718(), *envelope.tx_hash()))
+        Ok(Version { hash: *envelope.tx_hash(), raw: envelope.encoded_2718() })
     }
 
     /// Hands a transaction to the node. `true` = whether the node has it is unknown: it must be watched as if it had, or
@@ -541,7 +557,8 @@ impl Desk {
     }
 
     async fn nonce(&mut self) -> Result<u64, SendError> {
-        if let Some(nonce) = self.next_nonce {
+        // With nothing on its way the chain knows better: a reorganisation may have taken numbers back.
+        if let Some(nonce) = self.next_nonce.filter(|_| !self.flying.is_empty()) {
             return Ok(nonce);
         }
         let asked = self.endpoint.provider().get_transaction_count(self.key.address()).pending().await;
@@ -573,6 +590,7 @@ impl Desk {
         let asked =
             tokio::join!(provider.get_transaction_count(account).latest(), provider.get_block_number());
         let (Ok(used), Ok(head)) = asked else { return };
+        self.mend(used).await;
         let nonces: Vec<u64> = self.flying.keys().copied().collect();
         for nonce in nonces {
             let ended =
@@ -581,6 +599,7 @@ impl Desk {
                 && let Some(flight) = self.flying.remove(&nonce)
             {
                 metrics::counter!("chain_transactions_total", "result" => result_label(&result)).increment(1);
+                self.keep(nonce, &flight, &result);
                 // A caller that has gone does not want to know; the transaction is done nevertheless.
                 let _ = flight.answer.send(result);
             }
@@ -590,9 +609,63 @@ impl Desk {
         metrics::gauge!("chain_transactions_stuck", "account" => account.to_string()).set(stuck as f64);
     }
 
+    /// A reorganisation may take back what was done: then numbers below those on their way are free, and nothing gets in until
+    /// they are used. What had them is sent again, since its caller was told that it is done; where it is not known, a transfer
+    /// of nothing to ourselves takes the number.
+    async fn mend(&mut self, used: u64) {
+        let Some(first) = self.flying.keys().next().copied().filter(|first| used < *first) else {
+            self.gap_looks = 0;
+            return;
+        };
+        self.gap_looks += 1;
+        if self.gap_looks < LOST_AFTER_LOOKS {
+            return;
+        }
+        self.gap_looks = 0;
+        let asked = self.endpoint.provider().get_transaction_count(self.key.address()).pending().await;
+        let Ok(pending) = asked else { return };
+        for nonce in pending.max(used)..first {
+            let raw = match self.done.get(&nonce) {
+                Some(raw) => raw.clone(),
+                None => match self.nothing(nonce).await {
+                    Ok(version) => version.raw,
+                    Err(error) => return tracing::warn!(nonce, %error, "a free number is not used"),
+                },
+            };
+            tracing::warn!(nonce, "a reorganisation took a transaction back: sending it again");
+            metrics::counter!("chain_transactions_undone_total").increment(1);
+            if let Err(Refusal::Other(error)) = self.broadcast(&raw).await {
+                tracing::warn!(nonce, %error, "it is not taken");
+            }
+        }
+    }
+
+    /// A transaction that does nothing but use a number.
+    async fn nothing(&mut self, nonce: u64) -> Result<Version, SendError> {
+        let (fees, chain_id) = (self.current_fees().await?, self.chain_id().await?);
+        let call = Call { to: Some(self.key.address()), ..Call::default() };
+        self.signed(chain_id, nonce, &call, TRANSFER_GAS, fees)
+    }
+
+    /// Remembers what is in a block.
+    fn keep(&mut self, nonce: u64, flight: &Flight, result: &Result<TxOutcome, SendError>) {
+        let hash = match result {
+            Ok(outcome) => outcome.hash,
+            Err(SendError::Reverted { hash, .. }) => *hash,
+            Err(_) => return,
+        };
+        if let Some(version) = flight.versions.iter().find(|version| version.hash == hash) {
+            self.done.insert(nonce, version.raw.clone());
+        }
+        if self.done.len() > MAX_DONE {
+            self.done.pop_first();
+        }
+    }
+
     /// The number is used on chain: by which of ours, and is it deep enough?
     async fn settled(&mut self, nonce: u64, head: u64) -> Option<Result<TxOutcome, SendError>> {
-        let hashes = self.flying.get(&nonce)?.hashes.clone();
+        let versions = &self.flying.get(&nonce)?.versions;
+        let hashes: Vec<_> = versions.iter().map(|version| version.hash).collect();
         for hash in hashes.into_iter().rev() {
             match self.endpoint.provider().get_transaction_receipt(hash).await {
                 Ok(Some(receipt)) => return self.judged(nonce, head, receipt).await,
@@ -644,7 +717,7 @@ impl Desk {
     async fn waiting(&mut self, nonce: u64) -> Option<Result<TxOutcome, SendError>> {
         let (policy, chain_id) = (self.policy, self.chain_id?);
         let flight = self.flying.get(&nonce)?;
-        let hash = *flight.hashes.last()?;
+        let hash = flight.versions.last()?.hash;
         let waited = flight.began.elapsed();
         if waited >= policy.give_up_after {
             // The number is free as far as the chain knows; the next transaction asks for it.
@@ -659,11 +732,11 @@ impl Desk {
         let may_raise =
             !flight.unsure && flight.bumps < policy.max_bumps && raised.max_wei <= policy.max_fee_per_gas_wei;
         let fees = if may_raise { raised } else { flight.fees };
-        let (raw, hash) = self.signed(chain_id, nonce, &flight.call, flight.gas, fees).ok()?;
+        let version = self.signed(chain_id, nonce, &flight.call, flight.gas, fees).ok()?;
         // Where the fee cannot rise, the same version again: the node may have dropped it.
-        let unsure = match self.broadcast(&raw).await {
+        let unsure = match self.broadcast(&version.raw).await {
             Ok(unsure) => {
-                tracing::info!(nonce, max_wei = fees.max_wei, %hash, "transaction sent again");
+                tracing::info!(nonce, max_wei = fees.max_wei, hash = %version.hash, "transaction sent again");
                 unsure
             }
             Err(Refusal::NonceUsed) => false,
@@ -678,7 +751,7 @@ impl Desk {
         if may_raise {
             flight.bumps += 1;
             flight.fees = fees;
-            flight.hashes.push(hash);
+            flight.versions.push(version);
             metrics::counter!("chain_replacements_total").increment(1);
         }
         None

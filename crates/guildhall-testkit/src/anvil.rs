@@ -10,7 +10,12 @@ use std::{
     time::Duration,
 };
 
-use alloy::{primitives::b256, signers::local::PrivateKeySigner};
+use alloy::{
+    primitives::{Bytes, U64, b256},
+    providers::{Provider as _, ProviderBuilder},
+    signers::local::PrivateKeySigner,
+    transports::TransportError,
+};
 
 /// How long a node may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,9 +36,18 @@ impl Anvil {
     /// # Errors
     /// When the program is missing or does not come up in time.
     pub fn start() -> io::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with further arguments, as `--timestamp 1800000000`.
+    ///
+    /// # Errors
+    /// As [`Anvil::start`].
+    pub fn start_with(arguments: &[&str]) -> io::Result<Self> {
         let mut process = Command::new(program()?)
             .args(["--port", "0", "--hardfork", "osaka", "--enable-tx-gas-limit"])
             .args(["--block-time", "1", "--mixed-mining"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -61,6 +75,39 @@ impl Anvil {
     /// The node's JSON-RPC endpoint.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Takes the last `depth` blocks back and puts as many others in their place; with their transactions, each in the block after
+    /// its own, or without.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub async fn reorganise(&self, depth: u64, keep: bool) -> Result<(), TransportError> {
+        let provider =
+            ProviderBuilder::new().connect_http(self.url.parse().map_err(TransportError::local_usage)?);
+        let head = provider.get_block_number().await?;
+        let mut kept = Vec::new();
+        for block in (head + 1).saturating_sub(depth)..=head {
+            let found = provider.get_block_by_number(block.into()).await?;
+            for hash in found.into_iter().flat_map(|found| found.transactions.hashes().collect::<Vec<_>>()) {
+                let raw: Bytes = provider.raw_request("eth_getRawTransactionByHash".into(), [hash]).await?;
+                // The offset counts from the first of the new blocks.
+                let offset = (block + depth - head).min(depth - 1);
+                kept.push((raw, offset));
+            }
+        }
+        let kept = if keep { kept } else { Vec::new() };
+        provider.raw_request("anvil_reorg".into(), (depth, kept)).await
+    }
+
+    /// Mines blocks at once, a second apart.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub async fn mine(&self, blocks: u64) -> Result<(), TransportError> {
+        let provider =
+            ProviderBuilder::new().connect_http(self.url.parse().map_err(TransportError::local_usage)?);
+        provider.raw_request("anvil_mine".into(), (U64::from(blocks), U64::from(1))).await
     }
 
     /// Its first development account: public knowledge, rich on this node, worthless anywhere else.
@@ -105,8 +152,6 @@ fn program() -> io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use alloy::providers::{Provider as _, ProviderBuilder};
-
     use super::*;
 
     #[tokio::test]

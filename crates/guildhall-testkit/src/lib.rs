@@ -7,6 +7,8 @@ pub mod anvil;
 pub mod beacon;
 pub mod builders;
 pub mod checks;
+pub mod faulty;
 pub mod schema;
 
 pub use anvil::Anvil;
+pub use faulty::{Faults, FaultyNode};

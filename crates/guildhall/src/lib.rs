@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "city")]
 pub mod city;
 pub mod cli;
+#[cfg(feature = "city")]
 pub mod demo;
 pub mod error;
 pub mod keys;

@@ -24,6 +24,7 @@ pub const DEFAULT_CONFIG: &str = include_str!("config.toml");
 #[serde(deny_unknown_fields)]
 struct ConfigFile {
     chain: Option<Url>,
+    chain_check: Option<Url>,
     deployment: Option<PathBuf>,
     key: Option<String>,
     password_file: Option<PathBuf>,
@@ -34,6 +35,8 @@ struct ConfigFile {
 pub struct Given {
     /// JSON-RPC endpoint of the chain.
     pub chain: Option<Url>,
+    /// JSON-RPC endpoint of a second node, whose answers are compared.
+    pub chain_check: Option<Url>,
     /// File with the addresses of the contracts.
     pub deployment: Option<PathBuf>,
     /// Data directory.
@@ -51,6 +54,7 @@ pub struct Given {
 pub struct Profile {
     /// JSON-RPC endpoint, where somebody named one.
     chain: Option<Url>,
+    chain_check: Option<Url>,
     /// File with the addresses of the contracts.
     pub deployment: PathBuf,
     /// Data directory.
@@ -74,6 +78,7 @@ impl Profile {
         let beside = |path: PathBuf| data.join(path);
         Ok(Self {
             chain: given.chain.or(file.chain),
+            chain_check: given.chain_check.or(file.chain_check),
             deployment: given
                 .deployment
                 .or_else(|| file.deployment.map(beside))
@@ -90,6 +95,11 @@ impl Profile {
     /// The endpoint that somebody named.
     pub const fn chain(&self) -> Option<&Url> {
         self.chain.as_ref()
+    }
+
+    /// The second endpoint that somebody named.
+    pub const fn chain_check(&self) -> Option<&Url> {
+        self.chain_check.as_ref()
     }
 
     /// The key that somebody named.
@@ -127,7 +137,7 @@ fn read_config(file: &Path) -> Result<ConfigFile> {
     };
     toml::from_str(&text).map_err(|error| {
         Failure::new("config.invalid", format!("`{}` is not understood: {}", file.display(), error.message()))
-            .hint("the keys are: chain, deployment, key, password_file")
+            .hint("the keys are: chain, chain_check, deployment, key, password_file")
     })
 }
 

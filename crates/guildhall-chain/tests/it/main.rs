@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
 mod beacon;
+mod compared;
 mod follow;
 mod ledger;
 mod script;

@@ -23,6 +23,13 @@ fn impatient() -> SenderPolicy {
     SenderPolicy { stuck_after: Duration::from_millis(20), ..SenderPolicy::default() }
 }
 
+/// Waits until a transaction with this number is held.
+async fn until_sent(script: &Script, nonce: u64) {
+    while !script.node().pool.iter().any(|tx| tx.nonce() == nonce) {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn many_callers_get_numbers_of_their_own() {
     let script = Script::new(1);
@@ -214,4 +221,43 @@ async fn confirmations_are_waited_for() {
     script.grow(0);
     script.grow(0);
     sending.await.expect("confirmed");
+}
+
+#[tokio::test]
+async fn what_a_reorganisation_took_back_is_sent_again() {
+    let script = Script::new(1);
+    let sender = sender(&script, SenderPolicy::default());
+    sender.send(call()).await.expect("done");
+    script.node().instant = false;
+    let undoing = async {
+        until_sent(&script, 1).await;
+        script.node().nonce = 0;
+        until_sent(&script, 0).await;
+        script.grow(1);
+    };
+    let (outcome, ()) = tokio::join!(sender.send(call()), undoing);
+    outcome.expect("both get in");
+    let node = script.node();
+    let again = node.taken.iter().filter(|tx| tx.tx_hash() == node.taken[0].tx_hash()).count();
+    assert_eq!((node.nonce, again), (2, 2), "the very same transaction, once more");
+}
+
+#[tokio::test]
+async fn a_number_that_nobody_remembers_is_used_for_nothing() {
+    let script = Script::new(1);
+    script.node().nonce = 5;
+    script.node().instant = false;
+    let sender = sender(&script, SenderPolicy::default());
+    let undoing = async {
+        until_sent(&script, 5).await;
+        script.node().nonce = 4;
+        until_sent(&script, 4).await;
+        script.grow(1);
+    };
+    let (outcome, ()) = tokio::join!(sender.send(call()), undoing);
+    outcome.expect("it gets in");
+    let taken = script.node().taken.clone();
+    let fillers: Vec<_> = taken.into_iter().filter(|tx| tx.nonce() == 4).collect();
+    let filler = fillers.first().map(|tx| (Transaction::to(tx), Transaction::input(tx).clone()));
+    assert_eq!(filler, Some((Some(sender.account()), Bytes::new())));
 }

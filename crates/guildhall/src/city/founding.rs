@@ -1,7 +1,5 @@
 //! Founds a city on its chain: contracts, runtime, money, the pool, the workers. Each step looks first.
 
-use std::sync::Arc;
-
 use alloy::{
     primitives::{Address, Bytes, U256},
     providers::Provider as _,
@@ -19,7 +17,6 @@ use guildhall_protocol::{
     messages::{WorkerKey, workforce_domain},
 };
 use guildhall_sandbox::runtime_id;
-use url::Url;
 
 use super::{CityChain, CityConfig, Keys, Node, Senders};
 use crate::{
@@ -65,15 +62,7 @@ pub(super) async fn contracts(config: &CityConfig, node: &Node, keys: &Keys) -> 
     let file = config.data.join("deployment.json");
     let deployment = deploy(node.endpoint(), &sender, &options, &file).await?;
     let chain = ChainClient::open(node.endpoint().clone(), deployment).await?;
-    Ok(chain.with_beacon(beacon_source(config.beacon.clone())?))
-}
-
-/// Servers of a beacon, where there are some.
-pub(crate) fn beacon_source(servers: Vec<Url>) -> Result<Option<Arc<BeaconSource>>> {
-    match servers.is_empty() {
-        true => Ok(None),
-        false => Ok(Some(Arc::new(BeaconSource::new(servers)?))),
-    }
+    Ok(chain.with_beacon(BeaconSource::of(config.beacon.clone())?))
 }
 
 /// Coins that a city takes from its funder on another chain: one for each of its keys, and one for gas.

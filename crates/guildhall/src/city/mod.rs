@@ -23,7 +23,6 @@ use tokio::sync::mpsc;
 use url::Url;
 
 pub use buy::{Purchase, Ready};
-pub(crate) use founding::beacon_source;
 pub use founding::coins_needed;
 pub use node::Node;
 pub use roles::WorkerHandle;
@@ -94,6 +93,8 @@ pub enum CityChain {
     Node {
         /// Its JSON-RPC endpoint.
         url: Url,
+        /// That of a second one, where only what both say counts.
+        second: Option<Url>,
         /// A key with coins on that chain: it deploys, and funds the others.
         funder: Key,
     },

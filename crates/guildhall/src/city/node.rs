@@ -38,8 +38,11 @@ impl Node {
     /// `ledger.*`, `chain.*`.
     pub(super) async fn start(config: &CityConfig, deployer: Address) -> Result<Self> {
         match &config.chain {
-            CityChain::Node { url, .. } => Ok(Self {
-                endpoint: Endpoint::connect(url, RpcPolicy::default()).await?,
+            CityChain::Node { url, second, .. } => Ok(Self {
+                endpoint: match second {
+                    Some(second) => Endpoint::connect_two(url, second, RpcPolicy::default())?,
+                    None => Endpoint::connect(url, RpcPolicy::default()).await?,
+                },
                 embedded: None,
                 url: Some(url.to_string()),
             }),

@@ -6,6 +6,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use guildhall_service::telemetry::LogFormat;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use url::Url;
 
 use crate::{
@@ -33,6 +34,7 @@ mod request;
 mod result;
 mod roles;
 mod stake;
+#[cfg(feature = "city")]
 mod up;
 pub(crate) mod view;
 
@@ -58,6 +60,9 @@ struct Global {
     /// JSON-RPC endpoint of the chain.
     #[arg(long, global = true, value_name = "URL", env = "GUILDHALL_CHAIN", hide_env_values = true)]
     chain: Option<Url>,
+    /// A second node, of another operator: then only what both say counts.
+    #[arg(long, global = true, value_name = "URL", env = "GUILDHALL_CHAIN_CHECK", hide_env_values = true)]
+    chain_check: Option<Url>,
     /// File with the addresses of the contracts.
     #[arg(long, global = true, value_name = "FILE", env = "GUILDHALL_DEPLOYMENT", hide_env_values = true)]
     deployment: Option<PathBuf>,
@@ -95,8 +100,10 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// See it all at once: a small city certifies the classification of photographs.
+    #[cfg(feature = "city")]
     Demo(up::DemoArgs),
     /// Run a small city, durable, until you stop it.
+    #[cfg(feature = "city")]
     Up(up::UpArgs),
     /// Keys in keystore files.
     #[command(subcommand)]
@@ -228,9 +235,18 @@ fn misunderstood(error: &clap::Error) -> Failure {
     Failure::new("cli.usage", message).hint(hint)
 }
 
+/// As many open files as the system allows: most processes start with 1,024, and each worker of a pool takes some.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // A refusal leaves what there is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
 fn start(cli: Cli, out: Out) -> Result<ExitStatus> {
-    let Global { chain, deployment, data, key, password_file, password_fd, .. } = cli.global;
-    let profile = Profile::resolve(Given { chain, deployment, data, key, password_file, password_fd })?;
+    raise_open_files();
+    let Global { chain, chain_check, deployment, data, key, password_file, password_fd, .. } = cli.global;
+    let given = Given { chain, chain_check, deployment, data, key, password_file, password_fd };
+    let profile = Profile::resolve(given)?;
     let context = Context { out, profile };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -241,7 +257,9 @@ fn start(cli: Cli, out: Out) -> Result<ExitStatus> {
 
 async fn run(command: Command, context: &Context) -> Result<ExitStatus> {
     match command {
+        #[cfg(feature = "city")]
         Command::Demo(args) => up::demo(args, context).await,
+        #[cfg(feature = "city")]
         Command::Up(args) => up::up(args, context).await,
         Command::Key(command) => key::run(command, context),
         Command::App(command) => app::run(command, context).await,

@@ -38,7 +38,11 @@ impl Context {
     /// The way to the node.
     pub(crate) async fn endpoint(&self) -> Result<Endpoint> {
         let policy = RpcPolicy { retries: RETRIES, ..RpcPolicy::default() };
-        Ok(Endpoint::connect(&self.chain_url()?, policy).await?)
+        let (node, second) = (self.chain_url()?, self.profile.chain_check());
+        Ok(match second {
+            Some(second) => Endpoint::connect_two(&node, second, policy)?,
+            None => Endpoint::connect(&node, policy).await?,
+        })
     }
 
     /// The contracts on the chain, checked.

@@ -6,6 +6,7 @@ use alloy::primitives::Address;
 use clap::Args;
 use guildhall_api::CoordinatorClient;
 use guildhall_blobs::{BlobStore, FetchPolicy, FsStore, Layered, ObjectSource};
+use guildhall_chain::BeaconSource;
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
 use guildhall_service::{
@@ -27,7 +28,6 @@ use super::{
     net::sender,
 };
 use crate::{
-    city::beacon_source,
     error::{ExitStatus, Failure, Result},
     requester::store::reader,
     values::{show_odds, show_tokens},
@@ -153,7 +153,7 @@ pub(crate) fn metrics() -> Result<Metrics> {
 pub(crate) async fn worker(args: WorkerArgs, context: &Context) -> Result<ExitStatus> {
     let Some(settings) = args.settings(context)? else { return Ok(ExitStatus::Done) };
     let (chain, key) = (context.chain().await?, context.key().await?);
-    let chain = chain.with_beacon(beacon_source(settings.beacon.clone())?);
+    let chain = chain.with_beacon(BeaconSource::of(settings.beacon.clone())?);
     let dir = DataDir::open(settings.dir.unwrap_or_else(|| context.profile.data.join("worker")))?;
     let state = chain.worker(key.address()).await?.ok_or_else(|| {
         Failure::new(
@@ -253,7 +253,7 @@ pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Res
         .transpose()
         .map_err(|error| Failure::from(error).hint("write `s3://BUCKET/PATH` or `file:///DIR`"))?;
     let (chain, key) = (context.chain().await?, context.key().await?);
-    let chain = chain.with_beacon(beacon_source(settings.beacon.clone())?);
+    let chain = chain.with_beacon(BeaconSource::of(settings.beacon.clone())?);
     let dir = DataDir::open(settings.dir.unwrap_or_else(|| context.profile.data.join("coordinator")))?;
     let local = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
     let blobs: Arc<dyn BlobStore> = match copies {

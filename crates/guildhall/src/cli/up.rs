@@ -120,7 +120,11 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
     let health = Health::new();
     let status_routes = health::routes(&health, &metrics()?);
     let chain = match context.profile.chain() {
-        Some(url) => CityChain::Node { url: url.clone(), funder: funder(settings.workers, context).await? },
+        Some(url) => CityChain::Node {
+            url: url.clone(),
+            second: context.profile.chain_check().cloned(),
+            funder: funder(settings.workers, context).await?,
+        },
         None => CityChain::Embedded { rpc: Some(settings.listen) },
     };
     let config = CityConfig {

@@ -96,7 +96,7 @@ pub fn quote(question: &Question, prices: &Prices, parameters: &Parameters, pool
     policy.validate().map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let target = Lot::target(policy, 0);
     let needed = seats_needed(policy, target);
-    let wanted = want(needed);
+    let wanted = want(needed, policy.faultyShareBps);
     // More operators than the pool has cannot contribute, whatever the policy pays for.
     let most = u8::try_from(pool.operators).unwrap_or(u8::MAX).clamp(1, policy.replicasMax);
     let forecast = forecast(&Policy { replicasMax: most, ..*policy }, target);

@@ -4,6 +4,7 @@ use crate::support::{
     Habit, Muffled,
     alarm::{TemperatureAlarm, deploy_alarm},
     city::{On, Shopping, Town, app, asset, instead_of, on_both_chains, quick_policy},
+    gated::Gate,
 };
 use alloy::primitives::{Address, B256, Bytes, I256, U256, aliases::U96};
 use alloy::sol_types::SolStruct as _;
@@ -23,9 +24,7 @@ use guildhall_testkit::{
     beacon::{Manner, TestBeacon},
     checks,
 };
-use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 on_both_chains! {
     a_result_is_certified_verified_and_replayed;
@@ -441,14 +440,10 @@ async fn who_is_certified_as_silent_shows_what_was_kept_back(on: On) {
 /// A worker commits twice in one round: the coordinator has both signatures, and the worker's stake. A coordinator that signs two
 /// lists for one wave loses the pool's deposit to whoever has both.
 async fn who_signs_two_things_is_proven_and_slashed(on: On) {
-    let (executed, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let (at, to) = (executed.clone(), go.clone());
-    let gated = move |_: usize, honest| -> Arc<dyn Executor> {
-        Arc::new(Gated { honest, executed: at.clone(), go: to.clone() })
-    };
-    let town = Town::found(on, 3, Some(Arc::new(gated))).await;
+    let gate = Gate::new();
+    let town = Town::found(on, 3, Some(gate.wrap())).await;
     let opened = town.buy(&town.hello, Shopping::of(&["twice"])).await.expect("the deal opens");
-    executed.acquire().await.expect("open").forget();
+    gate.executed(1).await;
     let client = guildhall_api::CoordinatorClient::new(&town.city.coordinator_url()).expect("a URL");
     let rounds = client.rounds_of(opened.deal).await.expect("it is gathered");
     let (round, key) = (&rounds[0], &town.city.keys.workers[0]);
@@ -477,49 +472,23 @@ async fn who_signs_two_things_is_proven_and_slashed(on: On) {
     let call = chain.double_list_call(coordinator.address(), round.round.id, (&first, &second));
     town.city.requester().send(call).await.expect("a proof");
     assert!(chain.pool_details(pool).await.expect("the chain answers").deposit < deposit);
-    go.add_permits(3);
+    gate.open();
     checks::conserved(chain).await;
     town.city.stop().await;
-}
-
-/// An executor that has done its work, and waits to be let go on.
-#[derive(Debug)]
-struct Gated {
-    honest: Arc<dyn Executor>,
-    executed: Arc<Semaphore>,
-    go: Arc<Semaphore>,
-}
-
-#[async_trait::async_trait]
-impl Executor for Gated {
-    async fn execute(
-        &self,
-        assignment: &Assignment,
-        progress: &ProgressSender,
-    ) -> Result<Executed, ExecuteError> {
-        let executed = self.honest.execute(assignment, progress).await?;
-        self.executed.add_permits(1);
-        let _go = self.go.acquire().await.expect("the gate is never closed");
-        Ok(executed)
-    }
 }
 
 /// The coordinator is gone between the executions and the commitments: workers commit, reveal and certify on chain, and the
 /// result is there once it is back.
 async fn without_a_coordinator_workers_certify_on_chain(on: On) {
-    let (executed, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let (at, to) = (executed.clone(), go.clone());
-    let gated = move |_: usize, honest| -> Arc<dyn Executor> {
-        Arc::new(Gated { honest, executed: at.clone(), go: to.clone() })
-    };
-    let mut town = Town::found(on, 3, Some(Arc::new(gated))).await;
+    let gate = Gate::new();
+    let mut town = Town::found(on, 3, Some(gate.wrap())).await;
     // Low enough that a block that comes a wave late changes nothing.
     let policy = guildhall_protocol::Policy { confidence: 3, ..quick_policy() };
     let shopping = Shopping { policy, ..Shopping::of(&["on our own"]) };
     let opened = town.buy(&town.hello, shopping).await.expect("the deal opens");
-    executed.acquire_many(3).await.expect("open").forget();
+    gate.executed(3).await;
     town.city.coordinator_off().await;
-    go.add_permits(3);
+    gate.open();
     let told = town.settled(&opened).await;
     let certified = &told.certificate(0).expect("certified").certified;
     assert_eq!(certified.certificate.seats, 3);

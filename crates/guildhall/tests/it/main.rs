@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
 mod broken_state;
+mod chains;
 mod cli_offline;
 mod cli_on_chain;
 mod cli_refusals;

@@ -236,8 +236,12 @@ impl Node {
             "eth_estimateGas" => json!("0x5208"),
             "eth_call" => json!("0x"),
             "eth_getTransactionCount" => {
-                let waiting = if text(1) == "pending" { self.pool.len() as u64 } else { 0 };
-                json!(format!("{:#x}", self.nonce + waiting))
+                let mut next = self.nonce;
+                // What waits behind a number that is free does not count.
+                while text(1) == "pending" && self.pool.iter().any(|tx| tx.nonce() == next) {
+                    next += 1;
+                }
+                json!(format!("{next:#x}"))
             }
             "eth_sendRawTransaction" => return self.take(text(0)),
             "eth_getTransactionReceipt" => {

@@ -136,11 +136,21 @@ impl Town {
     ) -> Self {
         // What a role says when it fails belongs to the test's output; the second test of a process finds it set up.
         let _ = guildhall_service::telemetry::init(guildhall_service::telemetry::LogFormat::Text, "warn");
-        let dir = tempfile::tempdir().expect("a temporary directory");
         let anvil = (on == On::Anvil).then(|| Anvil::start().expect("anvil starts"));
+        Self::found_on(anvil, workers, change).await
+    }
+
+    /// A city on this node, or on the embedded chain.
+    pub(crate) async fn found_on(
+        anvil: Option<Anvil>,
+        workers: usize,
+        change: impl FnOnce(CityConfig) -> CityConfig,
+    ) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
         let chain = match &anvil {
             Some(anvil) => {
-                CityChain::Node { url: anvil.url().parse().expect("a URL"), funder: Anvil::rich_key().into() }
+                let (url, funder) = (anvil.url().parse().expect("a URL"), Anvil::rich_key().into());
+                CityChain::Node { url, second: None, funder }
             }
             None => CityChain::Embedded { rpc: Some(([127, 0, 0, 1], 0).into()) },
         };
@@ -153,7 +163,7 @@ impl Town {
                 expire_grace_secs: Secs(1),
                 ..Parameters::default()
             },
-            seed_kind: if on == On::Anvil { SeedKind::Prevrandao } else { SeedKind::BlockHash },
+            seed_kind: if anvil.is_some() { SeedKind::Prevrandao } else { SeedKind::BlockHash },
             executable: Some(env!("CARGO_BIN_EXE_guildhall").into()),
             ..CityConfig::new(dir.path().to_owned())
         };
@@ -169,10 +179,21 @@ impl Town {
 
     /// Stops the city and starts it again in the same directory.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(async |_| ()).await
+    }
+
+    /// The same, and something happens to the node meanwhile.
+    pub(crate) async fn restart_after(self, meanwhile: impl AsyncFnOnce(Option<&Anvil>)) -> Self {
         let Self { city, dir, anvil, .. } = self;
         let config = city.config().clone();
         city.stop().await;
+        meanwhile(anvil.as_ref()).await;
         Self::wake(config, dir, anvil).await
+    }
+
+    /// The node that the city is on.
+    pub(crate) fn anvil(&self) -> &Anvil {
+        self.anvil.as_ref().expect("a city on anvil")
     }
 
     pub(crate) fn dir(&self) -> &std::path::Path {

@@ -5,6 +5,7 @@
 pub(crate) mod alarm;
 pub(crate) mod city;
 pub(crate) mod commands;
+pub(crate) mod gated;
 pub(crate) mod muffled;
 pub(crate) mod redact;
 pub(crate) mod up;
