@@ -247,7 +247,7 @@ abstract contract Cases is ICourt, Judicial {
         }
     }
 
-    /// @dev Seats of a jury: half as many more as fresh weights need to overturn the certificate.
+    /// @dev Seats of the jury that can overturn the certificate.
     function _seatsOf(Certificate calldata certificate, uint256 level) private pure returns (uint256) {
         uint256 target = CaseWords.targetOf(certificate, level) * (Confidence.ONE + certificate.odds) / Confidence.ONE;
         return _seatsFor(target, certificate.policy.faultyShareBps());

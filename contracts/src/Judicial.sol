@@ -31,8 +31,6 @@ abstract contract Judicial is ICases {
     uint256 internal constant HASH_MASK = Certificates.HASH_MASK;
     /// @dev Smallest bond of an opening, in the token's smallest unit: a thousand bond units.
     uint256 internal constant BOND_MIN = 1000 * WorkerWords.BOND_UNIT;
-    /// @dev Seats of a jury at most.
-    uint256 internal constant SEATS_MAX = 32;
     /// @dev Length of a window: the round's patience within these bounds, so that six windows (the longest term) are a day at
     /// most: {WorkerWords-RISK_PERIOD} reckons with that.
     uint256 private constant WINDOW_MIN = 60;
@@ -147,11 +145,10 @@ abstract contract Judicial is ICases {
         return patience < WINDOW_MAX ? patience : WINDOW_MAX;
     }
 
-    /// @dev Seats of a jury: half as many more as fresh weights need to reach `target`.
+    /// @dev Seats of a jury: as of a round whose fresh weights must reach `target`.
     function _seatsFor(uint256 target, uint256 faultyShareBps) internal pure returns (uint256) {
-        (uint256 needed,) = Confidence.seatsFor(target, Confidence.freshWeight(faultyShareBps), 1, SEATS_MAX);
-        uint256 seats = Lot.want(needed);
-        return seats < SEATS_MAX ? seats : SEATS_MAX;
+        (uint256 needed,) = Confidence.seatsFor(target, Confidence.freshWeight(faultyShareBps), 1, Lot.WANT_MAX);
+        return Lot.want(needed, faultyShareBps);
     }
 
     /// @dev Number of a worker's operator.

@@ -35,7 +35,7 @@ library Draws {
         PolicyWord policy = terms.policy;
         round.fresh = Confidence.freshWeight(policy.faultyShareBps());
         (round.needed,) = Confidence.seatsFor(round.target, round.fresh, policy.replicasMin(), policy.replicasMax());
-        round.want = Lot.want(round.needed);
+        round.want = Lot.want(round.needed, policy.faultyShareBps());
     }
 
     /// @notice Whether a worker may contribute: the rule of `docs/encoding.md` section 3.

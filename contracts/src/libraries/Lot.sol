@@ -6,6 +6,10 @@ pragma solidity ^0.8.28;
 library Lot {
     /// @dev Highest wave: eligibility doubles twice at most.
     uint256 internal constant WAVE_MAX = 2;
+    /// @dev Most seats that a lot aims at.
+    uint256 internal constant WANT_MAX = 64;
+    /// @dev One half, in basis points: above every share that a policy may assume.
+    uint256 private constant HALF_BPS = 5000;
 
     /// @notice Id of a round.
     function roundId(bytes32 dealId, uint256 batch, uint256 attempt, bytes32 seed) internal pure returns (bytes32 id) {
@@ -30,13 +34,21 @@ library Lot {
         }
     }
 
-    /// @notice Seats that a round aims at: one and a half times those that the target needs.
-    function want(uint256 seatsNeeded) internal pure returns (uint256) {
-        return (3 * seatsNeeded + 1) / 2;
+    /// @notice Seats that a lot aims at: those that the target needs if as many oppose as the policy assumes, and one and a
+    /// half times those that it needs if nobody does, at least.
+    /// @param faultyShareBps The policy's, below one half.
+    function want(uint256 seatsNeeded, uint256 faultyShareBps) internal pure returns (uint256 seats) {
+        unchecked {
+            // Of n seats f * n oppose, and n - 2 * f * n are left over.
+            seats = seatsNeeded * HALF_BPS / (HALF_BPS - faultyShareBps);
+            uint256 least = (3 * seatsNeeded + 1) / 2;
+            if (seats < least) seats = least;
+            if (seats > WANT_MAX) seats = WANT_MAX;
+        }
     }
 
     /// @notice Whether a ticket wins a seat: with a chance of want * bond / poolBond, doubled for every wave.
-    /// @dev 192 bits of the ticket against a threshold of the same scale: want 6 bits, bond 40 bits, 194 bits of shift.
+    /// @dev 192 bits of the ticket against a threshold of the same scale: want 7 bits, bond 40 bits, 194 bits of shift.
     function wins(uint256 ticket_, uint256 want_, uint256 bond, uint256 poolBond, uint256 wave)
         internal
         pure

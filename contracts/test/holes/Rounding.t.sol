@@ -25,12 +25,13 @@ contract RoundingHolesTest is Plays, Vectors {
 
     /// @dev Of every division the direction that encoding.md names.
     function test_hole_34_divisionsRoundAsNamed() public pure {
-        // Down: a weight of 2.3333333, its square, odds of 8.89258678, want of 2 (3.5) and of 3 (5).
+        // Down: a weight of 2.3333333, its square, odds of 8.89258678, want of 2 (3.5) and of 3 (5), of 4 at a third (11.76).
         vm.assertEq(Confidence.freshWeight(3000), 2_333_333);
         vm.assertEq(Confidence.times(2_333_333, 2_333_333), 5_444_442);
         vm.assertEq(Confidence.odds(29_641_953, 2_333_333), 8_892_586);
-        vm.assertEq(Lot.want(2), 3);
-        vm.assertEq(Lot.want(3), 5);
+        vm.assertEq(Lot.want(2, 2000), 3);
+        vm.assertEq(Lot.want(3, 2000), 5);
+        vm.assertEq(Lot.want(4, 3300), 11);
         // Up: each execution of a lock, slashes, stake at risk, what is burnt.
         vm.assertEq(Payouts.lockOf(8, 1, 1, 1, 0), 8);
         vm.assertEq(Payouts.slashUnits(0), 1);
@@ -260,7 +261,7 @@ contract RoundingHolesTest is Plays, Vectors {
             PayoutVectors.BatchCase memory c = cases[i];
             uint256 prices = (c.appPrice + c.datasetPrice) * c.tasks;
             uint256 units = Payouts.exposureUnits(c.fuel * c.feePerMfuel / 1e6, prices, 0, c.agreeing);
-            if (c.lock > type(uint96).max || units > bond / UNIT / 2 || c.agreeing > 4 * Lot.want(_payees(c))) {
+            if (c.lock > type(uint96).max || units > bond / UNIT / 2 || c.agreeing > 4 * Lot.want(_payees(c), 2000)) {
                 continue;
             }
             uint256 state = vm.snapshotState();

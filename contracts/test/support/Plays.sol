@@ -361,7 +361,10 @@ abstract contract Plays is Deals {
             group = group * weight / 1e6;
             ++seats;
         }
-        return (3 * seats + 1) / 2;
+        uint256 against = seats * 5000 / (5000 - terms.policy.faultyShareBps());
+        uint256 least = (3 * seats + 1) / 2;
+        uint256 want = against > least ? against : least;
+        return want > 64 ? 64 : want;
     }
 
     /// @dev Whether a worker of the pool has a seat in a wave of the first draw, reckoned by the rule.

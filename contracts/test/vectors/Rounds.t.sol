@@ -92,7 +92,7 @@ contract LotVectors is Vectors {
                 c.replicasMax
             );
             vm.assertEq(seats, c.seatsNeeded);
-            vm.assertEq(Lot.want(seats), c.want);
+            vm.assertEq(Lot.want(seats, c.faultyShareBps), c.want);
         }
     }
 

@@ -27,10 +27,19 @@ pub fn ticket(seed: Seed, round: RoundId, worker: Address) -> B256 {
     keccak256((seed.0, round.0, worker).abi_encode())
 }
 
-/// Seats that a round draws on average in wave 0: one and a half times what the target needs, `floor((3 m + 1) / 2)`.
-pub fn want(seats_needed: u8) -> u8 {
-    // A policy holds 32 at most; saturation only keeps a meaningless input from wrapping.
-    u8::try_from((3 * u16::from(seats_needed)).div_ceil(2)).unwrap_or(u8::MAX)
+/// Most seats that a lot draws on average in wave 0.
+pub const WANT_MAX: u8 = 64;
+
+/// Seats that a lot draws on average in wave 0: `min(64, max(floor((3 m + 1) / 2), floor(m / (1 - 2 f))))`.
+///
+/// `m` seats reach the target if all agree. Of `n` seats `f n` oppose where the policy's assumption holds, and `n (1 - 2 f)`
+/// are left over. The share must be below a half; above, it counts as the highest below it.
+pub fn want(seats_needed: u8, faulty_share_bps: u16) -> u8 {
+    const HALF: u32 = 5_000;
+    let needed = u32::from(seats_needed);
+    let against = needed * HALF / HALF.saturating_sub(faulty_share_bps.into()).max(1);
+    let seats = against.max((3 * needed).div_ceil(2)).min(WANT_MAX.into());
+    u8::try_from(seats).unwrap_or(WANT_MAX)
 }
 
 /// Everything that decides on the seats of one round.
@@ -57,7 +66,8 @@ impl Lot {
         pool_bond: BondUnits,
     ) -> Self {
         let needed = seats_needed(policy, Self::target(policy, attempt));
-        Self { round: round_id(deal, batch, attempt, seed), seed, want: want(needed), pool_bond }
+        let want = want(needed, policy.faultyShareBps);
+        Self { round: round_id(deal, batch, attempt, seed), seed, want, pool_bond }
     }
 
     /// The odds that this attempt has to reach.

@@ -89,7 +89,7 @@ fn need(confidence: u32, faulty: u16, min: u8, max: u8, attempt: u8) -> Value {
         "replicasMax": number(max),
         "replicasMin": number(min),
         "seatsNeeded": number(seats),
-        "want": number(lot::want(seats)),
+        "want": number(lot::want(seats, faulty)),
     })
 }
 

@@ -107,7 +107,7 @@ fn a_whole_pool_draws_about_what_it_wants() {
     for draw in 0..draws {
         let seed = Seed(B256::from(U256::from(draw)));
         let lot = Lot::new(B256::repeat_byte(1).into(), 0, 0, seed, &policy, BondUnits(100_000));
-        assert_eq!(lot.want, want(3));
+        assert_eq!(lot.want, want(3, policy.faultyShareBps));
         let members = (0..100).filter(|&worker| lot.has_seat(address(worker), BondUnits(1_000), 0));
         seats += members.count() as u64;
         for worker in 0..100 {
@@ -115,6 +115,6 @@ fn a_whole_pool_draws_about_what_it_wants() {
             assert_eq!(first == Some(0), lot.has_seat(address(worker), BondUnits(1_000), 0));
         }
     }
-    let expected = draws * u64::from(want(3));
+    let expected = draws * u64::from(want(3, policy.faultyShareBps));
     assert!(seats.abs_diff(expected) < expected / 5, "{seats} seats, {expected} expected");
 }

@@ -179,7 +179,7 @@ are reduced to what they decide. All figures: [simulation.json](simulation.json)
 
 - **faulty**: what the faulty part of the stake does, all of it together. *Breaks*: one batch in twenty has a wrong task, each time another. *Copies*: one \
 executes, the others copy; one contribution in twenty is accused. *Lies*: always, all alike. *Lies to win*: only where those who hold seats are such that \
-the lie is certified. *Earns, then lies*: once its reputation counts in full. *Withholds*: says that there are no bytes. *Churn*: before one round in \
+the lie is certified. *Races*: at once, without executing, where the seats of its own are enough alone. *Earns, then lies*: once its reputation counts in full. *Withholds*: says that there are no bytes. *Churn*: before one round in \
 twenty somebody is replaced by a newcomer.
 - **coordinator**: *theirs* tells everybody else that all seats are taken, where its friends alone suffice.
 - **reputation**: *counts* with one operator at least, all of them with the record of {SETTLED_AUDITS} audits; else three operators with fresh weights.

@@ -7,8 +7,7 @@ use guildhall_protocol::{
     Amount, BondUnits, Odds, Policy, Reputation, RoundId, Seed, Terms, Weight,
     cases::audited_task,
     confidence::{Weighing, group, odds, opposing, seats_needed},
-    lot::{LAST_WAVE, has_seat, ticket, want},
-    orders::REPLICAS_MAX,
+    lot::{LAST_WAVE, WANT_MAX, has_seat, ticket, want},
     payouts::{Payouts, escrow, exposure_units, reputation_points, slash_units},
     units::{BOND_UNIT_WEI, MICRO},
 };
@@ -157,7 +156,7 @@ impl Market {
                 if certified.claim.is_wrong() { certified.claim.wrong_task() } else { found.wrong_task() };
             if matches!(
                 self.operators[place].behaviour,
-                Behaviour::Lies | Behaviour::LiesToWin | Behaviour::Earns
+                Behaviour::Lies | Behaviour::LiesToWin | Behaviour::Races | Behaviour::Earns
             ) {
                 // A liar does not call a jury.
             } else if members.contains(&place) {
@@ -247,8 +246,8 @@ impl Market {
         let certified = bench.certified;
         let scaled = u128::from(MICRO).saturating_add(certified.odds.0);
         let target = Odds(certified.round.target.0.saturating_mul(scaled) / u128::from(MICRO));
-        let policy = Policy { replicasMin: 1, replicasMax: REPLICAS_MAX, ..self.policy };
-        let seats = want(seats_needed(&policy, target)).min(REPLICAS_MAX);
+        let policy = Policy { replicasMin: 1, replicasMax: WANT_MAX, ..self.policy };
+        let seats = want(seats_needed(&policy, target), policy.faultyShareBps);
         let bond = BondUnits(self.operators.iter().map(|operator| operator.bond.0).sum());
         let case = hash_of(&[self.plan.seed, self.round, bench.number.into(), 7]);
         let members: BTreeSet<_> = certified.members.iter().map(|member| member.place).collect();
@@ -279,7 +278,9 @@ impl Market {
             Behaviour::Withholds => return None,
             _ if self.dice.hits(ABSENT_PERMILLE) => return None,
             Behaviour::Lies => return Some(Finding::Lie),
-            Behaviour::LiesToWin | Behaviour::Earns if bench.certified.claim == Found::Lie => {
+            Behaviour::LiesToWin | Behaviour::Races | Behaviour::Earns
+                if bench.certified.claim == Found::Lie =>
+            {
                 return Some(Finding::Lie);
             }
             // One task of a batch is wrong a tenth as often as the batch.

@@ -11,7 +11,10 @@ mod rivals;
 mod scenarios;
 mod table;
 
+use std::collections::VecDeque;
+
 use alloy::primitives::{B256, aliases::U96, keccak256};
+use guildhall_coordinator::limits::PACES;
 use guildhall_protocol::{
     Amount, BondUnits, Bps, Fuel, Opened, OpenedWord, Policy, PolicyWord, Prices, RuntimeNumber, Secs, Seed,
     Terms, UnixTime,
@@ -88,7 +91,7 @@ impl Plan {
             confidence: 99,
             faultyShareBps: share.max(2_000),
             replicasMin: if self.count_reputation { 1 } else { 3 },
-            replicasMax: 16,
+            replicasMax: 32,
             collateralMin: U96::from(COLLATERAL_COINS) * U96::from(COIN_WEI as u128),
             countReputation: self.count_reputation,
             evidence: 0,
@@ -154,6 +157,8 @@ pub(crate) struct Market {
     dice: Dice,
     policy: Policy,
     operators: Vec<Operator>,
+    /// What the slowest members of the latest certified rounds took: all deals are of one app.
+    paces: VecDeque<u64>,
     /// Newcomers so far.
     born: u32,
     round: u64,
@@ -182,6 +187,7 @@ impl Market {
             dice: Dice::new(plan.seed),
             policy: plan.policy(),
             operators: Vec::with_capacity(OPERATORS),
+            paces: VecDeque::new(),
             born: 0,
             round: 0,
             fund: 0,
@@ -224,6 +230,18 @@ impl Market {
     /// The block in which the deal of this round opens; the lot wants those that were there before.
     fn block(&self) -> u64 {
         self.round + 1
+    }
+
+    /// What the coordinator knows of how long members take.
+    fn pace(&self) -> Option<u64> {
+        self.paces.iter().max().copied()
+    }
+
+    fn keep_pace(&mut self, slowest_ms: u64) {
+        self.paces.push_back(slowest_ms);
+        if self.paces.len() > PACES {
+            self.paces.pop_front();
+        }
     }
 
     fn now(&self) -> UnixTime {

@@ -25,6 +25,9 @@ pub enum Behaviour {
     Lies,
     /// Claims the lie when those who hold seats in the round are such that it will be certified, else the truth.
     LiesToWin,
+    /// Claims the lie at once, without executing anything, when the seats of the accomplices alone would be certified, to be done
+    /// before the others; else the truth.
+    Races,
     /// Tells the truth until its reputation counts in full, then lies, always.
     Earns,
     /// Says that the bytes are withheld, always.
@@ -40,6 +43,7 @@ impl Behaviour {
             Self::Copies => "copies",
             Self::Lies => "lies",
             Self::LiesToWin => "lies to win",
+            Self::Races => "races",
             Self::Earns => "earns, then lies",
             Self::Withholds => "withholds",
         }

@@ -8,11 +8,12 @@ use super::{Behaviour, COLLATERAL_COINS, Outcomes, Plan, TASKS, WORTH_COINS};
 /// Shares of faulty stake, in thousandths.
 const SHARES: [u64; 3] = [100, 200, 330];
 /// What the faulty do. A broken machine spoils one batch in twenty.
-const BEHAVIOURS: [Behaviour; 6] = [
+const BEHAVIOURS: [Behaviour; 7] = [
     Behaviour::Breaks(50),
     Behaviour::Copies,
     Behaviour::Lies,
     Behaviour::LiesToWin,
+    Behaviour::Races,
     Behaviour::Earns,
     Behaviour::Withholds,
 ];
@@ -81,7 +82,7 @@ impl Plan {
     /// reputation does not count; and with a coordinator of theirs only once a certificate is final. Stake holds while juries can
     /// convict: with a third of the stake on them faulty too, most cases come to nothing.
     pub fn promises(&self) -> Vec<Promise> {
-        let looks = matches!(self.behaviour, Behaviour::LiesToWin | Behaviour::Earns);
+        let looks = matches!(self.behaviour, Behaviour::LiesToWin | Behaviour::Races | Behaviour::Earns);
         let odds = !self.count_reputation || !looks;
         let mut promises = Vec::new();
         if self.behaviour == Behaviour::Honest {

@@ -93,6 +93,8 @@ pub(crate) struct Table<'a> {
     turned_away: Vec<usize>,
     /// Whether the coordinator keeps everybody but its accomplices out.
     captured: bool,
+    /// Whether the faulty lie at once in this round, before the others are done.
+    races: bool,
     /// Whether the faulty lie in this round, once they have decided.
     plot: Option<bool>,
     /// What the first of the copying found.
@@ -113,8 +115,8 @@ impl<'a> Table<'a> {
             }
         }
         let mut table = Self {
+            gathering: Gathering::new(round.clone(), market.pace(), now.0 * 1_000),
             market,
-            gathering: Gathering::new(round.clone(), now.0 * 1_000),
             chain: SimulatedChain::new(round, connected.clone()),
             connected,
             places,
@@ -124,6 +126,7 @@ impl<'a> Table<'a> {
             found: BTreeMap::new(),
             turned_away: Vec::new(),
             captured: false,
+            races: false,
             plot: None,
             copied: None,
             copiers: Vec::new(),
@@ -174,15 +177,16 @@ impl<'a> Table<'a> {
                 round.seat(worker, &self.connected[&worker]).map(|wave| (place, wave))
             })
             .collect();
-        if self.market.plan.corrupt_coordinator {
-            let first = seats.iter().filter(|(place, wave)| *wave == 0 && self.is_faulty(*place));
-            let weights: Vec<_> = first.map(|&(place, wave)| self.weight(place, wave)).collect();
-            self.captured =
-                weights.len() >= usize::from(round.policy.replicasMin) && group(weights).0 >= round.target.0;
-        }
+        let first = seats.iter().filter(|(place, wave)| *wave == 0 && self.is_faulty(*place));
+        let weights: Vec<_> = first.map(|&(place, wave)| self.weight(place, wave)).collect();
+        let alone =
+            weights.len() >= usize::from(round.policy.replicasMin) && group(weights).0 >= round.target.0;
+        self.captured = alone && self.market.plan.corrupt_coordinator;
+        self.races = alone && self.market.plan.behaviour == Behaviour::Races;
         for (place, wave) in seats {
             if !self.market.dice.hits(ABSENT_PERMILLE) {
-                let wait = self.market.dice.below(MESSAGE_MS);
+                let races = self.races && self.is_faulty(place);
+                let wait = if races { 0 } else { self.market.dice.below(MESSAGE_MS) };
                 self.after(u64::from(wave) * round.patience.0 * 1_000 + wait, Event::Reserve(place, wave));
             }
         }
@@ -223,7 +227,8 @@ impl<'a> Table<'a> {
         };
         match answer {
             Ok(Ack::Accepted) if !self.market.dice.hits(UNFINISHED_PERMILLE) => {
-                self.after(operator.execution_ms, Event::Commit(place, wave));
+                let races = self.races && operator.is_faulty();
+                self.after(if races { 1 } else { operator.execution_ms }, Event::Commit(place, wave));
             }
             Ok(Ack::Full) => {
                 if wave == 0 {
@@ -275,6 +280,8 @@ impl<'a> Table<'a> {
             Behaviour::Lies => Found::Lie,
             Behaviour::LiesToWin if self.plots() => Found::Lie,
             Behaviour::LiesToWin => Found::Truth,
+            Behaviour::Races if self.races => Found::Lie,
+            Behaviour::Races => Found::Truth,
             Behaviour::Earns if self.market.counts_in_full(place) => Found::Lie,
             Behaviour::Earns => Found::Truth,
         };
@@ -371,6 +378,7 @@ impl<'a> Table<'a> {
                 self.found.insert(place, found);
             }
         }
+        self.market.keep_pace(self.gathering.slowest());
         let leading = submission.claims[0];
         let members = submission.entries.iter().map(|entry| {
             let says = match entry.word.claim {

@@ -57,6 +57,21 @@ fn with_a_coordinator_of_theirs_colluders_are_contradicted_before_it_is_final() 
 }
 
 #[test]
+fn who_lies_at_once_is_not_certified_before_the_others_are_done() {
+    for permille in [200, 330] {
+        let plan = Plan { rounds: 2_000, ..plan(Behaviour::Races, permille) };
+        let outcomes = simulate(plan);
+        assert!(Promise::Provisional.is_kept(&plan, &outcomes, &outcomes), "{permille}: {outcomes:?}");
+    }
+}
+
+#[test]
+fn a_third_that_always_lies_keeps_few_deals_from_their_certificate() {
+    let outcomes = simulate(plan(Behaviour::Lies, 330));
+    assert!(outcomes.certified * 2 > outcomes.rounds, "{outcomes:?}");
+}
+
+#[test]
 fn settled_reputations_make_executions_few() {
     let plan = Plan { count_reputation: true, settled: true, ..plan(Behaviour::Honest, 0) };
     let (settled, fresh) = (simulate(plan), simulate(Plan { settled: false, ..plan }));
