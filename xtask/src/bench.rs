@@ -60,6 +60,15 @@ const FIGURES: &[Figure] = &[
     at_most("deal_ms_p50", 400.0, "hello deal, signed order to certificate, 3 workers (ms, median)"),
     at_most("batch1000_s", 4.0, "one deal of 1,000 hello tasks, 3 workers (s)"),
     at_most("worker_idle_mb", 60.0, "memory of an idle worker (MB)"),
+    at_most("coordinator_mb_1000", 300.0, "memory of a coordinator with 1,000 connected idle workers (MB)"),
+    at_least("contributions_per_s", 3_000.0, "contributions that a coordinator verifies and keeps a second"),
+    at_least("catchup_blocks_per_s", 1_000.0, "missed blocks that are caught up a second"),
+    at_most(
+        "recover_s",
+        5.0,
+        "a city killed with 1,000 open tasks, from its start to its next certificate (s)",
+    ),
+    at_most("sandbox_hostile_ms", 50.0, "longest that an app goes on beyond its wall clock (ms)"),
 ];
 
 /// A bench program with its arguments; it prints one JSON object of figures on standard output.
@@ -82,7 +91,12 @@ fn programs(root: &Path, native: &Path) -> Vec<Program> {
     for (option, path) in files {
         sandbox.extend([option.to_owned(), path.display().to_string()]);
     }
-    let programs = [("bench_sandbox", sandbox), ("bench_ledger", Vec::new()), ("bench_network", Vec::new())];
+    let programs = [
+        ("bench_sandbox", sandbox),
+        ("bench_ledger", Vec::new()),
+        ("bench_network", Vec::new()),
+        ("bench_pool", Vec::new()),
+    ];
     programs.map(|(name, arguments)| (built.join(name), arguments)).to_vec()
 }
 

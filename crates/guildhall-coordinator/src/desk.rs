@@ -22,7 +22,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
 use crate::chain::{Chain, ChainFault};
 use crate::gathering::Millis;
 use crate::hub::Hub;
-use crate::limits::{MAX_MESSAGES, MAX_WATCHERS, MESSAGE_WAIT};
+use crate::limits::{MAX_LOOKUPS, MAX_MESSAGES, MAX_WATCHERS, MESSAGE_WAIT};
 use crate::machine::Machine;
 use crate::rates::Rates;
 use crate::records::{Record, key_of};
@@ -99,6 +99,7 @@ pub struct Desk {
     domain: Eip712Domain,
     audience: Audience,
     messages: Semaphore,
+    lookups: Semaphore,
     work: Notify,
     deals: watch::Sender<u64>,
 }
@@ -146,6 +147,7 @@ impl Desk {
             remembered: Mutex::default(),
             day: AtomicU64::default(),
             messages: Semaphore::new(MAX_MESSAGES),
+            lookups: Semaphore::new(MAX_LOOKUPS),
             work: Notify::new(),
             deals: watch::Sender::new(0),
         }
@@ -291,6 +293,10 @@ impl Desk {
         let standing = match known {
             Some((standing, at)) if at.elapsed() < STANDING_AGE => standing,
             _ => {
+                let asking = tokio::time::timeout(MESSAGE_WAIT, self.lookups.acquire()).await;
+                let Ok(Ok(_asking)) = asking else {
+                    return Err(Refusal::Busy("too many senders that are not known yet"));
+                };
                 let standing = self.chain.standing(worker).await?;
                 let mut remembered = lock(&self.remembered);
                 bound(&mut remembered.standings);
@@ -391,12 +397,14 @@ impl Desk {
     ) -> Result<(SemaphorePermit<'_>, Standing), Refusal> {
         let turn = self.turn().await?;
         message.check(&self.domain)?;
+        // What follows may wait for the chain: whoever names workers or rounds that do not exist keeps nobody from their turn.
+        drop(turn);
         let standing = self.standing(message.worker).await?;
         if !lock(&self.rates).take(message.worker, Instant::now()) {
             return Err(Refusal::TooFast(message.worker));
         }
         self.ensure(message.round).await?;
-        Ok((turn, standing))
+        Ok((self.turn().await?, standing))
     }
 
     /// Makes sure that the machine has the round; waits a while for a deal that is not seen here yet.

@@ -19,7 +19,7 @@ use guildhall_protocol::{ContentId, Odds, Reputation, UnixTime, Weight};
 
 use crate::limits::{
     HELD_GRACE_MS, MAX_PROOFS, POST_RETRY_MS, PROVE_RETRY_MS, RESERVE_GRACE_MS, REVEAL_GRACE_MS,
-    SLOWER_TIMES, SPARE_GRACE_MS,
+    SLOWER_TIMES, UNKNOWN_PACE_PARTS,
 };
 use crate::part::{Equivocation, Part, Promise};
 use crate::refusal::Refusal;
@@ -69,8 +69,6 @@ pub enum Verdict {
 enum Supposing {
     /// All of them agree.
     AllAgree,
-    /// The heaviest of them dissents.
-    OneDissents,
     /// All of them agree, and those that hold a seat and are still at work.
     HoldersAgree,
 }
@@ -83,9 +81,10 @@ pub struct Gathering {
     parts: BTreeMap<Address, Part>,
     lists: BTreeMap<u8, SignedList>,
     listed_at: Millis,
-    /// The longest that a member took from its seat to its commitment.
+    /// What the slowest members of the deal's latest rounds took from seat to commitment.
+    pace: Millis,
+    /// The longest that a member of this one took.
     slowest: Millis,
-    spare_since: Option<Millis>,
     post_after: Millis,
     posted: bool,
     told_wave: u8,
@@ -98,16 +97,18 @@ pub struct Gathering {
 }
 
 impl Gathering {
-    /// A round that begins at `now`.
-    pub fn new(round: Round, now: Millis) -> Self {
+    /// A round that begins at `now`. `pace`: the longest that members of the deal's latest rounds took from seat to commitment,
+    /// where there were any.
+    pub fn new(round: Round, pace: Option<Millis>, now: Millis) -> Self {
+        let unknown = || round.patience.0.saturating_mul(1000) / UNKNOWN_PACE_PARTS;
         Self {
+            pace: pace.unwrap_or_else(unknown),
             round,
             began: now,
             parts: BTreeMap::new(),
             lists: BTreeMap::new(),
             listed_at: 0,
             slowest: 0,
-            spare_since: None,
             post_after: 0,
             posted: false,
             told_wave: 0,
@@ -127,6 +128,11 @@ impl Gathering {
     /// How it ended, when it did.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
+    }
+
+    /// The longest that a member took from its seat to its commitment.
+    pub fn slowest(&self) -> Millis {
+        self.slowest
     }
 
     /// The proofs of equivocation so far.
@@ -318,7 +324,6 @@ impl Gathering {
         }
         self.parts.retain(|_, part| part.listed || part.wave > wave);
         self.lists.insert(wave, list);
-        self.spare_since = None;
         self.listed_at = now;
     }
 
@@ -368,7 +373,6 @@ impl Gathering {
             Some(self.began + RESERVE_GRACE_MS),
             Some(self.listed_at + REVEAL_GRACE_MS),
             Some(self.post_after),
-            self.spare_since.map(|since| since + SPARE_GRACE_MS),
             Some(self.round.end().0.saturating_mul(1000)),
         ];
         let waves = (0..=LAST_WAVE).map(|wave| self.round.wave_end(wave).0.saturating_mul(1000));
@@ -543,9 +547,6 @@ impl Gathering {
         let part = self.parts.entry(worker).or_insert_with(|| Part::new(*standing, wave, now, 0));
         (part.wave, part.standing, part.promise) = (wave, *standing, Some(promise));
         self.slowest = self.slowest.max(now.saturating_sub(part.since));
-        if self.would_do(wave, Supposing::OneDissents, now) {
-            self.spare_since.get_or_insert(now);
-        }
         Ok(Ack::Accepted)
     }
 
@@ -641,16 +642,8 @@ impl Gathering {
             parts.extend(holders.map(|(worker, part)| (*worker, part)));
         }
         parts.sort_by_key(|(worker, part)| (part.wave, *worker));
-        let dissenter = (supposing == Supposing::OneDissents)
-            .then(|| {
-                let mine =
-                    parts.iter().filter(|(_, part)| !part.listed && part.step() == MemberStep::Committed);
-                mine.max_by_key(|(_, part)| self.weight(part)).map(|(worker, _)| *worker)
-            })
-            .flatten();
-        let voice = |(worker, part): (Address, &Part)| {
+        let voice = |(_, part): (Address, &Part)| {
             let voice = match part.step() {
-                MemberStep::Committed if Some(worker) == dissenter => Voice::Silent,
                 MemberStep::Seated => agreed,
                 // Who is listed and has not shown its claim by now will not.
                 MemberStep::Committed if !part.lost && (in_time || !part.listed) => agreed,
@@ -663,25 +656,24 @@ impl Gathering {
 
     /// Whether the list of a running wave should close.
     fn is_ripe(&self, wave: u8, connected: &Connected, now: Millis) -> bool {
-        if !self.would_do(wave, Supposing::AllAgree, now) {
-            return false;
-        }
-        !self.is_expecting(wave, connected, now)
-            || self.spare_since.is_some_and(|since| now >= since + SPARE_GRACE_MS)
+        self.would_do(wave, Supposing::AllAgree, now) && !self.is_expecting(wave, connected, now)
     }
 
     /// From when a held seat is not waited for any more: a list that just does fails by one dissenter, and the next wave is
-    /// far away, but a machine that stopped must not hold all the others up.
+    /// far away, but a machine that stopped must not hold all the others up. The pace of this round alone does not tell: who
+    /// makes results up commits at once.
     fn overdue(&self, part: &Part) -> Millis {
-        part.since + (SLOWER_TIMES * self.slowest).max(HELD_GRACE_MS)
+        part.since + (SLOWER_TIMES * self.slowest.max(self.pace)).max(HELD_GRACE_MS)
+    }
+
+    /// Whether a worker holds a seat of the wave without having committed, and may still.
+    fn is_at_work(&self, part: &Part, wave: u8, now: Millis) -> bool {
+        part.wave == wave && part.promise.is_none() && now < part.until.min(self.overdue(part))
     }
 
     /// Whether somebody may still commit soon: a seat is held, or a connected seat holder had no time to take its own.
     fn is_expecting(&self, wave: u8, connected: &Connected, now: Millis) -> bool {
-        let held = |part: &Part| {
-            part.wave == wave && part.promise.is_none() && now < part.until.min(self.overdue(part))
-        };
-        if self.parts.values().any(held) {
+        if self.parts.values().any(|part| self.is_at_work(part, wave, now)) {
             return true;
         }
         let early = now < self.began + RESERVE_GRACE_MS;

@@ -15,6 +15,7 @@ pub mod http;
 pub mod hub;
 pub mod limits;
 pub mod machine;
+mod neglected;
 pub mod onchain;
 mod part;
 pub mod rates;

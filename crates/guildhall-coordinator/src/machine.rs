@@ -15,7 +15,8 @@ use guildhall_protocol::messages::{Commitment, Reservation, Unavailable};
 use guildhall_protocol::{BondUnits, ContentId, DealId, RoundId, Terms, UnixTime};
 
 use crate::gathering::{Connected, Gathering, ListDraft, Millis, Submission, Verdict};
-use crate::limits::{MAX_DEALS, MAX_ENDED, MAX_ROUNDS};
+use crate::limits::{MAX_DEALS, MAX_ENDED, MAX_NEGLECTED, MAX_ROUNDS, PACES};
+use crate::neglected::Neglected;
 use crate::part::Equivocation;
 use crate::refusal::Refusal;
 
@@ -73,6 +74,9 @@ pub struct Machine {
     rounds: HashMap<RoundId, Gathering>,
     by_batch: BTreeMap<(DealId, u32), RoundId>,
     ended: VecDeque<RoundId>,
+    /// What the slowest members of the latest certified rounds took, by deal.
+    paces: HashMap<DealId, VecDeque<Millis>>,
+    neglected: Neglected,
     connected: Connected,
     /// Rounds to look at again whatever the time.
     dirty: BTreeSet<RoundId>,
@@ -94,6 +98,8 @@ impl Machine {
     /// Forgets a deal that the chain dropped or that is over.
     pub fn deal_gone(&mut self, deal: DealId) {
         self.deals.remove(&deal);
+        self.paces.remove(&deal);
+        self.neglected.forget(deal);
         let rounds: Vec<_> =
             self.by_batch.range((deal, 0)..=(deal, u32::MAX)).map(|(_, round)| *round).collect();
         for round in rounds {
@@ -122,6 +128,21 @@ impl Machine {
     pub fn out_of_waves(&self, now: UnixTime) -> Vec<RoundRef> {
         let due = |gathering: &&Gathering| gathering.is_out_of_waves(now);
         self.rounds.values().filter(due).map(|gathering| gathering.round().at).collect()
+    }
+
+    /// Batches that nobody has worked on in time, to ask the chain about: a few, and only while somebody is there who could.
+    pub fn neglected(&mut self, now: UnixTime) -> Vec<(Terms, u32)> {
+        if self.connected.is_empty() {
+            return Vec::new();
+        }
+        let known = |deal, batch| self.by_batch.contains_key(&(deal, batch));
+        let found = self.neglected.next(&self.deals, known, now, MAX_NEGLECTED);
+        found.into_iter().filter_map(|(deal, batch)| Some((*self.deals.get(&deal)?, batch))).collect()
+    }
+
+    /// Such a batch is open on chain.
+    pub fn neglected_is_open(&mut self, deal: DealId) {
+        self.neglected.found_open(deal);
     }
 
     /// The deals whose deadline is before `time`.
@@ -198,7 +219,8 @@ impl Machine {
         if let Some(earlier) = self.by_batch.insert((at.deal, at.batch), at.id) {
             self.end(earlier, Outcome::Reopened, now);
         }
-        self.rounds.insert(at.id, Gathering::new(round, now));
+        let pace = self.paces.get(&at.deal).and_then(|paces| paces.iter().max().copied());
+        self.rounds.insert(at.id, Gathering::new(round, pace, now));
         self.dirty.insert(at.id);
         Ok(())
     }
@@ -452,6 +474,14 @@ impl Machine {
             return;
         }
         let first = gathering.outcome().is_none();
+        let deal = gathering.round().at.deal;
+        if first && matches!(outcome, Outcome::Certified { .. }) && self.deals.contains_key(&deal) {
+            let paces = self.paces.entry(deal).or_default();
+            paces.push_back(gathering.slowest());
+            if paces.len() > PACES {
+                paces.pop_front();
+            }
+        }
         gathering.end(outcome.clone());
         let event = MemberEvent::Ended { round: gathering.round().at, outcome: outcome.clone() };
         let to = gathering.members().collect();

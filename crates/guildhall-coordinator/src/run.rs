@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, mpsc};
 use crate::chain::Chain;
 use crate::desk::Desk;
 use crate::error::CoordinatorError;
-use crate::limits::WRITE_QUEUE;
+use crate::limits::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, WRITE_QUEUE};
 use crate::records::CHECK;
 use crate::shell;
 use crate::store::Store;
@@ -82,7 +82,8 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
 
     let limits = Limits {
         body_bytes: BODY_BYTES,
-        connections_per_ip: Limits::default().connections,
+        connections: MAX_CONNECTIONS,
+        connections_per_ip: MAX_CONNECTIONS_PER_ADDRESS,
         ..Limits::default()
     };
     let router = crate::http::routes(desk, group.token()).merge(extra_routes);

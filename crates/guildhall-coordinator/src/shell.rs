@@ -9,7 +9,7 @@ use alloy::primitives::Address;
 use alloy::signers::SignerSync;
 use futures::StreamExt;
 use futures::future::join_all;
-use guildhall_api::{Outcome, ProgressStep, RoundRef, SignedList};
+use guildhall_api::{Outcome, ProgressStep, SignedList};
 use guildhall_protocol::lot::LAST_ATTEMPT;
 use guildhall_protocol::messages::{RoundList, Signed};
 use guildhall_protocol::{DealId, RoundId, Status, Terms, UnixTime};
@@ -22,6 +22,7 @@ use crate::error::CoordinatorError;
 use crate::gathering::{ListDraft, Millis, Submission};
 use crate::limits::{MAX_BATCHES_A_TRANSACTION, MAX_ENTRIES_A_TRANSACTION};
 use crate::machine::Action;
+use crate::neglected::waves;
 use crate::part::Equivocation;
 use crate::records::{CURSOR, DEALS, Kept, RESULTS, ROUNDS, Record, deal_key, key_of, round_prefix};
 use crate::store::StoreError;
@@ -42,8 +43,8 @@ pub enum Posting {
     Void(RoundId, Submission),
     /// A proof that a worker signed two things.
     Prove(RoundId, Box<Equivocation>),
-    /// Another draw.
-    Reopen(RoundRef),
+    /// Another draw for a batch.
+    Reopen(DealId, u32),
 }
 
 /// Puts back what was durable before a restart.
@@ -152,7 +153,7 @@ async fn take(
             desk.clock.set(time);
             forget_old(desk, time);
             let ticket = desk.store.put(CURSOR.to_vec(), &cursor)?;
-            offer_reopenings(desk, postings);
+            offer_reopenings(desk, postings).await;
             // The cursor may be durable late, never early: deals were staged before it.
             if desk.machine().open_rounds() == 0 {
                 desk.store.durable(ticket).await?;
@@ -212,14 +213,31 @@ fn forget_results(desk: &Desk, before: UnixTime) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Rounds whose waves are over without a certificate get another draw, where the contract still allows one.
-fn offer_reopenings(desk: &Desk, postings: &mpsc::Sender<Posting>) {
+/// Rounds whose waves are over without a certificate get another draw, where the contract still allows one; so do batches that
+/// nobody worked on.
+async fn offer_reopenings(desk: &Desk, postings: &mpsc::Sender<Posting>) {
     let now = UnixTime(desk.clock.now() / 1000);
     let due = desk.machine().out_of_waves(now);
     for at in due.into_iter().filter(|at| at.attempt < LAST_ATTEMPT) {
         // A full queue is no loss: the next head offers it again.
-        let _ = postings.try_send(Posting::Reopen(at));
+        let _ = postings.try_send(Posting::Reopen(at.deal, at.batch));
     }
+    let neglected = desk.machine().neglected(now);
+    join_all(neglected.into_iter().map(async |(terms, batch)| {
+        let Ok(found) = desk.chain.batch(&terms, batch).await else {
+            // Looked at again with the others of the deal.
+            return desk.machine().neglected_is_open(terms.deal());
+        };
+        if !matches!(found.status, Status::Open | Status::Reopened) {
+            return;
+        }
+        desk.machine().neglected_is_open(terms.deal());
+        let over = found.opened.time.after(waves(&terms)).is_some_and(|over| over <= now);
+        if over && found.attempt < LAST_ATTEMPT {
+            let _ = postings.try_send(Posting::Reopen(terms.deal(), batch));
+        }
+    }))
+    .await;
 }
 
 /// Does what the machine says until `stop`.
@@ -358,7 +376,7 @@ pub async fn post_all(
                     }
                 }
                 Posting::Prove(round, proof) => prove(&desk, round, &proof).await,
-                Posting::Reopen(at) => reopen(&desk, at).await,
+                Posting::Reopen(deal, batch) => reopen(&desk, deal, batch).await,
             }
         }
         // Side by side: each is a transaction of its own, and the sender numbers them.
@@ -441,13 +459,13 @@ async fn prove(desk: &Desk, round: RoundId, proof: &Equivocation) {
     desk.machine().proven(round, proof);
 }
 
-async fn reopen(desk: &Desk, at: RoundRef) {
-    let Some(terms) = desk.machine().deal(at.deal).copied() else { return };
-    if let Err(error) = desk.chain.reopen(&terms, at.batch).await {
-        tracing::info!(round = %at.id, %error, "could not draw anew");
+async fn reopen(desk: &Desk, deal: DealId, batch: u32) {
+    let Some(terms) = desk.machine().deal(deal).copied() else { return };
+    if let Err(error) = desk.chain.reopen(&terms, batch).await {
+        tracing::info!(%deal, batch, %error, "could not draw anew");
         if matches!(error, PostError::Refused(_)) {
             // Too many draws, or too little time for another: what remains is the chain's own path, and expiry.
-            desk.machine().batch_ended(at.deal, at.batch, Outcome::Expired, desk.clock.now());
+            desk.machine().batch_ended(deal, batch, Outcome::Expired, desk.clock.now());
         }
     }
 }

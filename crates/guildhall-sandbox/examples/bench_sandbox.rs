@@ -10,6 +10,8 @@
 //! is there, the module comes from the cache on disk. `wasm_over_native`: inference alone, metered in the sandbox over
 //! the same code native, alternating; `wasm_over_native_task` is the whole task with loading the model.
 //! `metering_ratio`: the whole image task metered over unmetered (hello's loops where no image app is given).
+//! `sandbox_hostile_ms`: the longest that an app with all the fuel there is goes on beyond the wall clock, of loops, floods of host
+//! calls, storms of bulk operations, and a module whose compilation takes longer.
 
 use std::{
     collections::BTreeMap,
@@ -25,6 +27,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const WARM_RUNS: usize = 2_000;
 const COLD_RUNS: usize = 30;
+/// Time of a hostile app.
+const WALL_CLOCK: Duration = Duration::from_millis(200);
+const HOSTILE_ROUNDS: usize = 10;
 const IMAGE_ROUNDS: usize = 5;
 /// Inferences of the longer run; one less is what the difference measures.
 const INFERENCES: u32 = 5;
@@ -37,6 +42,7 @@ fn main() -> Result<()> {
     let mut results = BTreeMap::new();
     warm(&options, &mut results)?;
     cold(&options, &mut results)?;
+    hostile(&mut results)?;
     if let Some(image) = &options.image {
         native(image, &mut results)?;
         metering(image, &mut results)?;
@@ -129,6 +135,58 @@ fn cold(options: &Options, results: &mut Results) -> Result<()> {
         times.push(time(|| Ok(sandbox.run(&hello_task(sandbox.load(&wasm)?))?))?);
     }
     results.insert("sandbox_cold_ms_p50", median(times).as_secs_f64() * 1e3);
+    Ok(())
+}
+
+/// What hostile apps do for ever.
+const FOR_EVER: &[&str] = &[
+    "",
+    "(drop (call $random (i32.const 0) (i32.const 16000000)))",
+    "(drop (call $write (i32.const 2) (i32.const 0) (i32.const 1024) (i32.const 0)))",
+    "(memory.copy (i32.const 1) (i32.const 0) (i32.const 16000000))",
+    "(memory.fill (i32.const 0) (i32.const 1) (i32.const 16000000))",
+    "(table.fill $t (i32.const 0) (ref.null func) (i32.const 1000000))",
+    "(drop (memory.grow (i32.const 1)))",
+];
+
+fn hostile(results: &mut Results) -> Result<()> {
+    let config = Config { children: 1, wall_clock: WALL_CLOCK, ..Config::default() };
+    let sandbox = Sandbox::new(config)?;
+    let mut longest = Duration::ZERO;
+    let mut overrun = |work: &mut dyn FnMut() -> bool| {
+        let started = Instant::now();
+        // Whoever ends in time has not gone beyond it.
+        let stopped = work();
+        let beyond = started.elapsed().saturating_sub(WALL_CLOCK);
+        if stopped {
+            longest = longest.max(beyond);
+        }
+    };
+    for code in FOR_EVER {
+        let wasm = wat::parse_str(format!(
+            r#"(module
+              (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+              (table $t 1000000 funcref) (memory (export "memory") 256)
+              (func (export "_start") (loop {code} (br 0))))"#
+        ))?;
+        let module = sandbox.load(&wasm)?;
+        let limits = Limits { fuel: 1 << 60, memory_bytes: 1 << 30 };
+        let task = Task { limits, ..Task::new(module) };
+        for _ in 0..HOSTILE_ROUNDS {
+            overrun(&mut || sandbox.run(&task).is_err());
+        }
+    }
+    let chain = "(local.set 0 (i64.mul (i64.add (local.get 0) (i64.const 3)) (local.get 0)))".repeat(3_000);
+    for round in 0..HOSTILE_ROUNDS {
+        // Another module each time: what was compiled would be known.
+        let functions = format!("(func (param i64) (drop (i64.const {round})) {chain})").repeat(100);
+        let slow = wat::parse_str(format!(
+            r#"(module (memory (export "memory") 1) {functions} (func (export "_start")))"#
+        ))?;
+        overrun(&mut || sandbox.load(&slow).is_err());
+    }
+    results.insert("sandbox_hostile_ms", longest.as_secs_f64() * 1e3);
     Ok(())
 }
 

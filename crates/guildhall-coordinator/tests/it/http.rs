@@ -12,6 +12,7 @@ use guildhall_coordinator::CoordinatorError;
 use guildhall_protocol::messages::{Reservation, certifier_domain};
 use guildhall_protocol::{ContentId, RoundId};
 use guildhall_testkit::builders::{CHAIN, OPENED_AT, POOL, Worker, certifier, lie, receipts, truth};
+use tokio::net::TcpSocket;
 
 /// Longer than anything here takes; only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -316,4 +317,72 @@ async fn it_becomes_ready_and_shows_its_gauges() {
     assert_eq!(checks["coordinator.store"]["status"], "ready");
     assert_eq!(get("/health/live").await.0, 200);
     assert!(get("/metrics").await.1.contains("coordinator_rounds_open"));
+}
+
+/// Connections that say nothing, messages of strangers, a member that says the same without end, bytes that nobody may store: all
+/// at once, while a round goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn floods_are_shed_and_a_round_goes_on() {
+    let city = City::new(3).await;
+    let address = city.url.trim_start_matches("http://").parse().expect("an address");
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind("127.0.0.2:0".parse().expect("an address")).expect("loopback is a whole network");
+        silent.push(socket.connect(address).await.expect("taken, and cut later"));
+    }
+    let stop = guildhall_service::CancellationToken::new();
+    let mut floods = tokio::task::JoinSet::new();
+    for flood in 0..8_u8 {
+        let (client, stop, at) = (city.client.clone(), stop.clone(), city.at);
+        // Four are strangers, four are one member that has committed.
+        let worker = if flood < 4 { Worker::new(100 + flood) } else { Worker::new(1) };
+        floods.spawn(async move {
+            let message = worker.commitment(at, 0, truth());
+            let mut refusals = std::collections::BTreeSet::new();
+            while !stop.is_cancelled() {
+                if let Err(error) = client.commit(&message).await {
+                    refusals.insert(error.refusal().unwrap_or("transport").to_owned());
+                }
+            }
+            refusals
+        });
+    }
+    let (stored, blob) = (stop.clone(), vec![7; 1 << 20]);
+    let url = format!("{}/v1/blobs/{}", city.url, ContentId::of(&blob));
+    let storing = tokio::spawn(async move {
+        let client = reqwest::Client::new();
+        while !stored.is_cancelled() {
+            let answer = client.put(&url).body(blob.clone()).send().await;
+            // Cut off before its body was read, or refused.
+            assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status().as_u16() == 401));
+        }
+    });
+    let mut streams = Vec::new();
+    for worker in &city.workers {
+        streams.push(city.listen(worker).await);
+    }
+    let whole_round = async {
+        for worker in &city.workers {
+            // The flood may have committed for the first one: the same commitment.
+            city.client.commit(&worker.commitment(city.at, 0, truth())).await.ok();
+        }
+        for (worker, stream) in city.workers.iter().zip(&mut streams) {
+            let list = list_of(stream).await;
+            let contribution = worker.contribution(city.at, 0, truth(), list.hash());
+            while city.client.contribute(&contribution).await.is_err() {}
+        }
+        until(&mut streams[0], |event| match event {
+            MemberEvent::Ended { outcome, .. } => Some(outcome),
+            _ => None,
+        })
+        .await
+    };
+    let outcome = tokio::time::timeout(PATIENCE, whole_round).await.expect("it goes on");
+    assert!(matches!(outcome, Outcome::Certified { .. }), "{outcome:?}");
+    stop.cancel();
+    storing.await.expect("no panic");
+    let refusals: std::collections::BTreeSet<_> = floods.join_all().await.into_iter().flatten().collect();
+    assert!(refusals.contains("coordinator.not_a_member"), "{refusals:?}");
+    drop(silent);
 }

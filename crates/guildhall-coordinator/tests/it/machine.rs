@@ -8,7 +8,7 @@ use guildhall_coordinator::gathering::Submission;
 use guildhall_coordinator::{Action, Equivocation, Machine, Refusal};
 use guildhall_protocol::confidence::{group, odds, opposing};
 use guildhall_protocol::messages::{CompactSignature, RoundList, Signed};
-use guildhall_protocol::{Policy, PolicyWord, Reputation, Terms, Weight};
+use guildhall_protocol::{Odds, Policy, PolicyWord, Reputation, Terms, Weight};
 use guildhall_testkit::builders::{OPENED_AT, SEED, Worker, lie, round, terms, truth};
 use proptest::prelude::*;
 
@@ -152,10 +152,62 @@ fn a_held_seat_is_waited_for_and_a_lost_one_is_not() {
     }
     bench.settle(START + 450);
     assert!(bench.lists.is_empty(), "the fourth holds a seat");
-    bench.settle(START + 1_000);
+    // In the first round of a deal: twice an eighth of the wave's 31 s.
+    bench.settle(START + 7_700);
+    assert!(bench.lists.is_empty(), "it may take as long as anybody is reckoned to");
+    bench.settle(START + 7_800);
     assert_eq!(bench.lists[&0].entries.len(), 3, "enough without it");
-    let late = bench.commit(&workers[3], truth(), START + 1_000);
+    let late = bench.commit(&workers[3], truth(), START + 7_800);
     assert!(matches!(late, Err(Refusal::ListClosed(0))), "{late:?}");
+}
+
+#[test]
+fn who_commits_at_once_is_not_listed_without_those_at_work() {
+    let (mut bench, workers) = (Bench::new(terms(4, 99, (5, 12))), workers(8));
+    for worker in &workers {
+        bench.reserve(worker, START).expect("a seat");
+    }
+    let (fast, thorough) = workers.split_at(5);
+    for worker in fast {
+        bench.commit(worker, lie(1), START + 1).expect("taken");
+    }
+    bench.settle(START + 3_000);
+    assert!(bench.lists.is_empty(), "the five alone would be certified");
+    for worker in thorough {
+        bench.commit(worker, truth(), START + 3_000).expect("taken");
+    }
+    bench.settle(START + 3_000);
+    for (number, worker) in workers.iter().enumerate() {
+        let claim = if number < fast.len() { lie(1) } else { truth() };
+        bench.contribute(worker, claim, START + 3_000).expect("taken");
+    }
+    bench.settle(START + 3_000);
+    assert!(bench.submissions.is_empty(), "three against five: nobody's odds are 99");
+}
+
+#[test]
+fn the_pace_of_a_deal_is_that_of_its_latest_rounds() {
+    let (mut bench, workers) =
+        (Bench::new(Terms { taskCount: 2, batchSize: 1, ..terms(5, 50, (3, 5)) }), workers(4));
+    for worker in &workers[..3] {
+        bench.reserve(worker, START).expect("a seat");
+        bench.commit(worker, truth(), START + 300).expect("taken");
+    }
+    let outcome = Outcome::Certified { claim: truth(), odds: Odds::to_one(64), transaction: B256::ZERO };
+    bench.machine.batch_ended(bench.at.deal, 0, outcome, START + 300);
+    let second = guildhall_api::Round::new(&bench.terms, 1, 0, bench.terms.opened(), SEED).expect("a round");
+    bench.at = second.at;
+    bench.machine.begin(second, START + 1_000).expect("room");
+    for worker in &workers {
+        bench.reserve(worker, START + 1_000).expect("a seat");
+    }
+    for worker in &workers[..3] {
+        bench.commit(worker, truth(), START + 1_000).expect("taken");
+    }
+    bench.settle(START + 1_550);
+    assert!(bench.lists.is_empty(), "half a second at least, twice the pace of the round before");
+    bench.settle(START + 1_610);
+    assert_eq!(bench.lists[&0].entries.len(), 3, "machines of this deal are not slower than that");
 }
 
 #[test]
@@ -173,14 +225,14 @@ fn a_list_that_just_does_waits_for_machines_that_are_not_much_slower() {
     for worker in &workers[5..7] {
         bench.commit(worker, truth(), START + 6_500).expect("taken");
     }
-    bench.settle(START + 6_500);
-    assert!(bench.lists.is_empty(), "one more moment: now it stands a dissenter");
-    bench.settle(START + 6_550);
-    assert_eq!(bench.lists[&0].entries.len(), 7);
+    bench.settle(START + 12_900);
+    assert!(bench.lists.is_empty(), "now it stands a dissenter, and the eighth is at work all the same");
+    bench.settle(START + 13_000);
+    assert_eq!(bench.lists[&0].entries.len(), 7, "twice what the slowest took");
     for (number, worker) in workers[..7].iter().enumerate() {
-        bench.contribute(worker, claim(number), START + 6_600).expect("taken");
+        bench.contribute(worker, claim(number), START + 13_000).expect("taken");
     }
-    bench.settle(START + 6_600);
+    bench.settle(START + 13_000);
     assert_eq!(bench.submissions.len(), 1);
 }
 

@@ -7,3 +7,4 @@ mod hello;
 mod hostile;
 mod nans;
 mod pool;
+mod storms;
