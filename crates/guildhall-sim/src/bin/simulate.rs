@@ -186,7 +186,8 @@ twenty somebody is replaced by a newcomer.
 - **wrong**: of a million certificates, before and after contradictions, audits and juries. **executions a task**: of members, jurors and checkers.
 - **gain**: thousandths of a coin that the faulty earn for each million coins of stake and round, what wrong results are worth included; **honest gain** \
 likewise. **promises**: those that hold under the assumptions of the row, and did; a promise that did not would say `BROKEN`, and the command would fail. \
-Stake: the faulty earned no more than in the first row of their group, where nobody is faulty, but for three standard deviations of luck.
+Stake: the faulty earned no more than the same operators in the row of their group where nobody is faulty (the second such row where there is churn), \
+but for three standard deviations of luck.
 - **majority**: two of three agree. **PoCo**: the ancestor's rule at trust 100, all with a score of 303 where reputation counts.
 
 {table}"

@@ -134,9 +134,9 @@ pub struct Outcomes {
     pub seconds: u64,
     /// Contributions that were accused.
     pub accused: u64,
-    /// What honest operators earned, costs deducted, in thousandths of a coin for each million coins of stake and round.
+    /// What the others earned, costs deducted, in thousandths of a coin for each million coins of stake and round.
     pub honest_gain: i64,
-    /// What faulty ones earned, costs and slashes deducted, without what wrong results are worth to them.
+    /// What the faulty part earned (or would be: the same operators where nobody is faulty), costs and slashes deducted, without what wrong results are worth to them.
     pub faulty_gain: i64,
     /// The same with it.
     pub faulty_gain_with_worth: i64,
@@ -200,13 +200,11 @@ impl Market {
         let mut faulty = 0;
         for bond in bonds {
             // The first ones, until they have their share; no order matters to the lot.
-            let behaviour = if faulty + bond.0 / 2 < total / 1_000 * plan.faulty_permille {
-                faulty += bond.0;
-                plan.behaviour
-            } else {
-                Behaviour::Honest
-            };
+            let suspect = faulty + bond.0 / 2 < total / 1_000 * plan.faulty_permille;
+            faulty += if suspect { bond.0 } else { 0 };
+            let behaviour = if suspect { plan.behaviour } else { Behaviour::Honest };
             let mut operator = market.newcomer(bond, behaviour);
+            operator.suspect = suspect;
             if plan.settled {
                 operator.settle(&mut market.dice, REPUTATION_STEP);
             }
@@ -299,11 +297,12 @@ impl Market {
         let leaves =
             self.dice.hits(self.plan.churn_permille).then(|| self.dice.below(OPERATORS as u64) as usize);
         for place in 0..self.operators.len() {
-            let Operator { bond, first_bond, behaviour, purse, stake_rounds, .. } = self.operators[place];
+            let Operator { bond, first_bond, behaviour, suspect, purse, stake_rounds, .. } =
+                self.operators[place];
             let ruined = bond.0 * 2 < first_bond.0;
             if ruined || leaves == Some(place) {
                 let mut newcomer = self.newcomer(first_bond, behaviour);
-                (newcomer.purse, newcomer.stake_rounds) = (purse, stake_rounds);
+                (newcomer.suspect, newcomer.purse, newcomer.stake_rounds) = (suspect, purse, stake_rounds);
                 self.operators[place] = newcomer;
             }
         }
@@ -346,12 +345,8 @@ impl Market {
     }
 
     fn count_gains(&self, outcomes: &mut Outcomes) {
-        let gain = |honest: bool, extra: i128| {
-            let ours = || {
-                self.operators
-                    .iter()
-                    .filter(move |operator| (operator.behaviour == Behaviour::Honest) == honest)
-            };
+        let gain = |suspect: bool, extra: i128| {
+            let ours = || self.operators.iter().filter(move |operator| operator.suspect == suspect);
             let stake: u128 = ours().map(|operator| operator.stake_rounds).sum();
             let purse = ours().map(|operator| operator.purse).sum::<i128>() + extra;
             // Stake is in thousandths of a coin; the gain in thousandths of a coin for each million coins.
@@ -361,12 +356,12 @@ impl Market {
             i64::try_from(gain.unwrap_or(0)).unwrap_or(i64::MAX)
         };
         let worth = i128::from(outcomes.final_wrong) * i128::from(WORTH_COINS) * COIN_WEI;
-        outcomes.honest_gain = gain(true, 0);
-        let faulty = self.operators.iter().filter(|operator| operator.is_faulty());
+        outcomes.honest_gain = gain(false, 0);
+        let faulty = self.operators.iter().filter(|operator| operator.suspect);
         let stake = faulty.map(|operator| operator.stake_rounds).sum::<u128>() / 1_000_000_000;
         outcomes.faulty_stake = u64::try_from(stake).unwrap_or(u64::MAX);
-        outcomes.faulty_gain = gain(false, 0);
-        outcomes.faulty_gain_with_worth = gain(false, worth);
+        outcomes.faulty_gain = gain(true, 0);
+        outcomes.faulty_gain_with_worth = gain(true, worth);
     }
 }
 

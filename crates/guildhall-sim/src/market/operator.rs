@@ -105,6 +105,8 @@ pub(crate) struct Operator {
     pub(crate) first_bond: BondUnits,
     pub(crate) reputation: Reputation,
     pub(crate) behaviour: Behaviour,
+    /// Whether it belongs to the part of the stake that is faulty, or would be where nobody is.
+    pub(crate) suspect: bool,
     /// How long an execution takes.
     pub(crate) execution_ms: u64,
     /// What it earned, costs deducted, in the token's smallest unit.
@@ -133,6 +135,7 @@ impl Operator {
             first_bond: bond,
             reputation: Reputation::ZERO,
             behaviour,
+            suspect: false,
             execution_ms,
             purse: 0,
             stake_rounds: 0,

@@ -18,7 +18,7 @@ const BEHAVIOURS: [Behaviour; 7] = [
     Behaviour::Withholds,
 ];
 /// The largest faulty share, in thousandths, with which stake is promised to deter.
-const JURY_PERMILLE_MAX: u64 = 200;
+const JURY_PERMILLE_MAX: u64 = 330;
 /// Contributions that are accused where somebody copies: one in twenty.
 const ACCUSED_PERMILLE: u64 = 50;
 /// Newcomers where there is churn: before one round in twenty.
@@ -57,10 +57,10 @@ impl Promise {
     }
 }
 
-/// What the faulty earned beyond what honesty would have earned them, in coins.
+/// What the faulty earned beyond what the same operators earned where nobody was faulty, in coins.
 #[expect(clippy::cast_precision_loss, reason = "a comparison with luck")]
 fn excess_coins(outcomes: &Outcomes, honest: &Outcomes) -> f64 {
-    let gain = outcomes.faulty_gain_with_worth - honest.honest_gain;
+    let gain = outcomes.faulty_gain_with_worth - honest.faulty_gain;
     gain as f64 / 1_000.0 * outcomes.faulty_stake as f64
 }
 
@@ -101,7 +101,8 @@ impl Plan {
     }
 }
 
-/// All scenarios, each with seeds of its own. Where reputation counts, it has settled.
+/// All scenarios, in groups of one faulty share each, that begin with one where nobody is faulty. Where reputation counts, it has
+/// settled.
 pub fn scenarios(rounds: u64, seed: u64) -> Vec<Plan> {
     let calm = Plan {
         behaviour: Behaviour::Honest,
@@ -117,7 +118,9 @@ pub fn scenarios(rounds: u64, seed: u64) -> Vec<Plan> {
     let mut plans = Vec::new();
     for count_reputation in [false, true] {
         for faulty_permille in SHARES {
-            let plan = Plan { faulty_permille, count_reputation, settled: count_reputation, ..calm };
+            // The same operators in all scenarios of a group, so that nobody's luck with its stake is taken for its behaviour's.
+            let seed = seed.wrapping_add(plans.len() as u64);
+            let plan = Plan { faulty_permille, count_reputation, settled: count_reputation, seed, ..calm };
             // Nobody is faulty, but requesters reckon with it: what the others are compared with.
             plans.push(plan);
             plans.extend(BEHAVIOURS.map(|behaviour| Plan {
@@ -127,11 +130,9 @@ pub fn scenarios(rounds: u64, seed: u64) -> Vec<Plan> {
             }));
             let plan = Plan { behaviour: Behaviour::LiesToWin, ..plan };
             plans.push(Plan { corrupt_coordinator: true, ..plan });
-            plans.push(Plan { churn_permille: CHURN_PERMILLE, ..plan });
+            let churn = Plan { churn_permille: CHURN_PERMILLE, ..plan };
+            plans.extend([Plan { behaviour: Behaviour::Honest, ..churn }, churn]);
         }
-    }
-    for (number, plan) in plans.iter_mut().enumerate() {
-        plan.seed = seed.wrapping_add(number as u64);
     }
     plans
 }

@@ -100,11 +100,15 @@ fn majorities_and_poco_certify_more_of_the_same_lies() {
 }
 
 #[test]
-fn scenarios_have_seeds_of_their_own() {
-    let plans = scenarios(10, 1);
-    let mut seeds: Vec<_> = plans.iter().map(|plan| plan.seed).collect();
-    seeds.dedup();
-    assert_eq!(seeds.len(), plans.len());
+fn the_scenarios_of_a_group_have_the_same_operators_and_begin_with_honest_ones() {
+    let plans = scenarios(10, 3);
+    let groups: Vec<_> = plans.chunk_by(|one, next| one.seed == next.seed).collect();
+    assert_eq!(groups.len(), 6, "a third, a fifth, a tenth, with and without reputation");
+    for group in groups {
+        assert_eq!(group[0].behaviour, Behaviour::Honest);
+        let same = |plan: &Plan| (plan.faulty_permille, plan.count_reputation);
+        assert!(group.iter().all(|plan| same(plan) == same(&group[0])));
+    }
     assert!(
         plans.iter().any(|plan| plan.promises() == [Promise::Provisional, Promise::Final, Promise::Stake])
     );
