@@ -118,7 +118,8 @@ impl Machine {
     }
 
     /// Blocks from `from` on are undone: the deals that opened in them, and the rounds that ended.
-    pub fn reverted(&self, from: u64) -> (Vec<DealId>, Vec<RoundRef>) {
+    pub fn reverted(&mut self, from: u64) -> (Vec<DealId>, Vec<RoundRef>) {
+        self.neglected.begin_anew();
         let opened = self.deals.iter().filter(|(_, terms)| terms.opened().block >= from);
         let ended = self.ended.iter().filter_map(|round| self.rounds.get(round));
         (opened.map(|(deal, _)| *deal).collect(), ended.map(|gathering| gathering.round().at).collect())

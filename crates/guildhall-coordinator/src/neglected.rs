@@ -67,9 +67,14 @@ impl Neglected {
         self.searches.entry(deal).and_modify(|search| search.open = true);
     }
 
-    /// Forgets a deal, or begins anew with it.
+    /// Forgets a deal.
     pub(crate) fn forget(&mut self, deal: DealId) {
         self.searches.remove(&deal);
+    }
+
+    /// Begins anew with all deals: what was settled may be open again.
+    pub(crate) fn begin_anew(&mut self) {
+        self.searches.clear();
     }
 }
 
