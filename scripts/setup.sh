@@ -28,3 +28,12 @@ if ! cmp -s contracts/package-lock.json contracts/node_modules/.installed; then
   say 'installing the contract tools (npm)'
   (cd contracts && npm ci --silent --no-audit --no-fund) && cp contracts/package-lock.json contracts/node_modules/.installed
 fi
+
+# npm's starters of these tools answer 0 whatever the tools say, so that a failing test would pass: the tools take their places.
+for tool in forge cast anvil; do
+  found=(contracts/node_modules/@foundry-rs/"$tool"-*/bin/"$tool")
+  ln -sfn "../${found[0]#contracts/node_modules/}" "contracts/node_modules/.bin/$tool"
+done
+if (cd contracts && npx --no-install forge no-such-command >/dev/null 2>&1); then
+  fail 'forge answers 0 to a command that it does not have' 'look at contracts/node_modules/.bin/forge: a failing test would pass'
+fi

@@ -32,7 +32,7 @@ contract CourtTest is Trials {
         vm.assertEq(_status(trial.terms, 0), DISPUTED);
         vm.assertTrue(court.frozen(trial.terms.dealId, 0, 1));
         vm.assertFalse(court.frozen(trial.terms.dealId, 0, 0));
-        vm.assertEq(trial.record.facts.seats(), 9);
+        vm.assertEq(trial.record.facts.seats(), 10);
         vm.assertEq(trial.record.stakes.runtimeBond(), CITIZENS * BOND / UNIT);
     }
 

@@ -35,7 +35,7 @@ pub struct Faults {
     pub broken: u32,
     /// The connection breaks after the node has done what was asked.
     pub unanswered: u32,
-    /// The answer takes [`STALL`].
+    /// The answer takes two seconds.
     pub stalled: u32,
     /// HTTP 429 or 503.
     pub refused: u32,

@@ -166,7 +166,7 @@ fn bombs() -> Vec<(&'static str, String)> {
         ),
         (
             "values that live long",
-            module(chain("local.get 0 i64.const 7 i64.mul local.get 0 i64.rem_u ", 20_000).repeat(8)),
+            module(chain("local.get 0 i64.const 7 i64.mul local.get 0 i64.rem_u i64.add ", 20_000).repeat(8)),
         ),
         (
             "loops in loops",
