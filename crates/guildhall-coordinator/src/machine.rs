@@ -476,7 +476,9 @@ impl Machine {
         }
         let first = gathering.outcome().is_none();
         let deal = gathering.round().at.deal;
-        if first && matches!(outcome, Outcome::Certified { .. }) && self.deals.contains_key(&deal) {
+        // Nobody committed here to what members certified over the chain: that says nothing of their pace.
+        let paced = gathering.slowest() > 0 && matches!(outcome, Outcome::Certified { .. });
+        if first && paced && self.deals.contains_key(&deal) {
             let paces = self.paces.entry(deal).or_default();
             paces.push_back(gathering.slowest());
             if paces.len() > PACES {

@@ -5,9 +5,11 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
+mod support;
+
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, ExitCode, Stdio},
+    process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -23,6 +25,7 @@ use guildhall::{
 use guildhall_api::CoordinatorClient;
 use guildhall_protocol::{AssetId, Policy};
 use serde_json::json;
+use support::{Process, resident};
 
 /// Workers of the measured city.
 const WORKERS: usize = 3;
@@ -127,17 +130,6 @@ async fn deal(city: &City, hello: &Asset, tasks: usize) -> Result<Duration> {
     Err(Failure::new("bench.unsettled", format!("deal {} was not settled", opened.deal)))
 }
 
-/// A process that ends with its owner.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Resident memory of a worker that waits for work, its sandbox processes included, in MB.
 async fn idle_worker(city: &City, dir: &Path) -> Result<f64> {
     let failed = |error: std::io::Error| Failure::new("bench.worker", error.to_string());
@@ -168,13 +160,6 @@ async fn idle_worker(city: &City, dir: &Path) -> Result<f64> {
         kilobytes += resident(child);
     }
     Ok(f64::from(kilobytes) / 1_000.0)
-}
-
-/// Memory of a process that no other process shares, and its part of what is shared, in kB.
-fn resident(process: u32) -> u32 {
-    let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }
 
 fn children(process: u32) -> Vec<u32> {

@@ -5,11 +5,13 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
+mod support;
+
 use std::{
     collections::{HashMap, HashSet},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitCode, Stdio},
+    process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -37,6 +39,7 @@ use guildhall_protocol::{
 };
 use guildhall_sandbox::runtime_id;
 use serde_json::{Value, json};
+use support::{Process, resident};
 use tokio::sync::mpsc;
 
 /// Workers of the pool, each of an operator of its own.
@@ -109,17 +112,6 @@ fn command(data: &Path, words: &[&str]) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(words).args(["--data".as_ref(), data.as_os_str()]).stdin(Stdio::null());
     Ok(command)
-}
-
-/// A process that ends with its owner.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn whole(tokens: u64) -> U256 {
@@ -405,11 +397,4 @@ async fn until(mut holds: impl AsyncFnMut() -> bool) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
-}
-
-/// Memory of a process that no other process shares, and its part of what is shared, in kB.
-fn resident(process: u32) -> u32 {
-    let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }

@@ -17,8 +17,6 @@ const BEHAVIOURS: [Behaviour; 7] = [
     Behaviour::Earns,
     Behaviour::Withholds,
 ];
-/// The largest faulty share, in thousandths, with which stake is promised to deter.
-const JURY_PERMILLE_MAX: u64 = 330;
 /// Contributions that are accused where somebody copies: one in twenty.
 const ACCUSED_PERMILLE: u64 = 50;
 /// Newcomers where there is churn: before one round in twenty.
@@ -79,8 +77,8 @@ impl Plan {
     /// The promises that hold under the assumptions of this plan.
     ///
     /// Odds hold against machines that fail or lie whatever the draw; against those that look at the draw only while
-    /// reputation does not count; and with a coordinator of theirs only once a certificate is final. Stake holds while juries can
-    /// convict: with a third of the stake on them faulty too, most cases come to nothing.
+    /// reputation does not count; and with a coordinator of theirs only once a certificate is final. Stake holds as long as the
+    /// faulty share is the one that the policy reckons with: juries are drawn so that they can convict.
     pub fn promises(&self) -> Vec<Promise> {
         let looks = matches!(self.behaviour, Behaviour::LiesToWin | Behaviour::Races | Behaviour::Earns);
         let odds = !self.count_reputation || !looks;
@@ -94,9 +92,7 @@ impl Plan {
         if odds {
             promises.push(Promise::Final);
         }
-        if (1..=JURY_PERMILLE_MAX).contains(&self.faulty_permille) {
-            promises.push(Promise::Stake);
-        }
+        promises.push(Promise::Stake);
         promises
     }
 }
