@@ -7,16 +7,16 @@ export GUILDHALL_ASSETS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/guildhall/asse
 export GUILDHALL_APPS ?= $(CURDIR)/build/apps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup contracts assets demo up test check bench gas soak simulate fmt gen clean
+.PHONY: help setup assets demo up test check bench gas soak fuzz simulate fmt gen clean
+
+# The contracts, built.
+contracts = (cd contracts && npx --no-install forge build)
 
 help: ## what there is to do
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: ## install what is missing: Rust target, npm and Debian packages
 	@scripts/setup.sh
-
-contracts: setup ## build the contracts
-	@cd contracts && npx --no-install forge build
 
 assets: setup ## build the apps, fetch the model and the photographs
 	@scripts/assets.sh
@@ -30,18 +30,21 @@ up: assets ## the same city, durable, until you stop it
 test: setup ## all tests
 	@scripts/test.sh
 
-check: contracts ## format, lints, docs, tidy, generated files, the apps natively
-	@scripts/check.sh
+check: setup ## format, lints, docs, tidy, generated files, the apps natively
+	@$(contracts) && scripts/check.sh
 
 bench: assets ## measure, write bench/results.json and bench/README.md
 	cargo run -p xtask -- bench
 
-gas: contracts ## measure gas on anvil, write contracts/snapshots/gas.json
-	node contracts/tools/gas.mjs
+gas: setup ## measure gas on anvil, write contracts/snapshots/gas.json
+	$(contracts) && node contracts/tools/gas.mjs
 
 soak: assets ## kill -9 of every role, a hundred times from seeds, write bench/soak.json
 	GUILDHALL_CRASH_RUNS=100 GUILDHALL_CRASH_DATE=$$(date -u +%F) GUILDHALL_CRASH_REPORT=$(CURDIR)/bench/soak.json \
 		cargo test --workspace --locked --test it -- crashes --nocapture
+
+fuzz: ## fuzz every parser of outside bytes, ten minutes each
+	scripts/fuzz.sh 600
 
 simulate: ## the market with a part of its stake faulty in every way, write bench/simulation.json and bench/simulation.md
 	cargo run --release --locked --bin simulate -- --date $$(date -u +%F) --report $(CURDIR)/bench/simulation.json
@@ -49,8 +52,8 @@ simulate: ## the market with a part of its stake faulty in every way, write benc
 fmt: setup ## format Rust and Solidity
 	cargo fmt --all && cd apps && cargo fmt --all && cd ../contracts && npx --no-install forge fmt
 
-gen: contracts ## write what is generated and committed: vectors, contract artifacts
-	node contracts/tools/abi.mjs && cargo run -p xtask -- gen
+gen: setup ## write what is generated and committed: vectors, contract artifacts
+	$(contracts) && node contracts/tools/abi.mjs && cargo run -p xtask -- gen
 
 clean: ## remove what was built in this clone
 	rm -rf build contracts/out contracts/cache

@@ -72,35 +72,46 @@ async fn receipts_that_a_node_makes_up_are_not_believed_where_a_second_one_is_as
 
 /// The opening of a deal is taken back while its tasks are executed, and comes again in another block with another lot; then its
 /// certificate is taken back and lost.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_reorganisation_takes_back_is_done_again() {
-    for depth in [1, 5, 12] {
-        let gate = Gate::new();
-        let wrap = Some(gate.wrap());
-        let town = Town::found_with(On::Anvil, 3, |config| patient(CityConfig { wrap, ..config })).await;
-        town.anvil().mine(12).await.expect("blocks without anything of ours");
-        let opened = town.buy(&town.hello, Shopping::of(&["once more"])).await.expect("the deal opens");
-        gate.executed(3).await;
-        town.anvil().reorganise(depth, true).await.expect("another fork");
-        gate.open();
-        let told = town.settled(&opened).await;
-        let first = told.certificate(0).unwrap_or_else(|| panic!("depth {depth}: {:?}", told.refunded));
-        let transaction = first.position.transaction;
-        let since =
-            town.city.chain.head().await.expect("a head").block.number - first.position.block.number + 1;
-        town.anvil().reorganise(since.min(12), false).await.expect("another fork");
-        town.until("it is certified again", async || {
-            let told = town.history(opened.deal).await;
-            told.certificate(0).is_some_and(|again| again.position.transaction != transaction)
-        })
-        .await;
+async fn is_done_again_after_a_reorganisation_of(depth: u64) {
+    let gate = Gate::new();
+    let wrap = Some(gate.wrap());
+    let town = Town::found_with(On::Anvil, 3, |config| patient(CityConfig { wrap, ..config })).await;
+    town.anvil().mine(12).await.expect("blocks without anything of ours");
+    let opened = town.buy(&town.hello, Shopping::of(&["once more"])).await.expect("the deal opens");
+    gate.executed(3).await;
+    town.anvil().reorganise(depth, true).await.expect("another fork");
+    gate.open();
+    let told = town.settled(&opened).await;
+    let first = told.certificate(0).unwrap_or_else(|| panic!("{:?}", told.refunded));
+    let transaction = first.position.transaction;
+    let since = town.city.chain.head().await.expect("a head").block.number - first.position.block.number + 1;
+    town.anvil().reorganise(since.min(12), false).await.expect("another fork");
+    town.until("it is certified again", async || {
         let told = town.history(opened.deal).await;
-        let fetched = town.fetch(&told, 0).await;
-        assert_eq!(fetched.output, b"once more");
-        assert!(town.verify(&told, 0, &fetched).await.holds());
-        checks::conserved(&town.city.chain).await;
-        town.city.stop().await;
-    }
+        told.certificate(0).is_some_and(|again| again.position.transaction != transaction)
+    })
+    .await;
+    let told = town.history(opened.deal).await;
+    let fetched = town.fetch(&told, 0).await;
+    assert_eq!(fetched.output, b"once more");
+    assert!(town.verify(&told, 0, &fetched).await.holds());
+    checks::conserved(&town.city.chain).await;
+    town.city.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_reorganisation_of_one_block_takes_back_is_done_again() {
+    is_done_again_after_a_reorganisation_of(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_reorganisation_of_five_blocks_takes_back_is_done_again() {
+    is_done_again_after_a_reorganisation_of(5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_reorganisation_of_twelve_blocks_takes_back_is_done_again() {
+    is_done_again_after_a_reorganisation_of(12).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
