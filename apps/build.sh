@@ -7,7 +7,6 @@ out=${1:?usage: apps/build.sh OUT_DIR [hello|image-class|wordcount ...]}
 shift
 [ $# -gt 0 ] || set -- hello image-class wordcount
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/guildhall
 target=${CARGO_TARGET_DIR:-$here/target}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -19,10 +18,8 @@ rust() {
 }
 
 c() {
-    [ -d "$cache/zig" ] || python3 -m pip install -q --target "$cache/zig" ziglang==0.17.1
     # -s: no names of places on this machine; 64 KiB of stack, where zig takes 16 MiB that an app would pay for.
-    ZIG_GLOBAL_CACHE_DIR="$cache/zig-cache" ZIG_LOCAL_CACHE_DIR="$cache/zig-cache" PYTHONPATH="$cache/zig" \
-        python3 -m ziglang cc -target wasm32-wasi -O2 -s -Wl,-z,stack-size=65536 -Wall -Wextra -Werror -mcpu=lime1 \
+    "$here/../scripts/zig.sh" cc -target wasm32-wasi -O2 -s -Wl,-z,stack-size=65536 -Wall -Wextra -Werror -mcpu=lime1 \
         -o "$out/$1.wasm" "$here/$1/$1.c"
 }
 

@@ -5,8 +5,9 @@
 //! [`crate::events`] to say.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     fmt,
+    ops::Range,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -262,7 +263,8 @@ impl Walk {
             }
             return self.near(head).await;
         }
-        if head.number() - self.cursor.next >= REORG_WINDOW {
+        // A range ends a window before the head, so that a node far away would never be caught up with if one window were enough.
+        if head.number() - self.cursor.next >= 2 * REORG_WINDOW {
             self.far(head.number()).await
         } else {
             self.near(head).await
@@ -271,15 +273,21 @@ impl Walk {
 
     /// Reads a range of old blocks with one request.
     async fn far(&mut self, head: u64) -> Result<Step, Trouble> {
-        if let Some(last) = self.cursor.last()
-            && self.header(last.number.into()).await?.hash != last.hash
-        {
-            return self.unwind_by_number().await;
-        }
         let from = self.cursor.next;
         let to = (from + self.range - 1).min(head - REORG_WINDOW);
         let filter = self.filter.base().from_block(from).to_block(to);
-        let logs = match self.endpoint.provider().get_logs(&filter).await {
+        let before = async {
+            match self.cursor.last() {
+                Some(last) => Ok(self.header(last.number.into()).await?.hash == last.hash),
+                None => Ok::<_, Trouble>(true),
+            }
+        };
+        let logs = async { self.endpoint.provider().get_logs(&filter).await };
+        let (before, logs, end) = tokio::join!(before, logs, self.header(to.into()));
+        if !before? {
+            return self.unwind_by_number().await;
+        }
+        let logs = match logs {
             Ok(logs) => logs,
             // Nodes refuse large answers each in their own words: whatever the reason, ask for less.
             Err(error) if to > from => {
@@ -292,9 +300,8 @@ impl Walk {
         if logs.len() < MANY_LOGS {
             self.range = self.range.saturating_mul(2).min(MAX_RANGE);
         }
-        let end = self.header(to.into()).await?;
         self.say_events(logs).await?;
-        self.say_head(&end).await?;
+        self.say_head(&end?).await?;
         Ok(Step::Moved)
     }
 
@@ -323,9 +330,10 @@ impl Walk {
             undone = Some(last.number);
             self.cursor.pop();
         }
+        let mut known = self.headers(self.cursor.next..head.number()).await?;
         let mut branch = VecDeque::from([head]);
-        // Twice the window: up to a window to read, and as much to undo.
-        for _ in 0..=2 * REORG_WINDOW {
+        // Three windows: up to two to read, and one to undo.
+        for _ in 0..=3 * REORG_WINDOW {
             let first = &branch[0];
             let last = self.cursor.last();
             let linked = last.is_none_or(|last| last.hash == first.parent_hash());
@@ -340,7 +348,10 @@ impl Walk {
                 undone = Some(self.cursor.last().map_or(gone.number, |before| before.number + 1));
             }
             let parent = branch[0].parent_hash();
-            branch.push_front(self.header_of(parent).await?);
+            branch.push_front(match known.remove(&parent) {
+                Some(header) => header,
+                None => self.header_of(parent).await?,
+            });
         }
         self.cursor.restart(oldest);
         self.say(Update::Reverted { from: oldest, deep: true }).await?;
@@ -386,6 +397,13 @@ impl Walk {
     async fn header(&self, number: BlockNumberOrTag) -> Result<Header, Trouble> {
         let block = self.endpoint.provider().get_block_by_number(number).await?;
         Ok(block.ok_or_else(|| Trouble::Node(format!("the node does not have block {number}")))?.header)
+    }
+
+    /// Headers by hash, asked for together: those of this branch unless it changes meanwhile.
+    async fn headers(&self, numbers: Range<u64>) -> Result<HashMap<BlockHash, Header>, Trouble> {
+        let asked = numbers.map(|number| self.header(number.into()));
+        let headers = stream::iter(asked).buffer_unordered(BLOCKS_AT_ONCE);
+        headers.map_ok(|header| (header.hash, header)).try_collect().await
     }
 
     async fn header_of(&self, hash: BlockHash) -> Result<Header, Trouble> {

@@ -11,8 +11,8 @@ use alloy::primitives::Address;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::Eip712Domain;
 use guildhall_api::{
-    Ack, Audience, Credential, Envelope, MemberEvent, NonceGuard, OfRound, OpenContribution, Purpose, Round,
-    RoundRef, SignedEntry, Standing,
+    Ack, Audience, Credential, Envelope, NonceGuard, OfRound, OpenContribution, Purpose, Round, RoundRef,
+    SignedEntry, Standing,
 };
 use guildhall_blobs::BlobStore;
 use guildhall_protocol::messages::{Commitment, Reservation, Unavailable, certifier_domain};
@@ -21,7 +21,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
 
 use crate::chain::{Chain, ChainFault};
 use crate::gathering::Millis;
-use crate::hub::Hub;
+use crate::hub::{Hub, Written};
 use crate::limits::{MAX_LOOKUPS, MAX_MESSAGES, MAX_WATCHERS, MESSAGE_WAIT};
 use crate::machine::Machine;
 use crate::rates::Rates;
@@ -261,7 +261,7 @@ impl Desk {
     pub async fn open_stream(
         self: &Arc<Self>,
         credential: &Credential,
-    ) -> Result<(MemberGuard, mpsc::Receiver<MemberEvent>), Refusal> {
+    ) -> Result<(MemberGuard, mpsc::Receiver<Written>), Refusal> {
         let _turn = self.turn().await?;
         self.check_credential(credential, &Purpose::Stream { pool: self.pool })?;
         let worker = credential.signer;

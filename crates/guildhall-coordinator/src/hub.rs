@@ -1,6 +1,6 @@
 //! Who listens: members' streams and watchers. Knows nothing of what is said.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use alloy::primitives::Address;
 use guildhall_api::{MemberEvent, ProgressEvent};
@@ -8,10 +8,13 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::limits::{MAX_STREAMS, PROGRESS_QUEUE, STREAM_QUEUE};
 
+/// An event as JSON: written once for all that hear it.
+pub type Written = Arc<str>;
+
 /// The open streams.
 #[derive(Debug)]
 pub struct Hub {
-    members: HashMap<Address, (u64, mpsc::Sender<MemberEvent>)>,
+    members: HashMap<Address, (u64, mpsc::Sender<Written>)>,
     opened: u64,
     watchers: broadcast::Sender<ProgressEvent>,
 }
@@ -29,14 +32,14 @@ impl Hub {
         &mut self,
         worker: Address,
         pending: Vec<MemberEvent>,
-    ) -> Option<(u64, mpsc::Receiver<MemberEvent>)> {
+    ) -> Option<(u64, mpsc::Receiver<Written>)> {
         if self.members.len() >= MAX_STREAMS && !self.members.contains_key(&worker) {
             return None;
         }
         let (sender, receiver) = mpsc::channel(STREAM_QUEUE + pending.len());
         for event in pending {
             // The queue has room for all of them.
-            let _ = sender.try_send(event);
+            let _ = sender.try_send(written(&event));
         }
         self.opened += 1;
         self.members.insert(worker, (self.opened, sender));
@@ -54,6 +57,7 @@ impl Hub {
 
     /// Sends an event to those that listen. Who is too slow loses its stream: it comes back and gets what is pending.
     pub fn push(&mut self, to: &[Address], event: &MemberEvent) {
+        let event = written(event);
         for worker in to {
             let full =
                 self.members.get(worker).is_some_and(|(_, sender)| sender.try_send(event.clone()).is_err());
@@ -80,6 +84,11 @@ impl Hub {
     }
 }
 
+fn written(event: &MemberEvent) -> Written {
+    // Our own types always serialise; an empty event would be skipped by every reader.
+    serde_json::to_string(event).unwrap_or_default().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,7 +98,7 @@ mod tests {
         let (mut hub, worker) = (Hub::default(), Address::repeat_byte(1));
         let (first, mut old) = hub.join(worker, vec![MemberEvent::Ready]).expect("room");
         let (second, mut new) = hub.join(worker, Vec::new()).expect("room");
-        assert_eq!(old.try_recv(), Ok(MemberEvent::Ready));
+        assert_eq!(old.try_recv().as_deref(), Ok(r#"{"kind":"ready"}"#));
         assert!(old.try_recv().is_err() && old.is_closed());
         assert!(!hub.leave(worker, first), "the new stream stays");
         for _ in 0..=STREAM_QUEUE {

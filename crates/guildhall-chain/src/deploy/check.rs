@@ -1,6 +1,11 @@
 //! Whether a deployment stands on its chain as its file says: every contract there, and each naming the others.
 
-use alloy::{eips::BlockId, primitives::U256, providers::Provider};
+use alloy::{
+    eips::BlockId,
+    primitives::{Address, U256},
+    providers::Provider,
+};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 
 use super::{DeployError, Deployment, has_code};
 use crate::{
@@ -10,21 +15,50 @@ use crate::{
     seeds::SeedKind,
 };
 
+/// Questions at once: a node may be far away, and may limit what one asks of it.
+const AT_ONCE: usize = 8;
+
+/// Something to ask of the node.
+type Question<'a> = BoxFuture<'a, Result<(), DeployError>>;
+
 /// Compares what contracts name with what the deployment says.
 macro_rules! names {
-    ($($contract:ident . $field:ident = $expected:expr, $name:literal;)*) => {$(
-        let answer = $contract.$field().block(BlockId::latest()).call().await;
-        let found = answer.map_err(|error| DeployError::Foreign {
-            contract: $name,
-            address: *$contract.address(),
-            field: stringify!($field),
-            message: error.to_string(),
-        })?;
-        if found != $expected {
-            let (field, expected) = (stringify!($field), $expected);
-            return Err(DeployError::Wiring { contract: $name, field, expected, found });
-        }
-    )*};
+    ($endpoint:ident: $($contract:ident . $field:ident = $expected:expr, $name:literal;)*) => {
+        vec![$({
+            let (contract, expected) = ($contract.clone(), $expected);
+            async move {
+                let field = stringify!($field);
+                match contract.$field().block(BlockId::latest()).call().await {
+                    Ok(found) if found == expected => Ok(()),
+                    Ok(found) => Err(DeployError::Wiring { contract: $name, field, expected, found }),
+                    Err(error) => Err(silent($endpoint, $name, *contract.address(), field, error).await),
+                }
+            }
+            .boxed()
+        }),*]
+    };
+}
+
+async fn is_there(endpoint: &Endpoint, contract: &'static str, address: Address) -> Result<(), DeployError> {
+    match has_code(endpoint, address).await? {
+        true => Ok(()),
+        false => Err(DeployError::NoCode { contract, address }),
+    }
+}
+
+/// Why a contract does not answer.
+async fn silent(
+    endpoint: &Endpoint,
+    contract: &'static str,
+    address: Address,
+    field: &'static str,
+    error: alloy::contract::Error,
+) -> DeployError {
+    match has_code(endpoint, address).await {
+        Ok(true) => DeployError::Foreign { contract, address, field, message: error.to_string() },
+        Ok(false) => DeployError::NoCode { contract, address },
+        Err(error) => error,
+    }
 }
 
 impl Deployment {
@@ -38,22 +72,25 @@ impl Deployment {
             let node = endpoint.name().to_owned();
             return Err(DeployError::WrongChain { expected: self.chain_id, found, node });
         }
-        for (contract, address) in self.contracts().into_iter().chain([("Token", self.token)]) {
-            if !has_code(endpoint, address).await? {
-                return Err(DeployError::NoCode { contract, address });
-            }
-        }
-        self.check_wiring(endpoint).await
+        // Those that are not asked for anything. Whether the others are there shows when they answer: their code is long.
+        let codes = [("Token", self.token), ("Registry", self.registry), ("Seed", self.seed)];
+        let mut questions: Vec<_> =
+            codes.map(|(name, address)| is_there(endpoint, name, address).boxed()).into();
+        questions.extend(self.wiring(endpoint));
+        questions.extend(self.wiring_of_court(endpoint));
+        questions.extend(self.wiring_of_inquest(endpoint));
+        questions.push(self.check_seeds(endpoint).boxed());
+        stream::iter(questions).buffered(AT_ONCE).try_collect().await
     }
 
-    async fn check_wiring(&self, endpoint: &Endpoint) -> Result<(), DeployError> {
+    fn wiring<'a>(&self, endpoint: &'a Endpoint) -> Vec<Question<'a>> {
         let provider = endpoint.provider().clone();
         let vault = Vault::new(self.vault, provider.clone());
         let workforce = Workforce::new(self.workforce, provider.clone());
         let market = Market::new(self.market, provider.clone());
         let certifier = Certifier::new(self.certifier, provider.clone());
         let recourse = Recourse::new(self.recourse, provider);
-        names! {
+        names! { endpoint:
             vault.token = self.token, "Vault";
             vault.market = self.market, "Vault";
             vault.workforce = self.workforce, "Vault";
@@ -80,8 +117,10 @@ impl Deployment {
             recourse.certifier = self.certifier, "Recourse";
             recourse.seeds = self.seed, "Recourse";
         }
-        self.check_court(endpoint).await?;
-        self.check_inquest(endpoint).await?;
+    }
+
+    async fn check_seeds(&self, endpoint: &Endpoint) -> Result<(), DeployError> {
+        let certifier = Certifier::new(self.certifier, endpoint.provider().clone());
         let answer = certifier.seedKind().block(BlockId::latest()).call().await;
         let found = answer.map_err(|error| DeployError::Foreign {
             contract: "Certifier",
@@ -98,13 +137,13 @@ impl Deployment {
         }
     }
 
-    async fn check_court(&self, endpoint: &Endpoint) -> Result<(), DeployError> {
+    fn wiring_of_court<'a>(&self, endpoint: &'a Endpoint) -> Vec<Question<'a>> {
         if !self.has_court() {
-            return Ok(());
+            return Vec::new();
         }
         let provider = endpoint.provider().clone();
         let (court, jury) = (Court::new(self.court, provider.clone()), Jury::new(self.jury, provider));
-        names! {
+        names! { endpoint:
             court.vault = self.vault, "Court";
             court.workforce = self.workforce, "Court";
             court.market = self.market, "Court";
@@ -117,22 +156,20 @@ impl Deployment {
             jury.seeds = self.seed, "Jury";
             jury.court = self.court, "Jury";
         }
-        Ok(())
     }
 
-    async fn check_inquest(&self, endpoint: &Endpoint) -> Result<(), DeployError> {
+    fn wiring_of_inquest<'a>(&self, endpoint: &'a Endpoint) -> Vec<Question<'a>> {
         if !self.has_inquest() {
-            return Ok(());
+            return Vec::new();
         }
         let inquest = Inquest::new(self.inquest, endpoint.provider().clone());
-        names! {
+        names! { endpoint:
             inquest.vault = self.vault, "Inquest";
             inquest.workforce = self.workforce, "Inquest";
             inquest.market = self.market, "Inquest";
             inquest.certifier = self.certifier, "Inquest";
             inquest.seeds = self.seed, "Inquest";
         }
-        Ok(())
     }
 
     async fn check_beacon(&self, endpoint: &Endpoint, beacon: &Beacon) -> Result<(), DeployError> {

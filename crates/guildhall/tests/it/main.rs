@@ -10,6 +10,7 @@ mod cli_refusals;
 mod cli_up;
 mod court;
 mod crashes;
+mod devices;
 mod end_to_end;
 mod guides;
 mod inquest;

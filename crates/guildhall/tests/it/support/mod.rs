@@ -8,6 +8,7 @@ pub(crate) mod commands;
 pub(crate) mod gated;
 pub(crate) mod muffled;
 pub(crate) mod redact;
+pub(crate) mod streets;
 pub(crate) mod up;
 
 pub(crate) use muffled::{Habit, Muffled};
@@ -50,9 +51,14 @@ impl Desk {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall"));
+        self.command_of(&[env!("CARGO_BIN_EXE_guildhall").to_owned()], args)
+    }
+
+    /// The command as another program starts it, or as another build has it.
+    pub(crate) fn command_of(&self, program: &[String], args: &[&str]) -> Command {
+        let mut command = Command::new(&program[0]);
         command.env_clear().envs(self.environment());
-        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        command.args(&program[1..]).args(args).current_dir(self.path()).stdin(Stdio::null());
         command
     }
 

@@ -1,0 +1,169 @@
+//! Devices as they are: they come and go, sleep, are far away, change their addresses, and have little memory.
+
+use std::{io, path::Path, thread, time::Duration};
+
+use guildhall::requester::history::History;
+use guildhall_protocol::list::CLAIM_LEADING;
+use guildhall_testkit::{Link, LinkConfig, Memory, checks};
+use rand::{Rng as _, SeedableRng, rngs::StdRng};
+use rustix::process::{Signal, kill_process};
+
+use crate::support::{
+    city,
+    streets::{PATIENCE, Streets, WORKERS},
+};
+
+/// A deal that three operators of the four are enough for.
+const POLICY: &str =
+    "--confidence 16 --operators 3 --executions-max 5 --window 1m --deadline 20m --fuel 100M";
+/// A device on a bad line.
+const FAR: LinkConfig =
+    LinkConfig { delay: Duration::from_millis(150), loss_permille: 20, bits_per_sec: 256_000, seed: 1 };
+
+/// One worker after the other dies, or is asleep for a while, and comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_that_come_and_go_every_few_seconds_get_the_work_done() {
+    let mut streets = Streets::found().await;
+    let inputs: Vec<_> =
+        (0..60).map(|task| streets.desk.file(&format!("{task}.txt"), format!("{task}"))).collect();
+    let app = streets.asset("hello");
+    let deal = tokio::task::block_in_place(|| {
+        streets.order(&format!("--app {app} --batch-size 2 {POLICY}"), &inputs)
+    });
+    for turn in 0.. {
+        if streets.is_certified(deal).await {
+            assert!(turn >= 4, "each of them went once: {turn}");
+            break;
+        }
+        let name = WORKERS[turn % WORKERS.len()];
+        tokio::task::block_in_place(|| if turn % 2 == 0 { streets.blink(name) } else { streets.nod(name) });
+    }
+    let told = streets.certified(deal, "with workers that come and go").await;
+    streets.nobody_equivocated("coming and going").await;
+    streets.results_hold(&told).await;
+    checks::conserved(&streets.chain).await;
+}
+
+/// 300 ms there and back, 2 % lost each way, 256 kbit/s: it takes its part in time, though its address changes while it fetches the
+/// input. That a fetch goes on where it stopped is shown by the blobs' own tests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_on_a_slow_and_lossy_line_takes_part_though_its_address_changes() {
+    let Some(link) = as_root(Link::lay(FAR)) else { return };
+    let mut streets = Streets::found_at(&link.host().to_string()).await;
+    let far = WORKERS[0];
+    streets.worker(far).program.splice(0..0, link.there());
+    streets.start_workers();
+    let mut bytes = vec![0; 300_000];
+    StdRng::seed_from_u64(1).fill_bytes(&mut bytes);
+    let input = streets.desk.file("big", &bytes);
+    let app = streets.asset("hello");
+    // Four operators of four, and a minute more than the first wave has.
+    let policy = "--confidence 16 --operators 4 --executions-max 5 --window 1m --deadline 20m --fuel 30G";
+    let deal = tokio::task::block_in_place(|| streets.order(&format!("--app {app} {policy}"), &[input]));
+    until("it has a seat", || streets.has_said(far, "seat_drawn")).await;
+    let before = link.carried();
+    until("half of the bytes are there", || link.carried() > before + bytes.len() as u64 / 2).await;
+    link.move_to(3).unwrap();
+    let told = streets.certified(deal, "over a bad line").await;
+    streets.worked(&told, far);
+    streets.nobody_equivocated("over a bad line").await;
+    checks::conserved(&streets.chain).await;
+}
+
+/// An image classifier of 16 MB and its model, on a board with half a gigabyte.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "compiles for minutes: scripts/board.sh test"]
+async fn a_worker_with_512_megabytes_runs_the_image_classifier() {
+    const LIMIT: u64 = 512 << 20;
+    let Some(memory) = as_root(Memory::limited("worker", LIMIT)) else { return };
+    let mut streets = Streets::found_at("127.0.0.1").await;
+    let small = WORKERS[0];
+    streets.worker(small).program.splice(0..0, memory.inside());
+    streets.start(small);
+    let photo = streets.desk.file("photo.png", city::asset("photos/chelsea.png"));
+    let words = tokio::task::block_in_place(|| {
+        let app = streets.sell("app", &city::apps_dir().join("image-class.wasm"));
+        let model = streets.sell("dataset", &streets.desk.file("model", city::asset("open-nsfw.onnx")));
+        format!("--app {app} --dataset {model}")
+    });
+    let policy =
+        "--confidence 1 --operators 1 --executions-max 2 --window 1m --deadline 20m --fuel 20G --memory 256M";
+    let deal = tokio::task::block_in_place(|| streets.order(&format!("{words} {policy}"), &[photo]));
+    let told = streets.certified_within(5 * PATIENCE, deal, "with little memory").await;
+    streets.results_hold(&told).await;
+    let most = memory.most().unwrap();
+    assert!((1..=LIMIT).contains(&most), "{most}");
+}
+
+/// `GUILDHALL_BOARD` is the command, built for aarch64: it runs here under qemu.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes the command for another architecture: scripts/board.sh test"]
+async fn a_worker_on_another_architecture_joins_the_same_deal() {
+    let mut streets = Streets::found_at("127.0.0.1").await;
+    let other = WORKERS[0];
+    streets.worker(other).program = vec![std::env::var("GUILDHALL_BOARD").expect("the command's path")];
+    streets.start_workers();
+    let inputs: Vec<_> = ["one", "two"].map(|task| streets.desk.file(task, task)).into();
+    let app = streets.asset("hello");
+    let policy = "--confidence 16 --operators 4 --executions-max 5 --window 1m --deadline 20m --fuel 1G";
+    let deal = tokio::task::block_in_place(|| streets.order(&format!("--app {app} {policy}"), &inputs));
+    let told = streets.certified(deal, "with a worker on another architecture").await;
+    streets.worked(&told, other);
+    streets.results_hold(&told).await;
+}
+
+/// What only root can make; without it the test is not run, and says so.
+fn as_root<T>(made: io::Result<T>) -> Option<T> {
+    if rustix::process::geteuid().is_root() {
+        return Some(made.unwrap());
+    }
+    println!("not run: it takes root");
+    None
+}
+
+/// Waits until something is so.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("not in time: {what}"));
+}
+
+impl Streets {
+    /// A worker dies and is back a second later.
+    fn blink(&mut self, name: &str) {
+        self.worker(name).kill();
+        thread::sleep(Duration::from_secs(1));
+        self.start(name);
+    }
+
+    /// A worker sleeps for two seconds, and does not know it.
+    fn nod(&mut self, name: &str) {
+        let process = self.worker(name).process().unwrap();
+        kill_process(process, Signal::STOP).unwrap();
+        thread::sleep(Duration::from_secs(2));
+        kill_process(process, Signal::CONT).unwrap();
+    }
+
+    /// A worker's contribution is in the certificate, among those that agree.
+    fn worked(&self, told: &History, name: &str) {
+        let (certified, key) = (&told.certificate(0).unwrap().certified, self.key(name));
+        let claim = certified.members.iter().find(|member| member.worker == key).map(|member| member.claim);
+        assert_eq!(claim, Some(CLAIM_LEADING), "{certified:?}\n{}", self.logs());
+    }
+
+    fn has_said(&self, name: &str, step: &str) -> bool {
+        self.said.lock().unwrap().iter().any(|(who, value)| who == name && value["step"] == step)
+    }
+
+    /// Registers an app or a dataset and offers it to everybody, free of charge. Its number.
+    fn sell(&self, kind: &str, path: &Path) -> String {
+        let said = self.desk.json(&[kind, "register", path.to_str().unwrap(), "--key", "author"]);
+        let number = said["id"].to_string().trim_matches('"').to_owned();
+        let words = format!("order sign {kind} --{kind} {number} --price 0 --key author");
+        self.desk.json(&words.split(' ').collect::<Vec<_>>());
+        number
+    }
+}
