@@ -350,7 +350,7 @@ fn modules_above_a_limit_are_refused_with_the_limit() {
 
 #[test]
 fn bytes_of_a_module_in_any_order_never_panic() {
-    let good = include_bytes!("corpus/wordcount.wasm");
+    let good = include_bytes!("../corpus/wordcount.wasm");
     let mut state = 1u64;
     for _ in 0..300 {
         let mut bad = good.to_vec();

@@ -1,8 +1,7 @@
-//! The sandbox: pinned receipts, hostile apps, and what it does with processes.
+//! The sandbox: hostile apps, and what it does with processes.
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic")]
 
-mod corpus;
 mod hello;
 mod hostile;
 mod nans;
