@@ -24,8 +24,10 @@ impl Memory {
         let mut refused = io::Error::other("no control groups");
         for (root, limit, peak) in KINDS {
             let path = PathBuf::from(root).join(format!("guildhall-{name}-{}", std::process::id()));
-            let made =
-                fs::create_dir_all(&path).and_then(|()| fs::write(path.join(limit), bytes.to_string()));
+            // Without this file the directory is one like others, and so would be the limit's.
+            let made = fs::create_dir_all(&path)
+                .and_then(|()| fs::metadata(path.join("cgroup.procs")))
+                .and_then(|_| fs::write(path.join(limit), bytes.to_string()));
             match made {
                 Ok(()) => return Ok(Self { path, peak }),
                 Err(error) => {
