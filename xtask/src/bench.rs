@@ -61,7 +61,6 @@ const FIGURES: &[Figure] = &[
     at_most("batch1000_s", 4.0, "one deal of 1,000 hello tasks, 3 workers (s)"),
     at_most("worker_idle_mb", 60.0, "memory of an idle worker (MB)"),
     at_most("coordinator_mb_1000", 300.0, "memory of a coordinator with 1,000 connected idle workers (MB)"),
-    at_most("coordinator_mb_10000", 600.0, "the same with 10,000 (MB)"),
     at_least("contributions_per_s", 3_000.0, "contributions that a coordinator verifies and keeps a second"),
     at_least("catchup_blocks_per_s", 1_000.0, "missed blocks that are caught up a second"),
     at_most(

@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,19 +50,11 @@ impl CoordinatorClient {
     /// # Errors
     /// [`ApiError::BadUrl`] for something that is not an HTTP address.
     pub fn new(base: &str) -> Result<Self, ApiError> {
-        Self::with(base, STREAM_SILENCE, None)
-    }
-
-    /// The same, from one of this machine's addresses.
-    ///
-    /// # Errors
-    /// [`ApiError::BadUrl`].
-    pub fn from_address(base: &str, address: IpAddr) -> Result<Self, ApiError> {
-        Self::with(base, STREAM_SILENCE, Some(address))
+        Self::with_silence(base, STREAM_SILENCE)
     }
 
     /// Whoever takes a request and then says nothing for `silence` is given up, also before a stream begins.
-    fn with(base: &str, silence: Duration, from: Option<IpAddr>) -> Result<Self, ApiError> {
+    fn with_silence(base: &str, silence: Duration) -> Result<Self, ApiError> {
         let bad = || ApiError::BadUrl { url: base.to_owned() };
         let mut url = Url::parse(base).map_err(|_| bad())?;
         if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
@@ -76,7 +67,6 @@ impl CoordinatorClient {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(silence)
-            .local_address(from)
             .tcp_nodelay(true)
             .build()
             .map_err(|source| ApiError::Unreachable { url: base.to_owned(), source })?;
@@ -365,7 +355,8 @@ mod tests {
     async fn who_takes_a_request_for_a_stream_and_says_nothing_is_given_up() {
         let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let base = format!("http://{}", mute.local_addr().expect("bound"));
-        let client = CoordinatorClient::with(&base, Duration::from_millis(200), None).expect("good address");
+        let client =
+            CoordinatorClient::with_silence(&base, Duration::from_millis(200)).expect("good address");
         let error = client.progress(None).await.map(|_| ()).expect_err("nobody answers");
         assert!(matches!(error, ApiError::Unreachable { .. }) && error.is_transient(), "{error}");
     }

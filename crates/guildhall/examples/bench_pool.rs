@@ -1,5 +1,5 @@
-//! Measures a pool of ten thousand workers: the memory of its coordinator while a thousand, then all of them are idle, the
-//! contributions that it takes a second; how fast missed blocks are caught up; and how soon a city works again after all of it was killed. Prints one JSON object.
+//! Measures a pool of a thousand workers: the memory of its coordinator while all are idle, the contributions that it takes a
+//! second; how fast missed blocks are caught up; and how soon a city works again after all of it was killed. Prints one JSON object.
 //!
 //! `cargo run --release -p guildhall --example bench_pool`; the apps come from `GUILDHALL_APPS`.
 
@@ -9,7 +9,7 @@ mod support;
 
 use std::{
     collections::{HashMap, HashSet},
-    net::{Ipv4Addr, TcpListener},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
@@ -43,11 +43,7 @@ use support::{Process, resident};
 use tokio::sync::mpsc;
 
 /// Workers of the pool, each of an operator of its own.
-const MEMBERS: usize = 10_000;
-/// Those that are connected first.
-const FEW: usize = 1_000;
-/// Streams from one address of this machine: fewer than a coordinator allows.
-const STREAMS_OF_ADDRESS: usize = 2_000;
+const MEMBERS: usize = 1_000;
 /// Rounds that they contribute to.
 const ROUNDS: usize = 800;
 /// Requests at once.
@@ -82,7 +78,6 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn measure() -> Result<Value> {
-    guildhall::cli::raise_open_files();
     let dir = tempfile::tempdir()?;
     let config = CityConfig {
         workers: 1,
@@ -97,13 +92,12 @@ async fn measure() -> Result<Value> {
     let members = join(&city).await?;
     let opened = buy(&city, hello).await?;
     city.coordinator_off().await;
-    let pool = coordinate(&city, dir.path(), &members, &opened).await?;
+    let (megabytes, a_second) = coordinate(&city, dir.path(), &members, &opened).await?;
     let blocks_a_second = catch_up(&city).await?;
     city.stop().await;
     Ok(json!({
-        "coordinator_mb_1000": pool.megabytes_few,
-        "coordinator_mb_10000": pool.megabytes,
-        "contributions_per_s": pool.contributions_a_second,
+        "coordinator_mb_1000": megabytes,
+        "contributions_per_s": a_second,
         "catchup_blocks_per_s": blocks_a_second,
         "recover_s": recover().await?,
     }))
@@ -130,7 +124,7 @@ struct Member {
     standing: Standing,
 }
 
-/// Lets operators join the city's pool, each with a worker.
+/// Lets a thousand operators join the city's pool, each with a worker.
 async fn join(city: &City) -> Result<Vec<Member>> {
     let deployer = city.chain.sender(city.keys.deployer.clone(), SenderPolicy::default());
     let runtime = city.chain.registry().runtimeNumber(runtime_id()).call().await?;
@@ -200,50 +194,28 @@ async fn buy(city: &City, app: AssetId) -> Result<Opened> {
     Ok(city.open(&city.prepare(&purchase).await?).await?)
 }
 
-/// Workers at a coordinator that is a process of its own.
+/// A thousand workers at a coordinator that is a process of its own.
 struct Crowd<'a> {
     members: &'a [Member],
     client: CoordinatorClient,
     domain: Eip712Domain,
-    audience: Audience,
-    pool: PoolId,
-    /// Those that are connected, the first ones.
-    connected: usize,
-    lists: mpsc::UnboundedSender<(RoundId, B256)>,
     listed: mpsc::UnboundedReceiver<(RoundId, B256)>,
     process: Process,
-}
-
-/// What a coordinator takes.
-struct Coordinated {
-    /// Its memory with [`FEW`] workers connected.
-    megabytes_few: f64,
-    /// Its memory with all of them.
-    megabytes: f64,
-    contributions_a_second: f64,
 }
 
 /// A seat: its round and the number of who has it.
 type Seat = (RoundRef, usize);
 
-/// Memory of a coordinator that workers are connected to, and the contributions that it takes a second.
-async fn coordinate(city: &City, data: &Path, members: &[Member], opened: &Opened) -> Result<Coordinated> {
-    let mut crowd = start_coordinator(city, data, members).await?;
-    let megabytes = |crowd: &Crowd<'_>| f64::from(resident(crowd.process.0.id())) / 1_000.0;
-    connect(city, &mut crowd, FEW).await?;
-    let megabytes_few = megabytes(&crowd);
-    connect(city, &mut crowd, MEMBERS).await?;
-    let megabytes = megabytes(&crowd);
+/// Memory of a coordinator that a thousand workers are connected to, and the contributions that it takes a second.
+async fn coordinate(city: &City, data: &Path, members: &[Member], opened: &Opened) -> Result<(f64, f64)> {
+    let mut crowd = connect(city, data, members).await?;
+    let megabytes = f64::from(resident(crowd.process.0.id())) / 1_000.0;
     let seats = draw(city, members, opened).await?;
     commit(&crowd, &seats).await?;
-    Ok(Coordinated {
-        megabytes_few,
-        megabytes,
-        contributions_a_second: contribute(&mut crowd, &seats).await?,
-    })
+    Ok((megabytes, contribute(&mut crowd, &seats).await?))
 }
 
-async fn start_coordinator<'a>(city: &City, data: &Path, members: &'a [Member]) -> Result<Crowd<'a>> {
+async fn connect<'a>(city: &City, data: &Path, members: &'a [Member]) -> Result<Crowd<'a>> {
     let address = format!("127.0.0.1:{}", TcpListener::bind("127.0.0.1:0")?.local_addr()?.port());
     let (url, pool) = (format!("http://{address}"), city.pool.0.to_string());
     let rpc = city.rpc_url().ok_or("the chain is served")?;
@@ -254,44 +226,30 @@ async fn start_coordinator<'a>(city: &City, data: &Path, members: &'a [Member]) 
     let process = Process(command.spawn()?);
     let client = CoordinatorClient::new(&url)?;
     until(async || client.about().await.is_ok()).await?;
+    let (lists, listed) = mpsc::unbounded_channel();
     let deployment = city.chain.deployment();
     let audience = Audience {
         chain: deployment.chain_id,
         certifier: deployment.certifier,
         coordinator: city.keys.coordinator.address(),
     };
-    let domain = certifier_domain(deployment.chain_id, deployment.certifier);
-    let (lists, listed) = mpsc::unbounded_channel();
-    let pool = PoolId(city.pool.0);
-    Ok(Crowd { members, client, domain, audience, pool, connected: 0, lists, listed, process })
-}
-
-/// Connects workers until so many are.
-async fn connect(city: &City, crowd: &mut Crowd<'_>, number: usize) -> Result<()> {
-    for chunk in (crowd.connected..number).collect::<Vec<_>>().chunks(STREAMS_OF_ADDRESS / 2) {
-        let address = Ipv4Addr::new(127, 0, 0, 2 + (chunk[0] / STREAMS_OF_ADDRESS) as u8);
-        let client = CoordinatorClient::from_address(crowd.client.base().as_str(), address.into())?;
-        let now = city.chain.head().await?.time.0;
-        for member in chunk {
-            let key = &crowd.members[*member].key;
-            let purpose = Purpose::Stream { pool: crowd.pool };
-            let credential =
-                Credential::sign(&crowd.audience, &purpose, key.address(), now + 200, |digest| {
-                    key.sign(*digest)
-                })?;
-            let (mut stream, lists) = (client.member_stream(&credential).await?, crowd.lists.clone());
-            tokio::spawn(async move {
-                while let Ok(Some(event)) = stream.next().await {
-                    if let MemberEvent::Listed { list } = event {
-                        let _ = lists.send((list.round.id, list.hash()));
-                    }
+    let now = city.chain.head().await?.time.0;
+    for Member { key, .. } in members {
+        let purpose = Purpose::Stream { pool: PoolId(city.pool.0) };
+        let credential =
+            Credential::sign(&audience, &purpose, key.address(), now + 200, |digest| key.sign(*digest))?;
+        let (mut stream, lists) = (client.member_stream(&credential).await?, lists.clone());
+        tokio::spawn(async move {
+            while let Ok(Some(event)) = stream.next().await {
+                if let MemberEvent::Listed { list } = event {
+                    let _ = lists.send((list.round.id, list.hash()));
                 }
-            });
-        }
+            }
+        });
     }
-    crowd.connected = number;
-    let client = &crowd.client;
-    until(async || client.about().await.is_ok_and(|about| about.connected as usize >= number)).await
+    until(async || client.about().await.is_ok_and(|about| about.connected as usize >= MEMBERS)).await?;
+    let domain = certifier_domain(deployment.chain_id, deployment.certifier);
+    Ok(Crowd { members, client, domain, listed, process })
 }
 
 async fn commit(crowd: &Crowd<'_>, seats: &[Seat]) -> Result<()> {

@@ -64,6 +64,23 @@ async fn a_node_with_narrow_ranges_is_asked_for_less() {
 }
 
 #[tokio::test]
+async fn a_node_that_makes_a_block_while_it_is_asked_is_caught_up_with() {
+    let script = Script::new(300);
+    script.node().far_away = true;
+    let mut follower = start(&script, Cursor::at(0));
+    let catching_up = async {
+        loop {
+            if let Some(Update::Head { number, .. }) = follower.next().await
+                && script.head() <= number + 2
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), catching_up).await.expect("in time");
+}
+
+#[tokio::test]
 async fn a_reorganisation_undoes_exactly_what_is_gone() {
     let script = Script::new(20);
     let mut follower = start(&script, Cursor::at(0));

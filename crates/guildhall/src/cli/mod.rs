@@ -236,7 +236,7 @@ fn misunderstood(error: &clap::Error) -> Failure {
 }
 
 /// As many open files as the system allows: most processes start with 1,024, and each worker of a pool takes some.
-pub fn raise_open_files() {
+fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     // A refusal leaves what there is.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });

@@ -1,17 +1,14 @@
-//! Devices as they are: they come and go, sleep, are far away, change their addresses, and have little memory.
+//! Devices as they are: they come and go, sleep, are far away, and change their addresses.
 
-use std::{io, path::Path, thread, time::Duration};
+use std::{io, thread, time::Duration};
 
 use guildhall::requester::history::History;
 use guildhall_protocol::list::CLAIM_LEADING;
-use guildhall_testkit::{Link, LinkConfig, Memory, checks};
+use guildhall_testkit::{Link, LinkConfig, checks};
 use rand::{Rng as _, SeedableRng, rngs::StdRng};
 use rustix::process::{Signal, kill_process};
 
-use crate::support::{
-    city,
-    streets::{PATIENCE, Streets, WORKERS},
-};
+use crate::support::streets::{PATIENCE, Streets, WORKERS};
 
 /// A deal that three operators of the four are enough for.
 const POLICY: &str =
@@ -68,31 +65,6 @@ async fn a_worker_on_a_slow_and_lossy_line_takes_part_though_its_address_changes
     streets.worked(&told, far);
     streets.nobody_equivocated("over a bad line").await;
     checks::conserved(&streets.chain).await;
-}
-
-/// An image classifier of 16 MB and its model, on a board with half a gigabyte.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "compiles for minutes: scripts/board.sh test"]
-async fn a_worker_with_512_megabytes_runs_the_image_classifier() {
-    const LIMIT: u64 = 512 << 20;
-    let Some(memory) = as_root(Memory::limited("worker", LIMIT)) else { return };
-    let mut streets = Streets::found_at("127.0.0.1").await;
-    let small = WORKERS[0];
-    streets.worker(small).program.splice(0..0, memory.inside());
-    streets.start(small);
-    let photo = streets.desk.file("photo.png", city::asset("photos/chelsea.png"));
-    let words = tokio::task::block_in_place(|| {
-        let app = streets.sell("app", &city::apps_dir().join("image-class.wasm"));
-        let model = streets.sell("dataset", &streets.desk.file("model", city::asset("open-nsfw.onnx")));
-        format!("--app {app} --dataset {model}")
-    });
-    let policy =
-        "--confidence 1 --operators 1 --executions-max 2 --window 1m --deadline 20m --fuel 20G --memory 256M";
-    let deal = tokio::task::block_in_place(|| streets.order(&format!("{words} {policy}"), &[photo]));
-    let told = streets.certified_within(5 * PATIENCE, deal, "with little memory").await;
-    streets.results_hold(&told).await;
-    let most = memory.most().unwrap();
-    assert!((1..=LIMIT).contains(&most), "{most}");
 }
 
 /// `GUILDHALL_BOARD` is the command, built for aarch64: it runs here under qemu.
@@ -156,14 +128,5 @@ impl Streets {
 
     fn has_said(&self, name: &str, step: &str) -> bool {
         self.said.lock().unwrap().iter().any(|(who, value)| who == name && value["step"] == step)
-    }
-
-    /// Registers an app or a dataset and offers it to everybody, free of charge. Its number.
-    fn sell(&self, kind: &str, path: &Path) -> String {
-        let said = self.desk.json(&[kind, "register", path.to_str().unwrap(), "--key", "author"]);
-        let number = said["id"].to_string().trim_matches('"').to_owned();
-        let words = format!("order sign {kind} --{kind} {number} --price 0 --key author");
-        self.desk.json(&words.split(' ').collect::<Vec<_>>());
-        number
     }
 }

@@ -38,6 +38,8 @@ pub struct Node {
     pub failures: u32,
     /// Blocks that one request for logs may span; 0 = any.
     pub widest_range: u64,
+    /// Whether a block is made each time somebody asks for the last one: it is as far away as blocks are apart.
+    pub far_away: bool,
     /// Spans asked for.
     pub ranges: Vec<(u64, u64)>,
     /// Transactions taken and not yet in a block, by number.
@@ -108,6 +110,11 @@ impl Script {
     /// Adds a block of fork `fork` with a deposit of its number times 1000 plus the fork.
     pub fn grow(&self, fork: u64) -> B256 {
         self.node().grow(fork)
+    }
+
+    /// The number of the last block.
+    pub fn head(&self) -> u64 {
+        self.node().chain.len() as u64 - 1
     }
 
     /// Drops blocks from `from` on.
@@ -216,7 +223,12 @@ impl Node {
             "eth_chainId" => json!("0x7"),
             "eth_blockNumber" => json!(format!("{:#x}", self.chain.len() - 1)),
             "eth_getBlockByNumber" => match text(0) {
-                "latest" | "pending" => self.block(self.chain.last()),
+                "latest" | "pending" => {
+                    if self.far_away {
+                        self.grow(0);
+                    }
+                    self.block(self.chain.last())
+                }
                 number => {
                     let number = usize::from_str_radix(number.trim_start_matches("0x"), 16).expect("number");
                     self.block(self.chain.get(number))

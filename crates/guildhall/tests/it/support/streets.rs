@@ -189,7 +189,7 @@ impl Streets {
         asset.unwrap()["id"].to_string().trim_matches('"').to_owned()
     }
 
-    /// Orders executions with that many operators that agree, and waits for the deal.
+    /// Orders executions and waits until the deal is open.
     pub(crate) fn order(&self, words: &str, inputs: &[PathBuf]) -> DealId {
         let words = format!("deal create --key requester --pool 2 {words}");
         let inputs = inputs.iter().map(|path| path.to_str().unwrap());
@@ -214,12 +214,8 @@ impl Streets {
 
     /// Waits until each batch of a deal is certified.
     pub(crate) async fn certified(&self, deal: DealId, what: &str) -> History {
-        self.certified_within(PATIENCE, deal, what).await
-    }
-
-    pub(crate) async fn certified_within(&self, patience: Duration, deal: DealId, what: &str) -> History {
         let mut heads = self.chain.follow(Cursor::at(self.chain.deployment().block), &[]);
-        let done = tokio::time::timeout(patience, async {
+        let done = tokio::time::timeout(PATIENCE, async {
             loop {
                 let told = history(&self.chain, deal).await.unwrap();
                 let lost = &told.refunded;
