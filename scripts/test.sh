@@ -16,8 +16,8 @@ step 'apps, model and photographs'
 wait "$assets" || { status=$?; cat "$log"; exit "$status"; }
 cat "$log"
 step 'Rust'
-# Many tests wait for a chain's clock: one more of them at once than there are cores.
-RUST_TEST_THREADS=$(($(nproc) + 1)) cargo test --workspace --locked
+# Many tests wait for a chain's clock: two more of them at once than there are cores.
+RUST_TEST_THREADS=$(($(nproc) + 2)) cargo test --workspace --locked
 step 'scores against onnxruntime'
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/guildhall
 # The example was built with the tests: built alone it would have other features, and compile half of the tree anew.

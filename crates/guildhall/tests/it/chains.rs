@@ -7,11 +7,11 @@ use guildhall::{
     city::{CityChain, CityConfig},
     requester::history::History,
 };
-use guildhall_protocol::{Parameters, Policy, Secs};
+use guildhall_protocol::{Parameters, Secs};
 use guildhall_testkit::{Anvil, Faults, FaultyNode, checks};
 
 use crate::support::{
-    city::{On, Shopping, Town, quick_policy},
+    city::{On, Shopping, Town},
     gated::Gate,
 };
 
@@ -170,9 +170,7 @@ async fn fees_beyond_every_limit_are_waited_out() {
     let gate = Gate::new();
     let wrap = Some(gate.wrap());
     let town = Town::found_with(On::Anvil, 3, |config| patient(CityConfig { wrap, ..config })).await;
-    let policy = Policy { disputeWindow: 60, ..quick_policy() };
-    let opened =
-        town.buy(&town.hello, Shopping { policy, ..Shopping::of(&["dear"]) }).await.expect("the deal opens");
+    let opened = town.buy(&town.hello, Shopping::of(&["dear"])).await.expect("the deal opens");
     gate.executed(3).await;
     let provider = town.city.chain.provider();
     let spike = U256::from(4_000_000_000_000_u64);

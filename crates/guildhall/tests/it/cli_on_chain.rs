@@ -315,7 +315,7 @@ async fn what_deliverers_are_told() {
         // The example wants final results: nothing is delivered, and nothing paid.
         teller.text("deliver_refused", &format!("deliver {deal} 0 --key author"));
     });
-    town.time_passes(told.certificate(0).unwrap().certified.certificate.finalAt).await;
+    town.jump_to(told.certificate(0).unwrap().certified.certificate.finalAt + 1).await;
     let balance =
         || teller.desk.json(&["stake", "show", "author"])["balance"].as_str().unwrap().parse::<u128>();
     tokio::task::block_in_place(|| {
@@ -538,7 +538,7 @@ async fn orders_that_cannot_be_taken_are_passed_over_with_the_reason() {
         }
         sign("over", "--expires 0s");
     });
-    town.time_passes(town.city.chain.head().await.unwrap().time.0 + 1).await;
+    town.jump_to(town.city.chain.head().await.unwrap().time.0 + 2).await;
     tokio::task::block_in_place(|| teller.text("order_none_found", &deal));
     town.city.stop().await;
 }

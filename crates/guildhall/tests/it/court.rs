@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::{
     self, Habit, Muffled,
-    city::{On, Shopping, Town, on_both_chains, quick_policy},
+    city::{On, Shopping, Town, on_both_chains, quick_policy, three_listed},
 };
 use alloy::primitives::{B256, U256, keccak256};
 use guildhall::{
@@ -43,7 +43,7 @@ on_both_chains! {
     an_auditor_finds_a_lie_that_nobody_contradicted;
 }
 
-/// Sixteen workers, of which three may be listed: thirteen are left for a jury that aims at nine.
+/// Sixteen workers, of which three may be listed: thirteen are left for a jury that aims at eight.
 const WORKERS: usize = 16;
 
 /// Lies with all the others in a round of two tasks, and is honest on a jury, which is about one.
@@ -117,7 +117,7 @@ impl Executor for Latecomer {
 }
 
 fn shopping() -> Shopping {
-    let policy = Policy { replicasMax: 3, disputeWindow: 300, ..quick_policy() };
+    let policy = Policy { disputeWindow: 300, ..three_listed() };
     Shopping { batch_size: 2, policy, ..Shopping::of(&["first", "second"]) }
 }
 

@@ -57,8 +57,8 @@ impl Streets {
         let inputs: Vec<_> = (0..plan.tasks)
             .map(|task| self.desk.file(&format!("{seed}-{task}.txt"), format!("run {seed}, task {task}")))
             .collect();
-        let policy =
-            "--confidence 16 --operators 3 --executions-max 5 --window 1m --deadline 20m --fuel 100M";
+        // Three that come back in the second wave are enough.
+        let policy = "--confidence 3 --operators 3 --executions-max 5 --window 1m --deadline 20m --fuel 100M";
         let words = format!(
             "deal create --key requester --app {} --pool 2 {policy} --batch-size {} --json",
             self.asset("hello"),

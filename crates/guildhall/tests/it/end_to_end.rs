@@ -198,7 +198,7 @@ async fn a_dissenter_is_slashed_into_escrow_and_the_escrow_is_paid_out(on: On) {
     let early = settle::release(&town.city.chain, sender, &told, 0).await.expect_err("the window is open");
     assert_eq!(early.code(), "contract.too_early", "{early}");
     let certificate = told.certificate(0).expect("certified").certified.certificate;
-    town.time_passes(certificate.finalAt).await;
+    town.jump_to(certificate.finalAt + 1).await;
     let before = town.city.chain.burnt().await.expect("the chain answers").0;
     settle::release(&town.city.chain, sender, &told, 0).await.expect("the window is over");
     let burnt = town.city.chain.burnt().await.expect("the chain answers").0 - before;
@@ -245,7 +245,7 @@ async fn a_batch_that_nobody_certifies_expires_and_is_refunded(on: On) {
     let early =
         settle::expire(&town.city.chain, town.city.requester(), &told, 0).await.expect_err("there is time");
     assert_eq!(early.code(), "contract.too_early", "{early}");
-    town.time_passes(opened.terms.deadline + 1).await;
+    town.jump_to(opened.terms.deadline + 2).await;
     settle::expire(&town.city.chain, town.city.requester(), &told, 0).await.expect("the time is over");
     assert_eq!(town.city.chain.balance(requester).await.expect("the chain answers").0, before);
     assert_eq!(town.history(opened.deal).await.refunded, [0]);
@@ -264,7 +264,7 @@ async fn a_result_is_delivered_to_a_contract_that_acts_on_it(on: On) {
     let fetched = town.fetch(&told, 0).await;
     let early = settle::deliver(chain, sender, &told, 0, &fetched).await.expect_err("the window is open");
     assert_eq!(early.code(), "contract.too_early", "{early}");
-    town.time_passes(told.certificate(0).expect("certified").certified.certificate.finalAt).await;
+    town.jump_to(told.certificate(0).expect("certified").certified.certificate.finalAt + 1).await;
     let mut forged = fetched.clone();
     forged.output = U256::from(9_999).to_be_bytes::<32>().to_vec();
     let refused = settle::deliver(chain, sender, &told, 0, &forged).await.expect_err("other bytes");
@@ -297,7 +297,7 @@ async fn a_delivery_earns_its_tip_while_the_requester_has_it(on: On) {
     };
     let told = town.certified(&town.hello, shopping).await;
     assert_eq!(told.terms.deliveryTip, tip);
-    town.time_passes(told.certificate(0).expect("certified").certified.certificate.finalAt).await;
+    town.jump_to(told.certificate(0).expect("certified").certified.certificate.finalAt + 1).await;
     let (has, had) = (balance(requester).await, balance(deliverer.address()).await);
     assert!(has >= U256::from(tip), "the requester has {has}");
     let expected = settle::tip_now(chain, &told.terms).await.expect("the chain answers");
@@ -346,16 +346,16 @@ async fn a_coordinator_that_keeps_contributions_to_itself_costs_time_only(on: On
     badly_coordinated(on, Habit::KeepsContributions).await;
 }
 
+/// Waves that a test waits for; the last quarter of one is longer than a block of anvil's.
+fn short_waves(config: CityConfig) -> CityConfig {
+    CityConfig { parameters: Parameters { patience_base_secs: Secs(6), ..config.parameters }, ..config }
+}
+
 /// Whatever the coordinator does with what it is told: workers go over the chain, a wave later.
 async fn badly_coordinated(on: On, habit: Habit) {
     let muffled: guildhall::city::LinkWrap = Arc::new(move |_, link| Arc::new(Muffled { link, habit }));
-    let town = Town::found_with(on, 3, |config| CityConfig {
-        link: Some(muffled),
-        // The last quarter of a wave is longer than a block of anvil's.
-        parameters: Parameters { patience_base_secs: Secs(6), ..config.parameters },
-        ..config
-    })
-    .await;
+    let town =
+        Town::found_with(on, 3, |config| CityConfig { link: Some(muffled), ..short_waves(config) }).await;
     // Low enough that a block that comes a wave late changes nothing.
     let policy = guildhall_protocol::Policy { confidence: 1, ..quick_policy() };
     let told = town.certified(&town.hello, Shopping { policy, ..Shopping::of(&["in spite of it"]) }).await;
@@ -420,7 +420,7 @@ async fn who_is_certified_as_silent_shows_what_was_kept_back(on: On) {
     });
     let town = Town::found_with(on, 4, |config| CityConfig { link: Some(muffled), ..config }).await;
     // Three that agree, against one that is silent, are 12.8:1.
-    let policy = guildhall_protocol::Policy { confidence: 8, disputeWindow: 60, ..quick_policy() };
+    let policy = guildhall_protocol::Policy { confidence: 8, ..quick_policy() };
     let told = town.certified(&town.hello, Shopping { policy, ..Shopping::of(&["kept back"]) }).await;
     let (chain, silent) = (&town.city.chain, town.city.keys.workers[0].address());
     let slashed = &told.certificate(0).expect("certified").certified.members;
@@ -481,7 +481,8 @@ async fn who_signs_two_things_is_proven_and_slashed(on: On) {
 /// result is there once it is back.
 async fn without_a_coordinator_workers_certify_on_chain(on: On) {
     let gate = Gate::new();
-    let mut town = Town::found(on, 3, Some(gate.wrap())).await;
+    let wrap = Some(gate.wrap());
+    let mut town = Town::found_with(on, 3, |config| CityConfig { wrap, ..short_waves(config) }).await;
     // Low enough that a block that comes a wave late changes nothing.
     let policy = guildhall_protocol::Policy { confidence: 3, ..quick_policy() };
     let shopping = Shopping { policy, ..Shopping::of(&["on our own"]) };

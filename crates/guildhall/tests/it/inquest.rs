@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::support::{
     self,
-    city::{On, Shopping, Town, on_both_chains, quick_policy},
+    city::{On, Shopping, Town, on_both_chains, quick_policy, three_listed},
 };
 use alloy::primitives::{Address, keccak256};
 use guildhall::city::CityConfig;
@@ -86,7 +86,7 @@ impl Executor for Divided {
 }
 
 fn shopping() -> Shopping {
-    let policy = Policy { replicasMax: 3, disputeWindow: 3_600, ..quick_policy() };
+    let policy = Policy { disputeWindow: 3_600, ..three_listed() };
     // Of what a false trace costs, something is left for the payer even when all thirteen jurors are paid: they earn by the limit.
     Shopping { batch_size: 2, policy, fuel_limit: 5_000_000, ..Shopping::of(&["first", "second"]) }
 }
