@@ -33,7 +33,7 @@ use crate::support::Desk;
 
 /// Workers of the pool whose roles are killed. The first of the city stays in the city's own pool.
 pub(crate) const WORKERS: [&str; 4] = ["worker-2", "worker-3", "worker-4", "worker-5"];
-/// Who has not come back by then, or not done its work, is lost. A round is drawn anew after its four waves of ten seconds.
+/// Who has not come back by then, or not done its work, is lost.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Where roles stand in the list.
