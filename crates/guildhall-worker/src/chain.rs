@@ -20,10 +20,10 @@ use crate::seat::Promise;
 #[error("the chain did not answer: {0}")]
 pub struct ChainFault(pub String);
 
-/// Why something for a round is not on chain.
+/// Why something is not on chain.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PostError {
-    /// Something else landed in the round's log first: to be made anew on the log as it stands.
+    /// Something else landed in the round's log first, or changed the certificate: to be made anew on what stands there now.
     #[error("another worker was faster")]
     Raced,
     /// The contract does not take it, or this worker cannot pay for it.
@@ -212,6 +212,30 @@ pub enum Plea<'a> {
         /// What prevailed.
         finding: B256,
     },
+}
+
+impl<'a> Plea<'a> {
+    /// The certificate that is brought along.
+    pub(crate) const fn subject_mut(&mut self) -> Option<&mut &'a Subject> {
+        match self {
+            Self::Contradict { subject, .. }
+            | Self::Dispute { subject, .. }
+            | Self::Audit { subject }
+            | Self::Commit { subject, .. }
+            | Self::Show { subject, .. }
+            | Self::ShowMine { subject, .. }
+            | Self::Accuse { subject, .. }
+            | Self::Decide { subject, .. }
+            | Self::Finalize { subject, .. } => Some(subject),
+            Self::OpenSeal { .. }
+            | Self::Reveal { .. }
+            | Self::TwoLists { .. }
+            | Self::Sit { .. }
+            | Self::ShowClaim { .. }
+            | Self::ShowTrace { .. }
+            | Self::Close { .. } => None,
+        }
+    }
 }
 
 /// What happened on chain, as far as a worker cares.

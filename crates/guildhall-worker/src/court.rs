@@ -175,20 +175,40 @@ where
 }
 
 /// Says something before the Court until it is taken or refused, or until a moment of chain time.
+///
+/// A member that was certified as silent may show its contribution meanwhile, which makes another certificate of it: a liar
+/// could keep everybody from disputing like that. So it is said again, about the certificate as it stands.
 pub(crate) async fn plead(bench: &Bench, plea: Plea<'_>, until: UnixTime) -> Result<(), Leave> {
-    let mut pause = RETRY_FIRST;
+    let (mut pause, mut changed) = (RETRY_FIRST, None);
     loop {
-        match bench.chain.plead(plea).await {
+        let mut now = plea;
+        if let (Some(changed), Some(subject)) = (&changed, now.subject_mut()) {
+            *subject = changed;
+        }
+        let error = match bench.chain.plead(now).await {
             Ok(_) => return Ok(()),
             Err(PostError::Refused(reason)) => return Err(nothing(reason)),
             Err(error) if bench.clock.now() >= until => return Err(nothing(error.to_string())),
-            Err(error) => {
-                tracing::debug!(%error, "the Court did not take it, trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY_MAX);
-            }
+            Err(error) => error,
+        };
+        tracing::debug!(%error, "the Court did not take it, trying again");
+        if let (PostError::Raced, Some(subject)) = (error, now.subject_mut()) {
+            changed = Some(as_it_stands(bench, subject, until).await?);
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY_MAX);
     }
+}
+
+/// A certificate as it stands now, if it still says the same.
+async fn as_it_stands(bench: &Bench, before: &Subject, until: UnixTime) -> Result<Subject, Leave> {
+    let Certificate { batch, attempt, root, .. } = before.certified.certificate;
+    let now = patiently(bench, until, || bench.chain.certified(before.terms.deal(), batch)).await?;
+    let same = |now: &Subject| {
+        let certificate = &now.certified.certificate;
+        (certificate.attempt, certificate.root) == (attempt, root)
+    };
+    now.filter(same).ok_or_else(|| nothing("the certificate stands no more"))
 }
 
 /// Serves on the jury of a case.

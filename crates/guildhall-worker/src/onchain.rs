@@ -16,7 +16,8 @@ use guildhall_chain::inquest::Binding;
 use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{
     Call, CaseState, ChainClient, ChainError, Cursor, Event, EventKind, Follower, Hearing, Inquest,
-    SendError, Sender, Subject, Submission, Update, Verdict, bindings::Jury,
+    SendError, Sender, Subject, Submission, Update, Verdict,
+    bindings::{Court, Jury},
 };
 use guildhall_protocol::list::CLAIM_LEADING;
 use guildhall_protocol::{
@@ -50,7 +51,7 @@ impl OnChain {
         sent.map(|outcome| outcome.hash).map_err(|error| match &error {
             SendError::WouldRevert(revert) | SendError::Reverted { revert, .. } => {
                 let data = &revert.data;
-                if Certifier::WrongLog::abi_decode(data).is_ok() {
+                if is_raced(data) {
                     PostError::Raced
                 } else if is_early(data) {
                     // The chain's clock is a block behind ours: the same call is right a moment later.
@@ -71,6 +72,11 @@ impl OnChain {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a call is right once it is made anew, on what stands there now.
+fn is_raced(data: &[u8]) -> bool {
+    Certifier::WrongLog::abi_decode(data).is_ok() || Court::WrongCertificate::abi_decode(data).is_ok()
 }
 
 /// Whether a call is right a moment later.

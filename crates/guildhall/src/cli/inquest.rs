@@ -2,7 +2,9 @@
 
 use alloy::primitives::{Address, B256};
 use clap::Subcommand;
-use guildhall_chain::{CaseState, ChainClient, Inquest, Sender, TxOutcome, events, inquest::Outcome};
+use guildhall_chain::{
+    CaseState, ChainClient, Inquest, Sender, Subject, TxOutcome, events, inquest::Outcome,
+};
 use guildhall_protocol::{
     CaseId, DealId, Odds, Terms, UnixTime,
     cases::{Facts, Kind},
@@ -98,8 +100,9 @@ async fn accuse(args: &TaskArgs, worker: Address, context: &Context) -> Result<E
     let (batch, index) = locate(&terms, args.task)?;
     let subject = court::subject(&chain, args.deal, batch).await?;
     let binding = chain.binding(&subject, worker).await?;
-    let call = chain.accuse_call(&subject, index, &binding)?;
-    opened(&chain, &sender(&chain, &key).send(call).await?, args.task, context)
+    let call = |subject: &Subject| chain.accuse_call(subject, index, &binding);
+    let outcome = court::send_about(&chain, &sender(&chain, &key), &subject, call).await?;
+    opened(&chain, &outcome, args.task, context)
 }
 
 fn opened(chain: &ChainClient, outcome: &TxOutcome, task: u32, context: &Context) -> Result<ExitStatus> {

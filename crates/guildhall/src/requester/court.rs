@@ -7,7 +7,8 @@ use std::{
 
 use alloy::primitives::B256;
 use guildhall_chain::{
-    CaseState, ChainClient, Sender, Subject, TxOutcome, Verdict, court::audit_seed_of, events,
+    Call, CaseState, ChainClient, ChainError, Sender, Subject, TxOutcome, Verdict, court::audit_seed_of,
+    events,
 };
 use guildhall_protocol::{Case, DealId, Terms, UnixTime, cases::seal};
 use guildhall_service::files::{MODE_PRIVATE, atomic_write};
@@ -93,8 +94,33 @@ pub async fn dispute(
     dir: &Path,
 ) -> Result<(Case, TxOutcome)> {
     let hidden = sealed(sender, subject, index, finding, dir)?;
-    let outcome = sender.send(chain.dispute_call(subject, index, hidden)?).await?;
+    let call = |subject: &Subject| chain.dispute_call(subject, index, hidden);
+    let outcome = send_about(chain, sender, subject, call).await?;
     Ok((opened(chain, &outcome)?, outcome))
+}
+
+/// Sends a call about a certificate. A member that was certified as silent may show its contribution meanwhile, which makes
+/// another certificate of it: then it is sent again, about the certificate as it stands.
+///
+/// # Errors
+/// What the contract refuses, and `chain.*`.
+pub async fn send_about(
+    chain: &ChainClient,
+    sender: &Sender,
+    subject: &Subject,
+    call: impl Fn(&Subject) -> Result<Call, ChainError>,
+) -> Result<TxOutcome> {
+    let mut now = subject.clone();
+    // Each member shows once.
+    for _ in &subject.certified.members {
+        match sender.send(call(&now)?).await.map_err(Failure::from) {
+            Err(failure) if failure.code() == "contract.wrong_certificate" => {
+                now = self::subject(chain, now.terms.deal(), now.certified.certificate.batch).await?;
+            }
+            sent => return sent,
+        }
+    }
+    Ok(sender.send(call(&now)?).await?)
 }
 
 /// Seals what was found and keeps it, before it is sent: who cannot show what it sealed loses its bond.
@@ -154,7 +180,8 @@ pub async fn appeal(
     dir: &Path,
 ) -> Result<(Case, TxOutcome)> {
     let hidden = sealed(sender, subject, before.facts.index, finding, dir)?;
-    let outcome = sender.send(chain.appeal_call(subject, before, verdict.finding, hidden)?).await?;
+    let call = |subject: &Subject| chain.appeal_call(subject, before, verdict.finding, hidden);
+    let outcome = send_about(chain, sender, subject, call).await?;
     Ok((opened(chain, &outcome)?, outcome))
 }
 
@@ -167,7 +194,7 @@ pub async fn audit(chain: &ChainClient, sender: &Sender, subject: &Subject) -> R
     if let Some(seed) = chain.seed_to_write(audit_seed_of(subject)).await? {
         sender.send(seed).await?;
     }
-    let outcome = sender.send(chain.audit_call(subject)?).await?;
+    let outcome = send_about(chain, sender, subject, |subject| chain.audit_call(subject)).await?;
     Ok((opened(chain, &outcome)?, outcome))
 }
 

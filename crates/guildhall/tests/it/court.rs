@@ -3,7 +3,7 @@
 use std::{
     iter::repeat_n,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -27,6 +27,7 @@ use guildhall_protocol::{
     Case, Policy, Receipt, Reputation, Seed, Status, Weighing, Weight,
     cases::{Kind, finding},
     confidence::{group, odds, opposing, target},
+    list::CLAIM_BARE,
 };
 use guildhall_sandbox::Sandbox;
 use guildhall_testkit::checks;
@@ -41,6 +42,7 @@ on_both_chains! {
     a_seat_holder_that_was_left_out_contradicts_by_itself;
     who_was_turned_away_from_a_free_seat_contradicts_by_itself;
     an_auditor_finds_a_lie_that_nobody_contradicted;
+    who_shows_its_contribution_in_between_keeps_nobody_from_disputing;
 }
 
 /// Sixteen workers, of which three may be listed: thirteen are left for a jury that aims at eight.
@@ -112,6 +114,29 @@ impl Executor for Latecomer {
         } else {
             let _gate = self.gate.acquire().await;
         }
+        Ok(executed)
+    }
+}
+
+/// Executes no round of two tasks, and is done with one task, as an auditor executes it, once it is let go.
+#[derive(Debug)]
+struct Auditor {
+    honest: Arc<dyn Executor>,
+    gate: Arc<Semaphore>,
+}
+
+#[async_trait::async_trait]
+impl Executor for Auditor {
+    async fn execute(
+        &self,
+        assignment: &Assignment,
+        progress: &ProgressSender,
+    ) -> Result<Executed, ExecuteError> {
+        if assignment.tasks.len() == 2 {
+            return Err(ExecuteError::Host("busy".into()));
+        }
+        let executed = self.honest.execute(assignment, progress).await?;
+        let _gate = self.gate.acquire().await;
         Ok(executed)
     }
 }
@@ -482,5 +507,46 @@ async fn an_auditor_finds_a_lie_that_nobody_contradicted(on: On) {
     let workers: Vec<_> = town.city.keys.workers.iter().map(|key| key.address()).collect();
     assert!(workers.contains(&case.opener) && !members.contains(&case.opener), "one that was not asked");
     assert_eq!(case.facts.kind, Kind::Bonded);
+    town.city.stop().await;
+}
+
+/// One of four liars is certified as silent, and shows its contribution while an auditor is about to dispute, which makes another
+/// certificate of it: that one is disputed.
+async fn who_shows_its_contribution_in_between_keeps_nobody_from_disputing(on: On) {
+    let gate = Arc::new(Semaphore::new(0));
+    let door = gate.clone();
+    let conspire: guildhall::city::Wrap = Arc::new(move |number, honest| match number {
+        4 => Arc::new(Auditor { honest, gate: door.clone() }),
+        _ => Arc::new(Conspirator(honest)),
+    });
+    let kept = Arc::new(OnceLock::new());
+    let habit = Habit::KeepsContributionsOf(kept.clone());
+    let keep_back: guildhall::city::LinkWrap =
+        Arc::new(move |_, link| Arc::new(Muffled { link, habit: habit.clone() }));
+    let town = Town::found_with(on, 5, |config| CityConfig {
+        wrap: Some(conspire),
+        link: Some(keep_back),
+        audit_percent: 100,
+        ..config
+    })
+    .await;
+    let (chain, auditor) = (&town.city.chain, town.city.keys.workers[4].address().to_string());
+    let desk = support::Desk::in_city(&town);
+    tokio::task::block_in_place(|| {
+        desk.json(&["stake", "deposit", "10", "--to", &auditor, "--key", "requester"])
+    });
+    let policy = Policy { replicasMax: 4, disputeWindow: 300, ..quick_policy() };
+    let told = town.certified(&town.hello, Shopping { policy, ..shopping() }).await;
+    let deal = told.terms.deal();
+    let silent = kept.get().copied().unwrap();
+    town.until("the silent member shows its contribution", async || {
+        let now = chain.subject(deal, 0).await.unwrap().unwrap();
+        now.certified.members.iter().any(|member| member.worker == silent && member.claim != CLAIM_BARE)
+    })
+    .await;
+    gate.add_permits(1);
+    town.until("the auditor disputes", async || !chain.cases_of(deal).await.unwrap().is_empty()).await;
+    let case = chain.cases_of(deal).await.unwrap()[0];
+    assert_eq!((case.opener.to_string(), case.facts.kind), (auditor, Kind::Bonded));
     town.city.stop().await;
 }

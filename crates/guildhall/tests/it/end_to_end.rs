@@ -6,15 +6,15 @@ use crate::support::{
     city::{On, Shopping, Town, app, asset, instead_of, on_both_chains, quick_policy},
     gated::Gate,
 };
-use alloy::primitives::{Address, B256, Bytes, I256, U256, aliases::U96};
+use alloy::primitives::{Address, B256, Bytes, I256, U256, aliases::U96, keccak256};
 use alloy::sol_types::SolStruct as _;
 use guildhall::{
     city::CityConfig,
     demo::Liar,
-    requester::{replay::replay, settle, verify::Claimed},
+    requester::{court, replay::replay, settle, verify::Claimed},
 };
 use guildhall_api::Envelope;
-use guildhall_chain::{Call, Key, SeedKind, bindings::Vault};
+use guildhall_chain::{Call, CaseState, Key, SeedKind, Subject, bindings::Vault};
 use guildhall_protocol::{Exit, Parameters, Secs, UnixTime};
 use guildhall_protocol::{
     list::{CLAIM_BARE, CLAIM_SHOWN_AGREEING},
@@ -24,7 +24,7 @@ use guildhall_testkit::{
     beacon::{Manner, TestBeacon},
     checks,
 };
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 on_both_chains! {
     a_result_is_certified_verified_and_replayed;
@@ -353,7 +353,9 @@ fn short_waves(config: CityConfig) -> CityConfig {
 
 /// Whatever the coordinator does with what it is told: workers go over the chain, a wave later.
 async fn badly_coordinated(on: On, habit: Habit) {
-    let muffled: guildhall::city::LinkWrap = Arc::new(move |_, link| Arc::new(Muffled { link, habit }));
+    let shared = habit.clone();
+    let muffled: guildhall::city::LinkWrap =
+        Arc::new(move |_, link| Arc::new(Muffled { link, habit: shared.clone() }));
     let town =
         Town::found_with(on, 3, |config| CityConfig { link: Some(muffled), ..short_waves(config) }).await;
     // Low enough that a block that comes a wave late changes nothing.
@@ -413,16 +415,15 @@ fn remove_copies(dir: &std::path::Path, bytes: &[u8]) -> usize {
 /// One member's contribution never arrives: it is certified as silent, shows on chain what it had committed to, and has its
 /// stake back.
 async fn who_is_certified_as_silent_shows_what_was_kept_back(on: On) {
-    let habit = Habit::KeepsContributions;
-    let muffled: guildhall::city::LinkWrap = Arc::new(move |number, link| match number {
-        0 => Arc::new(Muffled { link, habit }),
-        _ => link,
-    });
+    let kept = Arc::new(OnceLock::new());
+    let habit = Habit::KeepsContributionsOf(kept.clone());
+    let muffled: guildhall::city::LinkWrap =
+        Arc::new(move |_, link| Arc::new(Muffled { link, habit: habit.clone() }));
     let town = Town::found_with(on, 4, |config| CityConfig { link: Some(muffled), ..config }).await;
     // Three that agree, against one that is silent, are 12.8:1.
     let policy = guildhall_protocol::Policy { confidence: 8, ..quick_policy() };
     let told = town.certified(&town.hello, Shopping { policy, ..Shopping::of(&["kept back"]) }).await;
-    let (chain, silent) = (&town.city.chain, town.city.keys.workers[0].address());
+    let (chain, silent) = (&town.city.chain, *kept.get().expect("one was kept back"));
     let slashed = &told.certificate(0).expect("certified").certified.members;
     let slashed = slashed.iter().find(|member| member.worker == silent).expect("it was listed");
     assert_eq!(slashed.claim, CLAIM_BARE);
@@ -434,6 +435,13 @@ async fn who_is_certified_as_silent_shows_what_was_kept_back(on: On) {
     })
     .await;
     checks::conserved(chain).await;
+    // Who disputes with what it read before disputes the certificate as it stands.
+    let old =
+        Subject { terms: told.terms, certified: told.certificate(0).expect("certified").certified.clone() };
+    let says = keccak256("something else");
+    let (case, _) =
+        court::dispute(chain, town.city.requester(), &old, 0, says, town.dir()).await.expect("open");
+    assert_eq!(chain.case_state(&case).await.expect("the chain answers"), CaseState::Open);
     town.city.stop().await;
 }
 

@@ -1,8 +1,8 @@
 //! A coordinator with bad habits: what it does with messages that it has taken.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use alloy::primitives::bytes::Bytes;
+use alloy::primitives::{Address, bytes::Bytes};
 use guildhall_api::{
     About, Ack, ApiError, Credential, Envelope, MemberStream, OpenContribution, RoundRef, RoundState,
 };
@@ -13,12 +13,14 @@ use guildhall_protocol::{
 use guildhall_worker::Link;
 
 /// What becomes of what a worker says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Habit {
     /// Commitments are acknowledged and never listed.
     ForgetsCommitments,
     /// Contributions are acknowledged, shown to nobody and never posted.
     KeepsContributions,
+    /// The same with those of one worker: of the first that has one.
+    KeepsContributionsOf(Arc<OnceLock<Address>>),
     /// All seats are taken, it says, whether they are or not.
     SaysFull,
 }
@@ -39,21 +41,25 @@ impl Link for Muffled {
     async fn reserve(&self, message: &Envelope<Reservation>) -> Result<Ack, ApiError> {
         match self.habit {
             Habit::SaysFull => Ok(Ack::Full),
-            Habit::ForgetsCommitments | Habit::KeepsContributions => self.link.reserve(message).await,
+            _ => self.link.reserve(message).await,
         }
     }
 
     async fn commit(&self, message: &Envelope<Commitment>) -> Result<Ack, ApiError> {
         match self.habit {
             Habit::ForgetsCommitments => Ok(Ack::Accepted),
-            Habit::KeepsContributions | Habit::SaysFull => self.link.commit(message).await,
+            _ => self.link.commit(message).await,
         }
     }
 
     async fn contribute(&self, message: &OpenContribution) -> Result<Ack, ApiError> {
-        match self.habit {
+        let worker = message.envelope.worker;
+        match &self.habit {
             Habit::KeepsContributions => Ok(Ack::Accepted),
-            Habit::ForgetsCommitments | Habit::SaysFull => self.link.contribute(message).await,
+            Habit::KeepsContributionsOf(first) if *first.get_or_init(|| worker) == worker => {
+                Ok(Ack::Accepted)
+            }
+            _ => self.link.contribute(message).await,
         }
     }
 
