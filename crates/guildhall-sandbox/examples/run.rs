@@ -1,7 +1,7 @@
 //! Runs an app on one or more inputs and prints each output; receipts go to standard error.
 //!
 //! ```text
-//! cargo run --release -p guildhall-sandbox --example run -- APP.wasm [--dataset PATH] INPUT ...
+//! cargo run --release -p guildhall-sandbox --example run -- [--machine-code DIRECTORY] APP.wasm [--dataset PATH] INPUT ...
 //! ```
 
 use std::{error::Error, io::Write as _};
@@ -14,12 +14,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     if args.peek().is_some_and(|arg| arg == CHILD_ARGUMENT) {
         guildhall_sandbox::child_main();
     }
-    let app = args.next().ok_or("usage: run APP.wasm [--dataset PATH] INPUT ...")?;
+    let cache_dir = match args.next_if(|arg| arg == "--machine-code") {
+        Some(_) => Some(args.next().ok_or("`--machine-code` needs a directory")?.into()),
+        None => None,
+    };
+    let app =
+        args.next().ok_or("usage: run [--machine-code DIRECTORY] APP.wasm [--dataset PATH] INPUT ...")?;
     let dataset = match args.next_if(|arg| arg == "--dataset") {
         Some(_) => Some(Blob::open(args.next().ok_or("`--dataset` needs a path")?)?),
         None => None,
     };
-    let sandbox = Sandbox::new(Config { children: 1, ..Config::default() })?;
+    let sandbox = Sandbox::new(Config { children: 1, cache_dir, ..Config::default() })?;
     let module = sandbox.load(&std::fs::read(app)?)?;
     let limits = Limits { fuel: 1 << 50, memory_bytes: 1 << 30 };
     for input in args {

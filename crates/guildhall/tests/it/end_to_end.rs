@@ -24,7 +24,10 @@ use guildhall_testkit::{
     beacon::{Manner, TestBeacon},
     checks,
 };
-use std::sync::{Arc, OnceLock};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 on_both_chains! {
     a_result_is_certified_verified_and_replayed;
@@ -45,13 +48,25 @@ on_both_chains! {
     a_delivery_earns_its_tip_while_the_requester_has_it;
 }
 
+/// The city's workers keep machine code where all tests of large apps do: compiling the classifier takes a minute.
+fn share_machine_code(config: &CityConfig) {
+    let (shared, workers) =
+        (concat!(env!("CARGO_TARGET_TMPDIR"), "/machine-code"), config.data.join("workers"));
+    for dir in [Path::new(shared), &workers] {
+        std::fs::create_dir_all(dir).expect("a directory");
+    }
+    std::os::unix::fs::symlink(shared, workers.join("machine-code")).expect("the city is new");
+}
+
 /// The app, model and photograph of the demonstration: a dataset is rented, read by every worker, and paid for.
 async fn a_photograph_is_classified_over_a_rented_model(on: On) {
     // A wave in which a machine that is busy with other tests executes it, too.
     let patient = |known| Parameters { patience_base_secs: Secs(30), ..known };
-    let town =
-        Town::found_with(on, 3, |config| CityConfig { parameters: patient(config.parameters), ..config })
-            .await;
+    let town = Town::found_with(on, 3, |config| {
+        share_machine_code(&config);
+        CityConfig { parameters: patient(config.parameters), ..config }
+    })
+    .await;
     let wasm = app("image-class");
     town.city.make_ready(wasm.clone()).await.expect("compiled");
     let app = town.city.sell_app("image-class", wasm, U96::from(500)).await.expect("sold");
