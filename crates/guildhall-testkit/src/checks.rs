@@ -21,6 +21,8 @@ use guildhall_protocol::{BondUnits, Member, OperatorId, PoolId, Prices, Status, 
 /// Everything that holds tokens, as events name it.
 #[derive(Debug, Default)]
 struct Holders {
+    /// How many events there were.
+    events: usize,
     accounts: BTreeSet<Address>,
     workers: BTreeSet<Address>,
     operators: BTreeSet<u32>,
@@ -33,41 +35,23 @@ struct Holders {
 
 /// Tokens held by the Vault = balances + locks of open batches + bonds + deposits + escrow + fees, exactly.
 ///
+/// Roles may be at work meanwhile: what was read while something happened is read again.
+///
 /// # Panics
 /// When they differ, with every part; or when the node does not answer.
 pub async fn conserved(chain: &ChainClient) {
-    let holders = Holders::read(chain).await;
-    let mut parts = Vec::new();
-    let mut balances = chain.burnt().await.expect("the chain answers").0;
-    for account in &holders.accounts {
-        balances += chain.balance(*account).await.expect("the chain answers").0;
+    let mut holders = Holders::read(chain).await;
+    loop {
+        let parts = holders.parts(chain).await;
+        let held = chain.tokens(chain.deployment().vault).await.expect("the chain answers").0;
+        let since = Holders::read(chain).await;
+        if since.events == holders.events {
+            let sum = parts.iter().fold(U256::ZERO, |sum, (_, amount)| sum + amount);
+            assert_eq!(held, sum, "the Vault holds {held}, its parts are {parts:#?}");
+            return;
+        }
+        holders = since;
     }
-    for operator in &holders.operators {
-        balances += chain.operator_fees(OperatorId(*operator)).await.expect("the chain answers").0;
-    }
-    parts.push(("balances", balances));
-    let (mut pools, mut deposits) = (U256::ZERO, U256::ZERO);
-    for pool in &holders.pools {
-        pools += chain.pool_fees(PoolId(*pool)).await.expect("the chain answers").0;
-        let protocol = chain.vault().protocolFeesOf(U256::from(*pool)).call().await;
-        pools += protocol.expect("the chain answers");
-        deposits += chain.pool_details(PoolId(*pool)).await.expect("the chain answers").deposit.0;
-    }
-    parts.push(("pools' and protocol's fees", pools));
-    parts.push(("deposits", deposits));
-    let mut bonds = BondUnits::ZERO;
-    for worker in &holders.workers {
-        let state = chain.worker(*worker).await.expect("the chain answers");
-        bonds = bonds.saturating_add(state.map_or(BondUnits::ZERO, |state| state.bond));
-    }
-    parts.push(("bonds", bonds.to_amount().0));
-    parts.push(("locks", holders.locks(chain).await));
-    let escrow =
-        holders.slashes.iter().filter(|(deal, batch, _)| !holders.released.contains(&(*deal, *batch)));
-    parts.push(("escrow", BondUnits(escrow.map(|(.., units)| units).sum()).to_amount().0));
-    let held = chain.tokens(chain.deployment().vault).await.expect("the chain answers").0;
-    let sum = parts.iter().fold(U256::ZERO, |sum, (_, amount)| sum + amount);
-    assert_eq!(held, sum, "the Vault holds {held}, its parts are {parts:#?}");
 }
 
 /// Every batch of every deal is certified, void or expired.
@@ -101,7 +85,7 @@ impl Holders {
             ])
             .from_block(deployment.block);
         let logs = chain.provider().get_logs(&filter).await.expect("the chain answers");
-        let mut holders = Self::default();
+        let mut holders = Self { events: logs.len(), ..Self::default() };
         for event in logs.iter().filter_map(|log| events::decode(deployment, log)) {
             holders.note(&event);
         }
@@ -152,6 +136,38 @@ impl Holders {
             }
             _ => {}
         }
+    }
+
+    /// Who holds how much.
+    async fn parts(&self, chain: &ChainClient) -> Vec<(&'static str, U256)> {
+        let mut parts = Vec::new();
+        let mut balances = chain.burnt().await.expect("the chain answers").0;
+        for account in &self.accounts {
+            balances += chain.balance(*account).await.expect("the chain answers").0;
+        }
+        for operator in &self.operators {
+            balances += chain.operator_fees(OperatorId(*operator)).await.expect("the chain answers").0;
+        }
+        parts.push(("balances", balances));
+        let (mut pools, mut deposits) = (U256::ZERO, U256::ZERO);
+        for pool in &self.pools {
+            pools += chain.pool_fees(PoolId(*pool)).await.expect("the chain answers").0;
+            let protocol = chain.vault().protocolFeesOf(U256::from(*pool)).call().await;
+            pools += protocol.expect("the chain answers");
+            deposits += chain.pool_details(PoolId(*pool)).await.expect("the chain answers").deposit.0;
+        }
+        parts.push(("pools' and protocol's fees", pools));
+        parts.push(("deposits", deposits));
+        let mut bonds = BondUnits::ZERO;
+        for worker in &self.workers {
+            let state = chain.worker(*worker).await.expect("the chain answers");
+            bonds = bonds.saturating_add(state.map_or(BondUnits::ZERO, |state| state.bond));
+        }
+        parts.push(("bonds", bonds.to_amount().0));
+        parts.push(("locks", self.locks(chain).await));
+        let escrow = self.slashes.iter().filter(|(deal, batch, _)| !self.released.contains(&(*deal, *batch)));
+        parts.push(("escrow", BondUnits(escrow.map(|(.., units)| units).sum()).to_amount().0));
+        parts
     }
 
     /// What open batches hold locked.

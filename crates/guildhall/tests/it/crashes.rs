@@ -57,8 +57,8 @@ impl Streets {
         let inputs: Vec<_> = (0..plan.tasks)
             .map(|task| self.desk.file(&format!("{seed}-{task}.txt"), format!("run {seed}, task {task}")))
             .collect();
-        // Waves of half a minute: who was killed comes back in time; three that do in the second one are enough.
-        let policy = "--confidence 3 --operators 3 --executions-max 5 --window 1m --deadline 20m --fuel 10G";
+        // Three that come back in the second wave are enough.
+        let policy = "--confidence 3 --operators 3 --executions-max 5 --window 1m --deadline 20m --fuel 100M";
         let words = format!(
             "deal create --key requester --app {} --pool 2 {policy} --batch-size {} --json",
             self.asset("hello"),

@@ -10,8 +10,8 @@ use rustix::process::{Signal, kill_process};
 
 use crate::support::streets::{PATIENCE, Streets, WORKERS};
 
-/// A deal that three operators of the four are enough for, in waves of half a minute.
-const POLICY: &str = "--confidence 3 --operators 3 --executions-max 5 --window 1m --deadline 20m --fuel 10G";
+/// A deal that three operators of the four are enough for, in the second wave, too.
+const POLICY: &str = "--confidence 3 --operators 3 --executions-max 5 --window 1m --deadline 20m --fuel 100M";
 /// How often somebody goes while a deal is worked on: 1.5 s each at least.
 const TURNS_MAX: usize = 150;
 /// A device on a bad line.
