@@ -22,7 +22,9 @@ use guildhall_sandbox::{Blob, Limits, ModuleId, Sandbox, SandboxError, Task};
 use tokio::sync::Semaphore;
 
 use crate::chain::Chain;
-use crate::limits::{FETCHES_AT_ONCE, INLINE_INPUT_BYTES, MAX_APP_BYTES};
+use crate::limits::{
+    ASSETS_ATTEMPTS, FETCHES_AT_ONCE, INLINE_INPUT_BYTES, MAX_APP_BYTES, RETRY_FIRST, RETRY_MAX,
+};
 use crate::progress::{ProgressSender, ProgressStep};
 
 // What the Market lets into a deal, a sandbox can run.
@@ -127,8 +129,7 @@ impl SandboxExecutor {
 
     async fn prepare(&self, assignment: &Assignment) -> Result<Prepared, ExecuteError> {
         let terms = &assignment.terms;
-        let assets = self.chain.assets(terms).await;
-        let (app, dataset) = assets.map_err(|fault| ExecuteError::Host(fault.to_string()))?;
+        let (app, dataset) = self.assets(terms).await?;
         let first_task = terms
             .task_number(assignment.round.batch, assignment.tasks.start)
             .map_err(|error| withheld("batch", &error))?;
@@ -142,6 +143,23 @@ impl SandboxExecutor {
             None => None,
         };
         Ok(Prepared { module, manifest, first_task, inputs, dataset })
+    }
+
+    /// What the deal executes. A node that is being restarted is waited for: whoever waits too long for that drops the future.
+    async fn assets(&self, terms: &Terms) -> Result<(ContentId, Option<ContentId>), ExecuteError> {
+        let (mut pause, mut attempt) = (RETRY_FIRST, 0);
+        loop {
+            attempt += 1;
+            match self.chain.assets(terms).await {
+                Ok(assets) => return Ok(assets),
+                Err(fault) if attempt == ASSETS_ATTEMPTS => {
+                    return Err(ExecuteError::Host(fault.to_string()));
+                }
+                Err(fault) => tracing::debug!(%fault, "the chain does not say what to execute, trying again"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_MAX);
+        }
     }
 
     async fn manifest(&self, terms: &Terms) -> Result<Manifest, ExecuteError> {

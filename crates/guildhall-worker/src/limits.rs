@@ -47,3 +47,5 @@ pub const STORE_TURN: Duration = Duration::from_secs(2);
 pub const POST_TURN: Duration = Duration::from_secs(2);
 /// How often the chain is read again in full, so that a lost event costs a minute at most.
 pub const RECONCILE: Duration = Duration::from_secs(60);
+/// How often the chain is asked what a deal executes: for about five minutes.
+pub const ASSETS_ATTEMPTS: u32 = 66;
