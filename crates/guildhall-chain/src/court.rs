@@ -30,6 +30,17 @@ pub struct Subject {
     pub certified: Certified,
 }
 
+impl Subject {
+    /// Whether it says the same of the same batch, though a member may have shown its contribution in between.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let said = |subject: &Self| {
+            let Certificate { dealId, batch, attempt, root, .. } = subject.certified.certificate;
+            (dealId, batch, attempt, root)
+        };
+        said(self) == said(other)
+    }
+}
+
 /// Where a case stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -202,13 +202,9 @@ pub(crate) async fn plead(bench: &Bench, plea: Plea<'_>, until: UnixTime) -> Res
 
 /// A certificate as it stands now, if it still says the same.
 async fn as_it_stands(bench: &Bench, before: &Subject, until: UnixTime) -> Result<Subject, Leave> {
-    let Certificate { batch, attempt, root, .. } = before.certified.certificate;
-    let now = patiently(bench, until, || bench.chain.certified(before.terms.deal(), batch)).await?;
-    let same = |now: &Subject| {
-        let certificate = &now.certified.certificate;
-        (certificate.attempt, certificate.root) == (attempt, root)
-    };
-    now.filter(same).ok_or_else(|| nothing("the certificate stands no more"))
+    let (deal, batch) = (before.terms.deal(), before.certified.certificate.batch);
+    let now = patiently(bench, until, || bench.chain.certified(deal, batch)).await?;
+    now.filter(|now| now.says_the_same(before)).ok_or_else(|| nothing("the certificate stands no more"))
 }
 
 /// Serves on the jury of a case.

@@ -103,7 +103,7 @@ pub async fn dispute(
 /// another certificate of it: then it is sent again, about the certificate as it stands.
 ///
 /// # Errors
-/// What the contract refuses, and `chain.*`.
+/// What the contract refuses, `contract.wrong_certificate` where another result is certified by now, and `chain.*`.
 pub async fn send_about(
     chain: &ChainClient,
     sender: &Sender,
@@ -111,16 +111,18 @@ pub async fn send_about(
     call: impl Fn(&Subject) -> Result<Call, ChainError>,
 ) -> Result<TxOutcome> {
     let mut now = subject.clone();
-    // Each member shows once.
-    for _ in &subject.certified.members {
-        match sender.send(call(&now)?).await.map_err(Failure::from) {
-            Err(failure) if failure.code() == "contract.wrong_certificate" => {
-                now = self::subject(chain, now.terms.deal(), now.certified.certificate.batch).await?;
-            }
+    loop {
+        let failure = match sender.send(call(&now)?).await.map_err(Failure::from) {
+            Err(failure) if failure.code() == "contract.wrong_certificate" => failure,
             sent => return sent,
+        };
+        let since = self::subject(chain, now.terms.deal(), now.certified.certificate.batch).await?;
+        // Each member shows once, so this ends.
+        if since == now || !since.says_the_same(subject) {
+            return Err(failure);
         }
+        now = since;
     }
-    Ok(sender.send(call(&now)?).await?)
 }
 
 /// Seals what was found and keeps it, before it is sent: who cannot show what it sealed loses its bond.

@@ -1,14 +1,19 @@
 //! Chains as they are: nodes that misbehave, blocks that are taken back, time that jumps, fees that rise.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use alloy::{primitives::U256, providers::Provider as _};
+use alloy::{
+    primitives::U256,
+    providers::{Provider as _, ProviderBuilder},
+};
 use guildhall::{
-    city::{CityChain, CityConfig},
+    city::{CityChain, CityConfig, Wrap},
     requester::history::History,
 };
 use guildhall_protocol::{Parameters, Secs};
 use guildhall_testkit::{Anvil, Faults, FaultyNode, checks};
+use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
+use tokio::sync::Semaphore;
 
 use crate::support::{
     city::{On, Shopping, Town},
@@ -22,7 +27,11 @@ fn patient(config: CityConfig) -> CityConfig {
 }
 
 /// A city whose node is reached through a proxy with faults; `checked` = the node itself is asked, too.
-async fn found_behind(seed: u64, checked: bool) -> (Town, FaultyNode) {
+async fn found_behind(
+    seed: u64,
+    checked: bool,
+    change: impl FnOnce(CityConfig) -> CityConfig,
+) -> (Town, FaultyNode) {
     let mut proxy = None;
     // One more than must agree, and short waves: who is cut off misses one.
     let town = Town::found_with(On::Anvil, 5, |config| {
@@ -33,7 +42,7 @@ async fn found_behind(seed: u64, checked: bool) -> (Town, FaultyNode) {
             CityChain::Node { url: faulty.url().parse().expect("a URL"), second, funder: funder.clone() };
         proxy = Some(faulty);
         let parameters = Parameters { patience_base_secs: Secs(12), ..config.parameters };
-        CityConfig { chain, parameters, ..config }
+        change(CityConfig { chain, parameters, ..config })
     })
     .await;
     (town, proxy.expect("started"))
@@ -45,7 +54,7 @@ fn is_certified(told: &History, batches: u32) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_drops_stalls_refuses_and_lags_costs_time_only() {
-    let (town, node) = found_behind(1, false).await;
+    let (town, node) = found_behind(1, false, |config| config).await;
     let inputs = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
     let opened = town.buy(&town.hello, Shopping::of(&inputs)).await.expect("the deal opens");
     node.set(Faults { broken: 30, unanswered: 30, stalled: 10, refused: 40, failed: 30, old: 60, forged: 0 });
@@ -58,9 +67,54 @@ async fn a_node_that_drops_stalls_refuses_and_lags_costs_time_only() {
     town.city.stop().await;
 }
 
+/// Begins to execute once it is let go.
+#[derive(Debug)]
+struct Starting {
+    honest: Arc<dyn Executor>,
+    begun: Arc<Semaphore>,
+    go: Arc<Semaphore>,
+}
+
+#[async_trait::async_trait]
+impl Executor for Starting {
+    async fn execute(
+        &self,
+        assignment: &Assignment,
+        progress: &ProgressSender,
+    ) -> Result<Executed, ExecuteError> {
+        self.begun.add_permits(1);
+        drop(self.go.acquire().await);
+        self.honest.execute(assignment, progress).await
+    }
+}
+
+/// The node is away for ten blocks just as all workers ask it what to execute: nobody gives up its seat.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_away_as_the_work_begins_is_waited_for() {
+    let (begun, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (told, door) = (begun.clone(), go.clone());
+    let start: Wrap =
+        Arc::new(move |_, honest| Arc::new(Starting { honest, begun: told.clone(), go: door.clone() }));
+    let wrap = Some(start);
+    let (town, node) = found_behind(3, false, |config| patient(CityConfig { wrap, ..config })).await;
+    let opened = town.buy(&town.hello, Shopping::of(&["patience"])).await.expect("the deal opens");
+    begun.acquire_many(5).await.expect("open").forget();
+    node.set(Faults { broken: 1_000, ..Faults::default() });
+    go.add_permits(1);
+    let direct = ProviderBuilder::new().connect(town.anvil().url()).await.expect("the node itself");
+    let back = direct.get_block_number().await.expect("a number") + 10;
+    while direct.get_block_number().await.expect("a number") < back {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    node.set(Faults::default());
+    let told = town.settled(&opened).await;
+    assert_eq!(told.certificate(0).expect("certified").certified.certificate.attempt, 0, "in the first draw");
+    town.city.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn receipts_that_a_node_makes_up_are_not_believed_where_a_second_one_is_asked() {
-    let (town, node) = found_behind(2, true).await;
+    let (town, node) = found_behind(2, true, |config| config).await;
     // Every other receipt says the contrary of what happened.
     node.set(Faults { forged: 500, ..Faults::default() });
     let told = town.certified(&town.hello, Shopping::of(&["one", "two", "three", "four"])).await;
