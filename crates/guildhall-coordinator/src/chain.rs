@@ -123,11 +123,11 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
     /// Whether an address may store bytes: it is a worker, owns an asset, or has a balance.
     async fn may_store(&self, address: Address) -> Result<bool, ChainFault>;
 
-    /// Posts certificates in one transaction, all or none; answers when it is in a block.
-    async fn certify(&self, posts: &[Post]) -> Result<B256, PostError>;
+    /// Posts certificates in one transaction, all or none; answers with the block that holds it.
+    async fn certify(&self, posts: &[Post]) -> Result<u64, PostError>;
 
-    /// Voids a round whose bytes were withheld.
-    async fn void(&self, post: &Post) -> Result<B256, PostError>;
+    /// Voids a round whose bytes were withheld; answers with the block.
+    async fn void(&self, post: &Post) -> Result<u64, PostError>;
 
     /// Proves that a worker signed two things where one is allowed.
     async fn prove(&self, proof: &Equivocation) -> Result<B256, PostError>;

@@ -402,6 +402,12 @@ impl Gathering {
         }
     }
 
+    /// Says that what the chain knew may be undone: proofs are brought there again.
+    pub fn prove_again(&mut self) {
+        self.unproven = self.proofs.clone();
+        self.prove_after = 0;
+    }
+
     /// Ends the round. The first outcome stands until the chain says otherwise.
     pub fn end(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use guildhall_api::{
     Ack, Envelope, MemberEvent, OpenContribution, Outcome, ProgressEvent, ProgressStep, Round, RoundRef,
     RoundState, SignedList, Standing,
@@ -78,6 +78,8 @@ pub struct Machine {
     paces: HashMap<DealId, VecDeque<Millis>>,
     neglected: Neglected,
     connected: Connected,
+    /// Rounds of which a certificate (or a voiding) is in that block, and whose end was not heard of yet.
+    mined: BTreeSet<(u64, RoundId)>,
     /// Rounds to look at again whatever the time.
     dirty: BTreeSet<RoundId>,
     /// Rounds to look at again at a time.
@@ -117,9 +119,13 @@ impl Machine {
         self.by_batch.get(&(deal, batch)).copied()
     }
 
-    /// Blocks from `from` on are undone: the deals that opened in them, and the rounds that ended.
+    /// Blocks from `from` on are undone: the deals that opened in them, and the rounds that ended. Proofs are due again.
     pub fn reverted(&mut self, from: u64) -> (Vec<DealId>, Vec<RoundRef>) {
         self.neglected.begin_anew();
+        for (round, gathering) in self.rounds.iter_mut().filter(|(_, round)| !round.proofs().is_empty()) {
+            gathering.prove_again();
+            self.dirty.insert(*round);
+        }
         let opened = self.deals.iter().filter(|(_, terms)| terms.opened().block >= from);
         let ended = self.ended.iter().filter_map(|round| self.rounds.get(round));
         (opened.map(|(deal, _)| *deal).collect(), ended.map(|gathering| gathering.round().at).collect())
@@ -320,7 +326,25 @@ impl Machine {
     pub fn posted(&mut self, round: RoundId, now: Millis) {
         if let Some(gathering) = self.rounds.get_mut(&round) {
             gathering.posted();
+            self.mined.retain(|(_, mined)| *mined != round);
             self.announce(round, ProgressStep::Posting, now);
+        }
+    }
+
+    /// What was sent for a round is in that block. The chain's events say how the round ended; see [`Machine::heard`].
+    pub fn mined(&mut self, round: RoundId, block: u64) {
+        self.mined.insert((block, round));
+    }
+
+    /// All events up to `block` were heard. A round that has not ended though what was sent for it was in one of these blocks
+    /// lost it to a reorganisation that nobody else noticed: it is due again.
+    pub fn heard(&mut self, block: u64, now: Millis) {
+        let later = self.mined.split_off(&(block.saturating_add(1), RoundId(B256::ZERO)));
+        for (_, round) in std::mem::replace(&mut self.mined, later) {
+            if self.rounds.get(&round).is_some_and(|gathering| gathering.outcome().is_none()) {
+                tracing::warn!(%round, "a reorganisation took back what was sent: sending it again");
+                self.not_posted(round, &[], now);
+            }
         }
     }
 

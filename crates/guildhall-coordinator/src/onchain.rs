@@ -10,7 +10,8 @@ use guildhall_chain::bindings::Certifier::{self, CertifierEvents};
 use guildhall_chain::bindings::Workforce::WorkforceEvents;
 use guildhall_chain::words::{Activity, Worker};
 use guildhall_chain::{
-    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SeedKind, SendError, Sender, Update,
+    Call, ChainClient, ChainError, Cursor, Event, EventKind, Follower, SeedKind, SendError, Sender,
+    TxOutcome, Update,
 };
 use guildhall_protocol::{DealId, Odds, Opened, PoolId, Seed, Terms, UnixTime};
 
@@ -42,9 +43,8 @@ impl OnChain {
         Self { client, sender }
     }
 
-    async fn send(&self, call: Call) -> Result<B256, PostError> {
-        let sent = self.sender.send(call).await;
-        sent.map(|outcome| outcome.hash).map_err(|error| match &error {
+    async fn send(&self, call: Call) -> Result<TxOutcome, PostError> {
+        self.sender.send(call).await.map_err(|error| match &error {
             SendError::WouldRevert(revert) | SendError::Reverted { revert, .. } => {
                 match Certifier::NoSeat::abi_decode(&revert.data) {
                     Ok(lost) => PostError::NoSeat(lost.worker),
@@ -204,7 +204,7 @@ impl Chain for OnChain {
         Ok(assets.map_err(|error| ChainFault(error.to_string()))? > U256::ZERO)
     }
 
-    async fn certify(&self, posts: &[Post]) -> Result<B256, PostError> {
+    async fn certify(&self, posts: &[Post]) -> Result<u64, PostError> {
         let Some(first) = posts.first() else {
             return Err(PostError::Refused("there is nothing to post".into()));
         };
@@ -213,13 +213,14 @@ impl Chain for OnChain {
             self.write_seed(post).await?;
             batches.push((post.batch, submission_of(post)));
         }
-        self.send(self.client.certify_call(&first.terms, batches).await.map_err(ChainFault::from)?).await
+        let call = self.client.certify_call(&first.terms, batches).await.map_err(ChainFault::from)?;
+        Ok(self.send(call).await?.block)
     }
 
-    async fn void(&self, post: &Post) -> Result<B256, PostError> {
+    async fn void(&self, post: &Post) -> Result<u64, PostError> {
         self.write_seed(post).await?;
         let call = self.client.void_call(&post.terms, post.batch, submission_of(post)).await;
-        self.send(call.map_err(ChainFault::from)?).await
+        Ok(self.send(call.map_err(ChainFault::from)?).await?.block)
     }
 
     async fn prove(&self, proof: &Equivocation) -> Result<B256, PostError> {
@@ -233,11 +234,11 @@ impl Chain for OnChain {
                 self.client.double_contribution_call(a.worker, a.round.id, (&a.signed, &b.signed))
             }
         };
-        self.send(call).await
+        Ok(self.send(call).await?.hash)
     }
 
     async fn reopen(&self, terms: &Terms, batch: u32) -> Result<B256, PostError> {
-        self.send(self.client.reopen_call(terms, batch).map_err(ChainFault::from)?).await
+        Ok(self.send(self.client.reopen_call(terms, batch).map_err(ChainFault::from)?).await?.hash)
     }
 
     fn follow(&self, pool: PoolId, cursor: Option<serde_json::Value>) -> BoxStream<'static, ChainEvent> {

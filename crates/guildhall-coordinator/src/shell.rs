@@ -31,6 +31,8 @@ use crate::store::StoreError;
 const DEAL_MEMORY_SECS: u64 = 3_600;
 /// How long a result can be asked for, in seconds; its bytes stay as long as the store has room.
 const RESULT_MEMORY_SECS: u64 = 30 * 24 * 3_600;
+/// The pause before the chain is asked again what became of a round.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// The longest sleep of the planner, so that a clock that jumps is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
@@ -116,11 +118,14 @@ pub async fn follow(
 ) -> Result<(), CoordinatorError> {
     let cursor = desk.store.scan::<serde_json::Value>(CURSOR)?.pop().map(|(_, cursor)| cursor);
     let mut events = desk.chain.follow(desk.pool, cursor);
-    while let Some(Some(event)) = stop.run_until_cancelled(events.next()).await {
-        take(&desk, &postings, event).await?;
-        desk.wake();
-    }
-    Ok(())
+    let following = async {
+        while let Some(event) = events.next().await {
+            take(&desk, &postings, event).await?;
+            desk.wake();
+        }
+        Ok(())
+    };
+    stop.run_until_cancelled(following).await.unwrap_or(Ok(()))
 }
 
 async fn take(
@@ -149,8 +154,9 @@ async fn take(
         }
         ChainEvent::WorkerChanged(worker) => desk.standing_changed(worker).await,
         ChainEvent::Reverted { from } => revert(desk, from).await,
-        ChainEvent::Head { time, cursor, .. } => {
+        ChainEvent::Head { block, time, cursor } => {
             desk.clock.set(time);
+            desk.machine().heard(block, desk.clock.now());
             forget_old(desk, time);
             let ticket = desk.store.put(CURSOR.to_vec(), &cursor)?;
             offer_reopenings(desk, postings).await;
@@ -185,8 +191,15 @@ async fn revert(desk: &Desk, from: u64) {
     }
     for at in ended {
         let Some(terms) = desk.machine().deal(at.deal).copied() else { continue };
-        let open = desk.chain.batch(&terms, at.batch).await;
-        if open.is_ok_and(|batch| matches!(batch.status, Status::Open | Status::Reopened)) {
+        let found = loop {
+            match desk.chain.batch(&terms, at.batch).await {
+                Ok(found) => break found,
+                // Nothing else is heard of a chain that does not answer, either.
+                Err(error) => tracing::warn!(round = %at.id, %error, "whether it has ended cannot be asked"),
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        };
+        if matches!(found.status, Status::Open | Status::Reopened) && found.attempt == at.attempt {
             desk.machine().batch_resumed(at.deal, at.batch);
         }
     }
@@ -372,7 +385,7 @@ pub async fn post_all(
                 Posting::Certify(round, submission) => certificates.extend(to_post(&desk, round, submission)),
                 Posting::Void(round, submission) => {
                     if let Some(post) = to_post(&desk, round, submission) {
-                        report(&desk, std::slice::from_ref(&post), desk.chain.void(&post).await.err());
+                        report(&desk, std::slice::from_ref(&post), desk.chain.void(&post).await);
                     }
                 }
                 Posting::Prove(round, proof) => prove(&desk, round, &proof).await,
@@ -416,21 +429,24 @@ fn in_transactions(mut posts: Vec<Post>) -> Vec<Vec<Post>> {
 
 /// Posts certificates together; where one spoils the transaction of all, each on its own.
 async fn certify(desk: &Desk, posts: Vec<Post>) {
-    let error = desk.chain.certify(&posts).await.err();
-    if posts.len() > 1 && matches!(error, Some(PostError::Refused(_) | PostError::NoSeat(_))) {
+    let posted = desk.chain.certify(&posts).await;
+    if posts.len() > 1 && matches!(posted, Err(PostError::Refused(_) | PostError::NoSeat(_))) {
         for post in &posts {
             let alone = std::slice::from_ref(post);
-            report(desk, alone, desk.chain.certify(alone).await.err());
+            report(desk, alone, desk.chain.certify(alone).await);
         }
         return;
     }
-    report(desk, &posts, error);
+    report(desk, &posts, posted);
 }
 
-fn report(desk: &Desk, posts: &[Post], error: Option<PostError>) {
-    metrics::counter!("coordinator_posts_total", "ok" => if error.is_none() { "true" } else { "false" })
+fn report(desk: &Desk, posts: &[Post], posted: Result<u64, PostError>) {
+    metrics::counter!("coordinator_posts_total", "ok" => if posted.is_ok() { "true" } else { "false" })
         .increment(posts.len() as u64);
-    let Some(error) = error else { return };
+    let error = match posted {
+        Ok(block) => return posts.iter().for_each(|post| desk.machine().mined(post.round, block)),
+        Err(error) => error,
+    };
     let lost: Vec<Address> = match &error {
         PostError::NoSeat(worker) => vec![*worker],
         _ => Vec::new(),

@@ -543,6 +543,32 @@ fn a_refused_post_is_due_again_and_a_lost_member_opposes() {
     assert_eq!(bench.submissions.len(), 3);
 }
 
+/// The certificate was in a block that a reorganisation took back before anybody here read it.
+#[test]
+fn a_post_whose_block_passes_without_the_end_of_the_round_is_due_again() {
+    let (mut bench, workers) = (Bench::new(terms(6, 50, (3, 6))), workers(5));
+    for worker in &workers {
+        bench.commit(worker, truth(), START).expect("taken");
+    }
+    bench.settle(START + 500);
+    for worker in &workers {
+        bench.contribute(worker, truth(), START + 500).expect("taken");
+    }
+    bench.settle(START + 500);
+    bench.machine.mined(bench.at.id, 7);
+    bench.machine.heard(6, START + 600);
+    bench.settle(START + 3_000);
+    assert_eq!(bench.submissions.len(), 1, "it may be said in the next block");
+    bench.machine.heard(7, START + 3_000);
+    bench.settle(START + 6_000);
+    assert_eq!(bench.submissions.len(), 2);
+    bench.machine.mined(bench.at.id, 8);
+    bench.machine.batch_ended(bench.at.deal, 0, Outcome::Expired, START + 6_000);
+    bench.machine.heard(8, START + 6_000);
+    bench.settle(START + 9_000);
+    assert_eq!(bench.submissions.len(), 2, "it ended");
+}
+
 #[test]
 fn the_end_of_a_round_is_the_chains_and_can_be_undone_by_it() {
     let (mut bench, workers) = (Bench::new(terms(3, 50, (3, 5))), workers(3));

@@ -43,11 +43,12 @@ impl FakeChain {
         })
     }
 
-    fn end(&self, outcome: Outcome) -> B256 {
+    /// Ends the batch; answers with the block in which it did.
+    fn end(&self, outcome: Outcome) -> u64 {
         *self.ended.lock().expect("not poisoned") = Some(outcome.clone());
         let deal = DealId(self.deal.dealId);
         let _ = self.events.send(ChainEvent::BatchEnded { deal, batch: 0, outcome, attempt: Some(0) });
-        keccak256("transaction")
+        101
     }
 }
 
@@ -87,14 +88,14 @@ impl Chain for FakeChain {
         Ok(self.workers.contains_key(&address))
     }
 
-    async fn certify(&self, posts: &[Post]) -> Result<B256, PostError> {
+    async fn certify(&self, posts: &[Post]) -> Result<u64, PostError> {
         self.posts.lock().expect("not poisoned").extend(posts.iter().cloned());
         let submission = &posts[0].submission;
         let transaction = keccak256("transaction");
         Ok(self.end(Outcome::Certified { claim: submission.claims[0], odds: submission.odds, transaction }))
     }
 
-    async fn void(&self, post: &Post) -> Result<B256, PostError> {
+    async fn void(&self, post: &Post) -> Result<u64, PostError> {
         self.posts.lock().expect("not poisoned").push(post.clone());
         Ok(self.end(Outcome::Unavailable))
     }
