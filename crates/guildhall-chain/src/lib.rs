@@ -36,6 +36,7 @@ pub mod revert;
 pub mod rounds;
 pub mod rpc;
 pub mod seeds;
+mod send_error;
 pub mod sender;
 pub mod words;
 
@@ -52,4 +53,5 @@ pub use revert::Revert;
 pub use rounds::{Submission, SubmittedEntry};
 pub use rpc::{Endpoint, RpcFailure, RpcPolicy};
 pub use seeds::{DrawnAt, SeedKind};
-pub use sender::{Call, SendError, Sender, SenderPolicy, TxOutcome};
+pub use send_error::SendError;
+pub use sender::{Call, Sender, SenderPolicy, TxOutcome};

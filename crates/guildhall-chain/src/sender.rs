@@ -19,7 +19,7 @@ use alloy::{
     rpc::types::{Log, TransactionReceipt, TransactionRequest},
     transports::TransportError,
 };
-use guildhall_service::Coded;
+use guildhall_service::Coded as _;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::AbortHandle,
@@ -29,6 +29,7 @@ use crate::{
     keys::Key,
     revert::{Revert, revert_of},
     rpc::Endpoint,
+    send_error::SendError,
 };
 
 /// Requests that wait for their turn; when full, callers wait.
@@ -45,6 +46,8 @@ const UNSURE_AGAIN: Duration = Duration::from_secs(1);
 const LOST_AFTER_LOOKS: u32 = 3;
 /// Transactions kept that are in blocks, to send them again if a reorganisation takes them back; beyond, the oldest is forgotten.
 const MAX_DONE: usize = 64;
+/// How often those are looked after while nothing else is on its way, at most.
+const LOOK_BACK: Duration = Duration::from_secs(1);
 /// Gas of a transfer.
 const TRANSFER_GAS: u64 = 21_000;
 
@@ -65,6 +68,8 @@ pub struct SenderPolicy {
     pub max_fee_per_gas_wei: u128,
     /// Time before a transaction that is in no block is given up (its number stays taken until then).
     pub give_up_after: Duration,
+    /// Time for which a transaction that is in a block is looked after: if a reorganisation takes it back, it is sent again.
+    pub look_back: Duration,
 }
 
 impl Default for SenderPolicy {
@@ -77,6 +82,7 @@ impl Default for SenderPolicy {
             max_bumps: 8,
             max_fee_per_gas_wei: 2_000_000_000_000,
             give_up_after: Duration::from_secs(600),
+            look_back: Duration::from_secs(300),
         }
     }
 }
@@ -109,108 +115,6 @@ pub struct TxOutcome {
     pub created: Option<Address>,
     /// Its logs.
     pub logs: Vec<Log>,
-}
-
-/// Why a transaction did not do what it should.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum SendError {
-    /// The simulation says that it would be refused: nothing was sent and nothing paid.
-    #[error("the call would be refused: {0}")]
-    WouldRevert(Revert),
-    /// It is in a block and was refused there: its gas is paid.
-    #[error("transaction {hash} was refused in block {block}: {revert}")]
-    Reverted {
-        /// Its hash.
-        hash: TxHash,
-        /// The block that holds it.
-        block: u64,
-        /// Why, as a simulation on that block says.
-        revert: Revert,
-    },
-    /// The account cannot pay for gas and value.
-    #[error("account {account} cannot pay for the transaction: {message}")]
-    Funds {
-        /// The sender.
-        account: Address,
-        /// What the node said.
-        message: String,
-    },
-    /// The chain asks for a higher fee than allowed.
-    #[error("the chain asks for {asked_wei} wei per gas, at most {limit_wei} is allowed")]
-    FeeTooHigh {
-        /// Asked for.
-        asked_wei: u128,
-        /// Allowed.
-        limit_wei: u128,
-    },
-    /// It needs more gas than one transaction may have.
-    #[error("the transaction needs {gas} gas, at most {MAX_GAS} fit")]
-    GasTooHigh {
-        /// Estimated.
-        gas: u64,
-    },
-    /// Another transaction of the same account took its number.
-    #[error("another transaction took number {nonce} of account {account}")]
-    NonceTaken {
-        /// The sender.
-        account: Address,
-        /// The number.
-        nonce: u64,
-    },
-    /// It is in no block after all this time; it may still get into one.
-    #[error("transaction {hash} is in no block after {} s and {bumps} fee increases", waited.as_secs())]
-    GaveUp {
-        /// The hash of its last version.
-        hash: TxHash,
-        /// How long it waited.
-        waited: Duration,
-        /// How often its fee was raised.
-        bumps: u32,
-    },
-    /// The node failed or refused for another reason.
-    #[error("the node did not {what}: {message}")]
-    Node {
-        /// What was asked.
-        what: &'static str,
-        /// What it said.
-        message: String,
-    },
-    /// The sender was stopped.
-    #[error("the sender of {account} has stopped")]
-    Stopped {
-        /// Whose.
-        account: Address,
-    },
-}
-
-impl Coded for SendError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::WouldRevert(revert) | Self::Reverted { revert, .. } => revert.code,
-            Self::Funds { .. } => "chain.funds",
-            Self::FeeTooHigh { .. } => "chain.fee_too_high",
-            Self::GasTooHigh { .. } => "chain.gas_too_high",
-            Self::NonceTaken { .. } => "chain.nonce_taken",
-            Self::GaveUp { .. } => "chain.gave_up",
-            Self::Node { .. } => "chain.node",
-            Self::Stopped { .. } => "chain.stopped",
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::WouldRevert(revert) | Self::Reverted { revert, .. } => {
-                return revert.hint.map(str::to_owned);
-            }
-            Self::Funds { account, .. } => format!("send coins for gas to {account}"),
-            Self::FeeTooHigh { .. } => "wait for a quieter time, or raise the limit on fees".into(),
-            Self::GasTooHigh { .. } => "split it: fewer batches or entries in one transaction".into(),
-            Self::NonceTaken { .. } => "use the key in one process only; then try again".into(),
-            Self::GaveUp { .. } => "look the transaction up before sending it again".into(),
-            Self::Node { .. } => "check the node".into(),
-            Self::Stopped { .. } => return None,
-        })
-    }
 }
 
 /// A sender for one key. Cheap to clone; it stops when the last clone is dropped.
@@ -262,6 +166,7 @@ impl Sender {
             policy,
             requests,
             chain_id: None,
+            may_fork: endpoint.nudges().is_none(),
             next_nonce: None,
             flying: BTreeMap::new(),
             done: BTreeMap::new(),
@@ -400,11 +305,13 @@ struct Desk {
     policy: SenderPolicy,
     requests: mpsc::Receiver<Request>,
     chain_id: Option<u64>,
+    /// Whether the chain may take back what is in a block: one in this process does not.
+    may_fork: bool,
     /// Next number while transactions are on their way; `None` = ask the chain.
     next_nonce: Option<u64>,
     flying: BTreeMap<u64, Flight>,
-    /// The latest that are in blocks, by number.
-    done: BTreeMap<u64, Vec<u8>>,
+    /// The latest that are in blocks, by number, and since when that is known.
+    done: BTreeMap<u64, (Vec<u8>, Instant)>,
     /// Looks at which a number below those on their way was free.
     gap_looks: u32,
     /// Fees and when they were asked for.
@@ -417,6 +324,7 @@ impl Desk {
         let mut wait = shortest;
         loop {
             let room = self.flying.len() < MAX_IN_FLIGHT;
+            let looks_back = self.flying.is_empty() && !self.done.is_empty() && self.may_fork;
             tokio::select! {
                 biased;
                 request = self.requests.recv(), if room => match request {
@@ -431,6 +339,9 @@ impl Desk {
                     self.look().await;
                     let moved = self.flying.len() < before;
                     wait = if moved { shortest } else { (wait * 2).min(self.endpoint.poll().max(shortest)) };
+                }
+                () = tokio::time::sleep(LOOK_BACK.max(self.endpoint.poll())), if looks_back => {
+                    self.look_back().await
                 }
             }
         }
@@ -609,11 +520,23 @@ impl Desk {
         metrics::gauge!("chain_transactions_stuck", "account" => account.to_string()).set(stuck as f64);
     }
 
-    /// A reorganisation may take back what was done: then numbers below those on their way are free, and nothing gets in until
-    /// they are used. What had them is sent again, since its caller was told that it is done; where it is not known, a transfer
-    /// of nothing to ourselves takes the number.
+    /// Looks after what is in blocks while nothing is on its way.
+    async fn look_back(&mut self) {
+        let look_back = self.policy.look_back;
+        self.done.retain(|_, (_, since)| since.elapsed() < look_back);
+        let asked = self.endpoint.provider().get_transaction_count(self.key.address()).latest().await;
+        if let Ok(used) = asked {
+            self.mend(used).await;
+        }
+    }
+
+    /// A reorganisation may take back what was done: then numbers are free that were used, and nothing with a later one gets in until
+    /// they are used again. What had them is sent again, since its caller was told that it is done; where it is not known, a
+    /// transfer of nothing to ourselves takes the number.
     async fn mend(&mut self, used: u64) {
-        let Some(first) = self.flying.keys().next().copied().filter(|first| used < *first) else {
+        let flying = self.flying.keys().next().copied();
+        let next = flying.or_else(|| self.done.last_key_value().map(|(last, _)| last + 1));
+        let Some(first) = next.filter(|first| used < *first) else {
             self.gap_looks = 0;
             return;
         };
@@ -626,7 +549,7 @@ impl Desk {
         let Ok(pending) = asked else { return };
         for nonce in pending.max(used)..first {
             let raw = match self.done.get(&nonce) {
-                Some(raw) => raw.clone(),
+                Some((raw, _)) => raw.clone(),
                 None => match self.nothing(nonce).await {
                     Ok(version) => version.raw,
                     Err(error) => return tracing::warn!(nonce, %error, "a free number is not used"),
@@ -655,7 +578,7 @@ impl Desk {
             Err(_) => return,
         };
         if let Some(version) = flight.versions.iter().find(|version| version.hash == hash) {
-            self.done.insert(nonce, version.raw.clone());
+            self.done.insert(nonce, (version.raw.clone(), Instant::now()));
         }
         if self.done.len() > MAX_DONE {
             self.done.pop_first();

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use guildhall_service::database::{self, DatabaseError};
+use guildhall_service::database::{self, DatabaseError, FirstFailure};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -81,6 +81,7 @@ pub struct Store {
     database: Arc<Database>,
     staged: Arc<Mutex<Staged>>,
     written: Arc<tokio::sync::Mutex<u64>>,
+    failures: FirstFailure,
 }
 
 impl Store {
@@ -93,7 +94,12 @@ impl Store {
         let transaction = database.begin_write().map_err(io)?;
         transaction.open_table(RECORDS).map_err(io)?;
         transaction.commit().map_err(io)?;
-        Ok(Self { database: Arc::new(database), staged: Arc::default(), written: Arc::default() })
+        Ok(Self {
+            database: Arc::new(database),
+            staged: Arc::default(),
+            written: Arc::default(),
+            failures: FirstFailure::default(),
+        })
     }
 
     /// Stages a record; changes become durable in the order in which they were staged.
@@ -131,7 +137,11 @@ impl Store {
             (std::mem::take(&mut staged.changes), staged.count)
         };
         let database = self.database.clone();
-        tokio::task::spawn_blocking(move || write(&database, changes)).await.map_err(io)??;
+        let done = tokio::task::spawn_blocking(move || write(&database, changes)).await.map_err(io)?;
+        done.map_err(|error| match error {
+            StoreError::Io(said) => StoreError::Io(self.failures.reason(said)),
+            other => other,
+        })?;
         *written = count;
         Ok(())
     }

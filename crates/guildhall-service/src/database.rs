@@ -5,9 +5,10 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
-use redb::{Builder, Database, DatabaseError as Refused, StorageError};
+use redb::{Builder, Database, DatabaseError as Refused, Error, StorageError};
 
 use crate::{
     Coded,
@@ -56,6 +57,23 @@ impl Coded for DatabaseError {
             Self::Damaged { .. } => "restore it from a copy; it was left as it is".into(),
             Self::Failed { .. } => "check the disk, and owner and mode of the path".into(),
         })
+    }
+}
+
+/// Why a database failed first: redb tells only whoever met it, and everybody after that there was a failure before. Clones are the
+/// same.
+#[derive(Debug, Clone, Default)]
+pub struct FirstFailure(Arc<OnceLock<String>>);
+
+impl FirstFailure {
+    /// The reason to give for a failure: what it says, or what the one said that it only refers to.
+    pub fn reason(&self, said: String) -> String {
+        if said == Error::PreviousIo.to_string() {
+            return self.0.get().cloned().unwrap_or(said);
+        }
+        // The first stands.
+        let _ = self.0.set(said.clone());
+        said
     }
 }
 
@@ -165,6 +183,16 @@ mod tests {
         let path = written(&dir);
         assert!(!dir.path().join("role.redb.new").exists());
         open(&path, 1 << 20).unwrap();
+    }
+
+    #[test]
+    fn whoever_comes_after_a_failure_learns_why() {
+        let failures = FirstFailure::default();
+        let again = Error::PreviousIo.to_string();
+        assert_eq!(failures.reason(again.clone()), again, "nobody knows");
+        assert_eq!(failures.clone().reason("no space".into()), "no space");
+        assert_eq!(failures.reason("another".into()), "another");
+        assert_eq!(failures.reason(again), "no space");
     }
 
     #[test]

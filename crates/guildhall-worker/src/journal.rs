@@ -9,7 +9,7 @@ use std::sync::Arc;
 use alloy::primitives::B256;
 use guildhall_api::OpenContribution;
 use guildhall_protocol::{Case, DealId, RoundId, Terms};
-use guildhall_service::database::{self, DatabaseError};
+use guildhall_service::database::{self, DatabaseError, FirstFailure};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -85,6 +85,7 @@ pub struct Entry {
 #[derive(Debug, Clone)]
 pub struct Journal {
     database: Arc<Database>,
+    failures: FirstFailure,
 }
 
 impl Journal {
@@ -100,7 +101,7 @@ impl Journal {
         }
         transaction.open_table(CURSOR).map_err(io)?;
         transaction.commit().map_err(io)?;
-        Ok(Self { database: Arc::new(database) })
+        Ok(Self { database: Arc::new(database), failures: FirstFailure::default() })
     }
 
     /// Records a promise and answers with the one that stands for its round: this one, or an earlier one. On disk when
@@ -195,7 +196,7 @@ impl Journal {
         cursor: serde_json::Value,
     ) -> Result<(), JournalError> {
         let database = self.database.clone();
-        blocking(move || {
+        self.blocking(move || {
             let transaction = database.begin_write().map_err(io)?;
             {
                 let mut table = transaction.open_table(DEALS).map_err(io)?;
@@ -222,7 +223,7 @@ impl Journal {
     /// [`JournalError`].
     pub async fn check(&self) -> Result<(), JournalError> {
         let database = self.database.clone();
-        blocking(move || {
+        self.blocking(move || {
             let transaction = database.begin_write().map_err(io)?;
             transaction.open_table(CHECK).map_err(io)?.insert((), ()).map_err(io)?;
             transaction.commit().map_err(io)
@@ -290,7 +291,7 @@ impl Journal {
         record: T,
     ) -> Result<T, JournalError> {
         let database = self.database.clone();
-        blocking(move || {
+        self.blocking(move || {
             let transaction = database.begin_write().map_err(io)?;
             {
                 let mut table = transaction.open_table(table).map_err(io)?;
@@ -311,7 +312,7 @@ impl Journal {
         key: [u8; 32],
     ) -> Result<(), JournalError> {
         let database = self.database.clone();
-        blocking(move || {
+        self.blocking(move || {
             let transaction = database.begin_write().map_err(io)?;
             for table in tables {
                 transaction.open_table(*table).map_err(io)?.remove(&key).map_err(io)?;
@@ -319,6 +320,17 @@ impl Journal {
             transaction.commit().map_err(io)
         })
         .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let done = tokio::task::spawn_blocking(work).await.map_err(io)?;
+        done.map_err(|error| match error {
+            JournalError::Io(said) => JournalError::Io(self.failures.reason(said)),
+            other => other,
+        })
     }
 
     fn scan<T: DeserializeOwned>(
@@ -343,12 +355,6 @@ fn write(record: &impl Serialize) -> Result<Vec<u8>, JournalError> {
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JournalError> {
     serde_json::from_slice(bytes).map_err(|error| JournalError::Record(error.to_string()))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
-) -> Result<T, JournalError> {
-    tokio::task::spawn_blocking(work).await.map_err(io)?
 }
 
 #[cfg(test)]

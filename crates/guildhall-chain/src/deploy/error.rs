@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alloy::primitives::Address;
 use guildhall_service::{Coded, files::FileError};
 
-use crate::{rpc::RpcFailure, sender::SendError};
+use crate::{rpc::RpcFailure, send_error::SendError};
 
 /// Errors of deployments. Each says what is wrong and how to put it right.
 #[derive(Debug, thiserror::Error)]

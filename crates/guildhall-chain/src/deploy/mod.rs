@@ -27,7 +27,8 @@ use crate::{
     bindings::{Certifier, Court, DevToken, Inquest, Jury, Market, Recourse, Registry, Vault, Workforce},
     rpc::Endpoint,
     seeds::SeedKind,
-    sender::{Call, SendError, Sender},
+    send_error::SendError,
+    sender::{Call, Sender},
 };
 
 /// Largest deployment file, in bytes.

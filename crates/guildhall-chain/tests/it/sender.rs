@@ -242,6 +242,21 @@ async fn what_a_reorganisation_took_back_is_sent_again() {
     assert_eq!((node.nonce, again), (2, 2), "the very same transaction, once more");
 }
 
+/// Nobody sends anything else with this key.
+#[tokio::test]
+async fn what_a_reorganisation_took_back_is_sent_again_by_a_sender_at_rest() {
+    let script = Script::new(1);
+    let sender = sender(&script, SenderPolicy::default());
+    sender.send(call()).await.expect("done");
+    script.node().instant = false;
+    script.node().nonce = 0;
+    until_sent(&script, 0).await;
+    script.grow(1);
+    let node = script.node();
+    assert_eq!(node.nonce, 1);
+    assert_eq!(node.taken[0].tx_hash(), node.taken[1].tx_hash(), "the very same transaction, once more");
+}
+
 #[tokio::test]
 async fn a_number_that_nobody_remembers_is_used_for_nothing() {
     let script = Script::new(1);
