@@ -9,8 +9,10 @@ pub mod builders;
 pub mod checks;
 pub mod faulty;
 pub mod link;
+pub mod memory;
 pub mod schema;
 
 pub use anvil::Anvil;
 pub use faulty::{Faults, FaultyNode};
 pub use link::{Link, LinkConfig};
+pub use memory::MemoryLimit;

@@ -4,7 +4,7 @@ use std::{io, thread, time::Duration};
 
 use guildhall::requester::history::History;
 use guildhall_protocol::list::CLAIM_LEADING;
-use guildhall_testkit::{Link, LinkConfig, checks};
+use guildhall_testkit::{Link, LinkConfig, MemoryLimit, checks};
 use rand::{Rng as _, SeedableRng, rngs::StdRng};
 use rustix::process::{Signal, kill_process};
 
@@ -66,6 +66,25 @@ async fn a_worker_on_a_slow_and_lossy_line_takes_part_though_its_address_changes
     streets.worked(&told, far);
     streets.nobody_equivocated("over a bad line").await;
     checks::conserved(&streets.chain).await;
+}
+
+/// 512 MB, for the worker, for what it compiles, and for what it executes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_board_with_half_a_gigabyte_of_memory_takes_part() {
+    let Some(limit) = as_root(MemoryLimit::of(512 << 20)) else { return };
+    let mut streets = Streets::found_at("127.0.0.1").await;
+    let small = WORKERS[0];
+    streets.worker(small).program.splice(0..0, limit.within());
+    streets.start_workers();
+    let inputs: Vec<_> =
+        (0..4).map(|task| streets.desk.file(&format!("{task}.txt"), "word ".repeat(200_000))).collect();
+    let app = streets.asset("wordcount");
+    let policy = "--confidence 16 --operators 4 --executions-max 5 --window 1m --deadline 20m --fuel 10G";
+    let deal = tokio::task::block_in_place(|| streets.order(&format!("--app {app} {policy}"), &inputs));
+    let told = streets.certified(deal, "with a small board").await;
+    streets.worked(&told, small);
+    assert_eq!(limit.kills().unwrap(), 0, "nothing was killed");
+    streets.results_hold(&told).await;
 }
 
 /// `GUILDHALL_BOARD` is the command, built for aarch64: it runs here under qemu.
