@@ -181,6 +181,10 @@ async fn a_chain_that_stood_still_for_an_hour_goes_on() {
     gate.executed(3).await;
     let now = town.city.chain.head().await.expect("a head").time.0;
     town.jump_to(now + 3_600).await;
+    town.until("it is drawn anew", async || {
+        town.history(opened.deal).await.events.iter().any(|event| event.name == "Reopened")
+    })
+    .await;
     gate.open();
     let told = town.settled(&opened).await;
     let certificate = told.certificate(0).expect("drawn anew").certified.certificate;

@@ -32,7 +32,7 @@ use guildhall_protocol::{
 use guildhall_sandbox::Sandbox;
 use guildhall_testkit::checks;
 use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
-use tokio::sync::Semaphore;
+use tokio::sync::{Barrier, Semaphore};
 
 on_both_chains! {
     a_false_certificate_is_overturned_and_its_makers_pay;
@@ -510,19 +510,44 @@ async fn an_auditor_finds_a_lie_that_nobody_contradicted(on: On) {
     town.city.stop().await;
 }
 
+/// Lies, and has found its lie when the three others have theirs: nobody is late for the list.
+#[derive(Debug)]
+struct Together {
+    conspirator: Conspirator,
+    all: Arc<Barrier>,
+}
+
+#[async_trait::async_trait]
+impl Executor for Together {
+    async fn execute(
+        &self,
+        assignment: &Assignment,
+        progress: &ProgressSender,
+    ) -> Result<Executed, ExecuteError> {
+        let executed = self.conspirator.execute(assignment, progress).await?;
+        if assignment.tasks.len() == 2 {
+            self.all.wait().await;
+        }
+        Ok(executed)
+    }
+}
+
 /// One of four liars is certified as silent, and shows its contribution while an auditor is about to dispute, which makes another
-/// certificate of it: that one is disputed.
+/// certificate of it: that one is disputed. The auditor is told that all seats are taken, so the four have them.
 async fn who_shows_its_contribution_in_between_keeps_nobody_from_disputing(on: On) {
     let gate = Arc::new(Semaphore::new(0));
     let door = gate.clone();
+    let all = Arc::new(Barrier::new(4));
     let conspire: guildhall::city::Wrap = Arc::new(move |number, honest| match number {
         4 => Arc::new(Auditor { honest, gate: door.clone() }),
-        _ => Arc::new(Conspirator(honest)),
+        _ => Arc::new(Together { conspirator: Conspirator(honest), all: all.clone() }),
     });
     let kept = Arc::new(OnceLock::new());
     let habit = Habit::KeepsContributionsOf(kept.clone());
-    let keep_back: guildhall::city::LinkWrap =
-        Arc::new(move |_, link| Arc::new(Muffled { link, habit: habit.clone() }));
+    let keep_back: guildhall::city::LinkWrap = Arc::new(move |number, link| {
+        let habit = if number == 4 { Habit::SaysFull } else { habit.clone() };
+        Arc::new(Muffled { link, habit })
+    });
     let town = Town::found_with(on, 5, |config| CityConfig {
         wrap: Some(conspire),
         link: Some(keep_back),
