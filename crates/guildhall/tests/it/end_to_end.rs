@@ -434,10 +434,16 @@ async fn who_is_certified_as_silent_shows_what_was_kept_back(on: On) {
     let habit = Habit::KeepsContributionsOf(kept.clone());
     let muffled: guildhall::city::LinkWrap =
         Arc::new(move |_, link| Arc::new(Muffled { link, habit: habit.clone() }));
-    let town = Town::found_with(on, 4, |config| CityConfig { link: Some(muffled), ..config }).await;
-    // Three that agree, against one that is silent, are 12.8:1.
+    let gate = Gate::new();
+    let wrap = Some(gate.wrap());
+    let town = Town::found_with(on, 4, |config| CityConfig { link: Some(muffled), wrap, ..config }).await;
+    // Three that agree, against one that is silent, are 12.8:1: all four are on the list.
     let policy = guildhall_protocol::Policy { confidence: 8, ..quick_policy() };
-    let told = town.certified(&town.hello, Shopping { policy, ..Shopping::of(&["kept back"]) }).await;
+    let shopping = Shopping { policy, ..Shopping::of(&["kept back"]) };
+    let opened = town.buy(&town.hello, shopping).await.expect("the deal opens");
+    gate.executed(4).await;
+    gate.open();
+    let told = town.settled(&opened).await;
     let (chain, silent) = (&town.city.chain, *kept.get().expect("one was kept back"));
     let slashed = &told.certificate(0).expect("certified").certified.members;
     let slashed = slashed.iter().find(|member| member.worker == silent).expect("it was listed");
