@@ -71,7 +71,11 @@ async fn a_worker_on_a_slow_and_lossy_line_takes_part_though_its_address_changes
 /// 512 MB, for the worker, for what it compiles, and for what it executes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_board_with_half_a_gigabyte_of_memory_takes_part() {
-    let Some(limit) = as_root(MemoryLimit::of(512 << 20)) else { return };
+    let limit = match MemoryLimit::of(512 << 20) {
+        Ok(limit) => limit,
+        // Containers often have no control groups of their own to give, root or not.
+        Err(error) => return println!("not run: no control group can be made: {error}"),
+    };
     let mut streets = Streets::found_at("127.0.0.1").await;
     let small = WORKERS[0];
     streets.worker(small).program.splice(0..0, limit.within());
