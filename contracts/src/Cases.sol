@@ -42,7 +42,8 @@ abstract contract Cases is ICourt, Judicial {
     /// @notice Who sits and what they find.
     IJury public immutable jury;
 
-    mapping(bytes32 dealId => mapping(uint256 batch => mapping(uint256 index => uint256 word))) internal _cases;
+    /// @dev By {CaseWords-place}.
+    mapping(bytes32 dealId => mapping(uint256 place => uint256 word)) internal _cases;
     /// @dev Cases of a batch beside the first that is not closed: most batches have none.
     mapping(bytes32 dealId => mapping(uint256 batch => uint256 count)) internal _others;
 
@@ -56,7 +57,7 @@ abstract contract Cases is ICourt, Judicial {
         Case memory record;
         uint256 bond = _draft(record, terms, certificate, index, CaseWords.BONDED, 1);
         record.seal = seal;
-        _open(record, certificate, index);
+        _open(record, certificate);
         vault.lock(msg.sender, bond);
     }
 
@@ -72,7 +73,7 @@ abstract contract Cases is ICourt, Judicial {
         _draft(record, terms, certified.certificate, index, CaseWords.STAKED, 1);
         record.seal = seal;
         _answer(record, terms, certified, worker, 1);
-        _open(record, certified.certificate, index);
+        _open(record, certified.certificate);
     }
 
     /// @inheritdoc ICourt
@@ -84,13 +85,14 @@ abstract contract Cases is ICourt, Judicial {
             keccak256(abi.encode(seed, certificate.dealId, uint256(certificate.batch), uint256(certificate.attempt)));
         if (uint256(draw) >> AUDIT_SHIFT != 0) revert NotDrawn(draw);
         uint256 index = uint128(uint256(draw)) % terms.tasksOf(certificate.batch);
-        uint256 word = _cases[certificate.dealId][certificate.batch][index];
+        uint256 place = CaseWords.placeOf(certificate.batch, index);
+        uint256 word = _cases[certificate.dealId][place];
         if (word & AUDITED != 0) revert Audited(index);
         Case memory record;
         uint256 most = _draft(record, terms, certificate, index, CaseWords.AUDIT, 1);
-        _cases[certificate.dealId][certificate.batch][index] = word | AUDITED;
+        _cases[certificate.dealId][place] = word | AUDITED;
         record.stakes = record.stakes.withBond(vault.drawFees(terms.pool, most));
-        _open(record, certificate, index);
+        _open(record, certificate);
     }
 
     /// @inheritdoc ICourt
@@ -116,18 +118,18 @@ abstract contract Cases is ICourt, Judicial {
         record.seal = seal;
         record.before = id;
         if (kind == CaseWords.STAKED) _answer(record, terms, certified, worker, 2);
-        _store(record, word, index);
+        _store(record, word);
         if (kind == CaseWords.BONDED) vault.lock(msg.sender, bond);
     }
 
     /// @inheritdoc ICourt
     function frozen(bytes32 dealId, uint256 batch, uint256 index) external view returns (bool) {
-        return _isLive(_cases[dealId][batch][index]);
+        return _isLive(_cases[dealId][CaseWords.placeOf(batch, index)]);
     }
 
     /// @inheritdoc ICourt
     function caseWord(bytes32 dealId, uint256 batch, uint256 index) external view returns (uint256) {
-        return _cases[dealId][batch][index];
+        return _cases[dealId][CaseWords.placeOf(batch, index)];
     }
 
     /// @inheritdoc ICourt
@@ -163,13 +165,13 @@ abstract contract Cases is ICourt, Judicial {
     }
 
     /// @dev Freezes the task of a certificate whose window is open, and writes the case down.
-    function _open(Case memory record, Certificate calldata certificate, uint256 index) private {
+    function _open(Case memory record, Certificate calldata certificate) private {
         if (block.timestamp >= certificate.finalAt) revert TooLate(certificate.finalAt);
-        uint256 word = _cases[record.dealId][certificate.batch][index];
+        uint256 word = _cases[record.dealId][record.facts.place()];
         if (_isLive(word)) revert WrongState(CaseState(uint8(word)));
         Status from = _setDisputed(certificate);
         if (from == Status.Disputed) ++_others[record.dealId][certificate.batch];
-        _store(record, word, index);
+        _store(record, word);
     }
 
     /// @dev {ICertifier-setStatus} without the encoder's loop over our own words.
@@ -191,12 +193,12 @@ abstract contract Cases is ICourt, Judicial {
     }
 
     /// @dev Writes a case into its task's slot. Nobody has committed yet.
-    function _store(Case memory record, uint256 word, uint256 index) private {
-        uint256 batch = record.facts.batch();
+    function _store(Case memory record, uint256 word) private {
+        FactsWord facts = record.facts;
         uint256 hash = uint256(record.id()) & HASH_MASK;
-        _cases[record.dealId][batch][index] = hash | (word & AUDITED) | uint256(CaseState.Open);
+        _cases[record.dealId][facts.place()] = hash | (word & AUDITED) | uint256(CaseState.Open);
         // Both fit 32 bits: they came out of such fields.
-        emit CaseOpened(record.dealId, uint32(batch), uint32(index), record);
+        emit CaseOpened(record.dealId, uint32(facts.batch()), uint32(facts.index()), record);
     }
 
     /// @dev Lets a worker's stake answer for an opening, at level 2 with twice as much.
@@ -262,7 +264,7 @@ abstract contract Cases is ICourt, Judicial {
     /// @dev An open case: reverts unless the record is what the slot holds.
     function _opened(Case calldata record) internal view returns (bytes32 id, uint256 word) {
         id = record.idOf();
-        word = _cases[record.dealId][record.facts.batch()][record.facts.index()];
+        word = _cases[record.dealId][record.facts.place()];
         if (uint8(word) != uint8(CaseState.Open)) revert WrongState(CaseState(uint8(word)));
         if ((uint256(id) ^ word) & HASH_MASK != 0) revert WrongCase(id);
     }
@@ -270,7 +272,7 @@ abstract contract Cases is ICourt, Judicial {
     /// @dev A decided case: reverts unless record and finding are what the slot holds.
     function _decided(Case calldata record, bytes32 finding) internal view returns (bytes32 id, uint256 word) {
         id = record.idOf();
-        word = _cases[record.dealId][record.facts.batch()][record.facts.index()];
+        word = _cases[record.dealId][record.facts.place()];
         CaseState state = CaseState(uint8(word));
         if (!_isLive(word) || state == CaseState.Open) revert WrongState(state);
         if ((uint256(keccak256(abi.encode(id, finding))) ^ word) & HASH_MASK != 0) revert WrongCase(id);

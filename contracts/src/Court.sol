@@ -46,7 +46,7 @@ contract Court is Cases {
         Certificates.check(certificate, certifier.batchWord(certificate.dealId, certificate.batch));
         (CaseState verdict, bytes32 finding, uint256 odds) = jury.weigh(certificate, hearing);
         uint256 hash = uint256(keccak256(abi.encode(id, finding))) & HASH_MASK;
-        _cases[record.dealId][facts.batch()][facts.index()] = hash | (word & AUDITED) | uint256(verdict);
+        _cases[record.dealId][facts.place()] = hash | (word & AUDITED) | uint256(verdict);
         emit Decided(id, verdict, finding, odds);
     }
 
@@ -75,7 +75,7 @@ contract Court is Cases {
         Case calldata record = records[0];
         FactsWord facts = record.facts;
         uint256 batch = facts.batch();
-        uint256 word = _cases[record.dealId][batch][facts.index()];
+        uint256 word = _cases[record.dealId][facts.place()];
         if (uint8(word) == uint8(CaseState.Open)) _opened(record);
         else _decided(record, finding);
         _checkAppealed(records.length, record, records[records.length - 1]);
@@ -144,7 +144,7 @@ contract Court is Cases {
     /// @dev Closes a case; the mark of an audit stays.
     function _writeClosed(Case calldata record, uint256 word, CaseState verdict) private {
         FactsWord facts = record.facts;
-        _cases[record.dealId][facts.batch()][facts.index()] = (word & AUDITED) | uint256(CaseState.Closed);
+        _cases[record.dealId][facts.place()] = (word & AUDITED) | uint256(CaseState.Closed);
         emit CaseClosed(record.dealId, uint32(facts.batch()), uint32(facts.index()), verdict);
     }
 

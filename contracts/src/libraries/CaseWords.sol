@@ -68,6 +68,16 @@ library CaseWords {
         return uint32(FactsWord.unwrap(word) >> 32);
     }
 
+    /// @notice Batch and index: where a deal's cases are kept.
+    function place(FactsWord word) internal pure returns (uint256) {
+        return uint64(FactsWord.unwrap(word));
+    }
+
+    /// @notice The same of a batch and an index of 32 bits each.
+    function placeOf(uint256 batch_, uint256 index_) internal pure returns (uint256) {
+        return batch_ | index_ << 32;
+    }
+
     /// @notice 1, or 2 for an appeal.
     function level(FactsWord word) internal pure returns (uint256) {
         return uint8(FactsWord.unwrap(word) >> 64);

@@ -78,7 +78,7 @@ library Confidence {
             while (seats < replicasMax) {
                 group = times(group, fresh);
                 ++seats;
-                if (seats >= replicasMin && group >= target_) return (seats, true);
+                if (group >= target_ && seats >= replicasMin) return (seats, true);
             }
         }
     }
