@@ -155,6 +155,14 @@ impl OpenContribution {
     /// [`MessageError::OtherRound`], [`MessageError::Signature`], [`MessageError::NotCommitted`].
     pub fn check(&self, domain: &Eip712Domain, committed: B256) -> Result<(), MessageError> {
         self.envelope.check(domain)?;
+        self.check_opens(committed)
+    }
+
+    /// Checks that it opens `committed`, and nothing else: for whoever has checked the envelope.
+    ///
+    /// # Errors
+    /// [`MessageError::NotCommitted`].
+    pub fn check_opens(&self, committed: B256) -> Result<(), MessageError> {
         let Claim { root, fuel } = self.claim();
         let opened =
             commitment(self.envelope.worker, self.envelope.round.id, root, fuel, self.own_trace_root);

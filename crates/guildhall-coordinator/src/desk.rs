@@ -239,7 +239,7 @@ impl Desk {
         let (round, worker) = (message.envelope.round.id, message.envelope.worker);
         let (_turn, _standing) = self.admit(&message.envelope).await?;
         let committed = self.machine().round(round).and_then(|gathering| gathering.committed(worker));
-        message.check(&self.domain, committed.ok_or(Refusal::NotListed(worker))?)?;
+        message.check_opens(committed.ok_or(Refusal::NotListed(worker))?)?;
         let record = Record::Contribution { contribution: Box::new(message) };
         self.enter(round, worker, &record, |machine, now| machine.contribute(&message, now)).await
     }

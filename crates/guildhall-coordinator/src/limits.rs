@@ -11,11 +11,11 @@ pub const MAX_ENDED: usize = 4_096;
 /// Batches that nobody worked on, looked up at each block. Further ones wait for the next.
 pub const MAX_NEGLECTED: usize = 16;
 /// Open connections: two for each stream, and some for whoever else asks. Beyond, further ones wait in the system's queue.
-pub const MAX_CONNECTIONS: usize = 10_240;
+pub const MAX_CONNECTIONS: usize = 24_576;
 /// Open connections of one address, behind which a whole pool may be. Beyond, further ones are closed.
 pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 2_560;
 /// Open members' streams. At the bound, further ones are answered `busy`.
-pub const MAX_STREAMS: usize = 4_096;
+pub const MAX_STREAMS: usize = 10_240;
 /// Events waiting for one member. At the bound its stream is closed: it comes back and gets everything pending.
 pub const STREAM_QUEUE: usize = 1_024;
 /// Events that watchers may lag behind. Beyond, a watcher is told how many it missed.

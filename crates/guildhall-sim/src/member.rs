@@ -7,8 +7,8 @@ use alloy::{
     sol_types::Eip712Domain,
 };
 use guildhall_api::{Claim, MemberEvent, OpenContribution, Outcome, Round};
-use guildhall_protocol::{ContentId, DealId, Terms, UnixTime};
-use guildhall_testkit::builders::{SEED, Worker};
+use guildhall_protocol::{ContentId, DealId, Seed, Terms, UnixTime};
+use guildhall_testkit::builders::Worker;
 use guildhall_worker::{
     agenda::{Agenda, Next, Opening},
     direct::{self, Shown},
@@ -24,6 +24,8 @@ pub(crate) struct Member {
     /// What it finds when it executes.
     claim: Claim,
     agenda: Agenda,
+    /// What the seats are drawn with.
+    lot: Seed,
     pub(crate) seat: Option<Seat>,
     shown: Shown,
     /// Whether it executes, or waits for a transaction.
@@ -39,9 +41,10 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(worker: Worker, claim: Claim, terms: &Terms) -> Self {
+    pub(crate) fn new(worker: Worker, claim: Claim, terms: &Terms, lot: Seed) -> Self {
         Self {
-            agenda: agenda(&worker, terms),
+            agenda: agenda(&worker, terms, lot),
+            lot,
             worker,
             claim,
             seat: None,
@@ -56,6 +59,11 @@ impl Member {
 
     pub(crate) fn address(&self) -> Address {
         self.worker.address()
+    }
+
+    /// Whether it has a seat, or promised something.
+    pub(crate) fn has_part(&self) -> bool {
+        self.seat.is_some() || self.promise.is_some()
     }
 
     /// What is due for its seat; nothing when it has none.
@@ -171,7 +179,7 @@ impl Member {
 
     /// Loses its memory; what is on disk is there.
     pub(crate) fn restart(&mut self, terms: &Terms, outcome: Option<&Outcome>) {
-        self.agenda = agenda(&self.worker, terms);
+        self.agenda = agenda(&self.worker, terms, self.lot);
         self.shown = Shown::default();
         (self.busy, self.asked) = (false, None);
         self.seat = self.promise.clone().map(|promise| self.resumed(promise));
@@ -188,10 +196,10 @@ impl Member {
     }
 }
 
-fn agenda(worker: &Worker, terms: &Terms) -> Agenda {
+fn agenda(worker: &Worker, terms: &Terms, lot: Seed) -> Agenda {
     let mut agenda = Agenda::new(worker.address());
     agenda.set_standing(Some(worker.standing));
     let opened = terms.opened();
-    agenda.open(Opening { terms: Arc::new(*terms), batches: 0..1, attempt: 0, opened, seed: SEED });
+    agenda.open(Opening { terms: Arc::new(*terms), batches: 0..1, attempt: 0, opened, seed: lot });
     agenda
 }

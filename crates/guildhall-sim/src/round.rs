@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use alloy::sol_types::Eip712Domain;
+use alloy::{primitives::keccak256, sol_types::Eip712Domain};
 use guildhall_api::{Ack, Envelope, OpenContribution, Outcome, Round, SignedList};
 use guildhall_coordinator::{Action, Machine, Refusal, gathering::Submission};
 use guildhall_protocol::{
-    Terms, UnixTime,
+    Seed, Terms, UnixTime,
     messages::{Commitment, CompactSignature, Reservation, RoundList, Signed, certifier_domain},
 };
 use guildhall_service::Coded as _;
-use guildhall_testkit::builders::{CHAIN, OPENED_AT, Worker, certifier, lie, round, terms, truth};
+use guildhall_testkit::builders::{CHAIN, OPENED_AT, SEED, Worker, certifier, lie, round_of, terms, truth};
 use guildhall_worker::{
     direct::{self, POST_TURNS, Shown},
     seat::Step,
@@ -28,8 +28,10 @@ const LOOK_EVERY_MS: u64 = 1_500;
 const EXECUTION_MS_MAX: u64 = 5_000;
 /// Longest time until a transaction is in a block, in milliseconds.
 const BLOCK_MS_MAX: u64 = 2_000;
-/// Most events of a run: beyond, something goes round in circles.
-const EVENTS_MAX: u32 = 200_000;
+/// Most events of a worker in a run: beyond, something goes round in circles.
+const EVENTS_MAX: u32 = 20_000;
+/// Most workers that execute a batch. In a pool of no more of them the lot decides nothing, in a larger one it is of the seed.
+const REPLICAS_MAX: u16 = 9;
 /// What a chain without an answer is asked again after, in milliseconds.
 const AGAIN_MS: u64 = 1_000;
 
@@ -44,6 +46,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// Events until then.
     pub events: u32,
+    /// How often the batch was executed.
+    pub executions: u32,
     /// Words that workers put on chain themselves.
     pub on_chain: usize,
 }
@@ -91,6 +95,7 @@ struct Simulation {
     disk: Disk,
     members: Vec<Member>,
     chain: SimulatedChain,
+    executions: u32,
     /// Whether the outcome is on its way to everybody.
     told: bool,
 }
@@ -99,10 +104,11 @@ struct Simulation {
 ///
 /// # Errors
 /// [`Broken`]: a rule did not hold.
-pub fn run(seed: u64, workers: u8, faults: Faults) -> Result<Ended, Broken> {
+pub fn run(seed: u64, workers: u16, faults: Faults) -> Result<Ended, Broken> {
     let mut simulation = Simulation::new(seed, workers, faults);
     let deadline_ms = simulation.terms.deadline * 1_000;
-    for events in 0..EVENTS_MAX {
+    let most = EVENTS_MAX.saturating_mul(workers.into());
+    for events in 0..most {
         let Some(((at_ms, _), event)) = simulation.queue.pop_first() else { break };
         simulation.now_ms = at_ms;
         let on_chain = simulation.chain.log().len();
@@ -112,26 +118,28 @@ pub fn run(seed: u64, workers: u8, faults: Faults) -> Result<Ended, Broken> {
             if outcome.is_none() {
                 simulation.check_hopeless()?;
             }
-            return Ok(Ended { outcome: outcome.unwrap_or(Outcome::Expired), events, on_chain });
+            return Ok(simulation.ended(outcome.unwrap_or(Outcome::Expired), events, on_chain));
         }
         simulation.take(event)?;
         simulation.settle()?;
         if let Some(outcome) = simulation.chain.outcome().cloned()
             && simulation.members.iter().all(|member| member.seat.is_none())
         {
-            return Ok(Ended { outcome, events, on_chain });
+            return Ok(simulation.ended(outcome, events, on_chain));
         }
     }
-    Err(Broken(format!("no end after {EVENTS_MAX} events")))
+    Err(Broken(format!("no end after {most} events")))
 }
 
 impl Simulation {
-    fn new(seed: u64, workers: u8, faults: Faults) -> Self {
-        let terms = terms(workers.into(), 50, (3, workers));
-        let round = round(&terms);
-        let claim = |number| if number <= faults.liars { lie(1) } else { truth() };
-        let members: Vec<_> =
-            (1..=workers).map(|number| Member::new(Worker::new(number), claim(number), &terms)).collect();
+    fn new(seed: u64, workers: u16, faults: Faults) -> Self {
+        let terms = terms(workers.into(), 50, (3, workers.min(REPLICAS_MAX) as u8));
+        let lot = if workers <= REPLICAS_MAX { SEED } else { Seed(keccak256(seed.to_be_bytes())) };
+        let round = round_of(&terms, lot);
+        let claim = |number: u16| if number <= faults.liars.into() { lie(1) } else { truth() };
+        let members: Vec<_> = (1..=workers)
+            .map(|number| Member::new(Worker::new(number), claim(number), &terms, lot))
+            .collect();
         let standing = members.iter().map(|member| (member.address(), member.worker.standing)).collect();
         let mut simulation = Self {
             now_ms: OPENED_AT * 1_000,
@@ -146,6 +154,7 @@ impl Simulation {
             machine: Machine::default(),
             disk: Disk::default(),
             members,
+            executions: 0,
             told: false,
         };
         simulation.restart_coordinator();
@@ -153,6 +162,10 @@ impl Simulation {
             simulation.after(0, Event::Look(number));
         }
         simulation
+    }
+
+    fn ended(&self, outcome: Outcome, events: u32, on_chain: usize) -> Ended {
+        Ended { outcome, events, executions: self.executions, on_chain }
     }
 
     fn after(&mut self, wait_ms: u64, event: Event) {
@@ -194,7 +207,10 @@ impl Simulation {
                 }
                 self.connect(number);
                 self.look(number)?;
-                self.after(LOOK_EVERY_MS, Event::Look(number));
+                // After the last wave there is nothing for who has no part in the round.
+                if self.time() <= self.round.end() || self.members[number].has_part() {
+                    self.after(LOOK_EVERY_MS, Event::Look(number));
+                }
                 Ok(())
             }
             Event::Arrives(..) if self.is_gone() => Ok(()),
@@ -214,6 +230,7 @@ impl Simulation {
             }
             Event::Executed(number) => {
                 let now = self.time();
+                self.executions += 1;
                 self.members[number].busy = false;
                 self.members[number].executed(&self.round, now);
                 self.look(number)

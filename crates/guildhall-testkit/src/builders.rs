@@ -40,8 +40,10 @@ pub struct Worker {
 
 impl Worker {
     /// Worker `number` of operator `number`, always the same.
-    pub fn new(number: u8) -> Self {
-        let key = PrivateKeySigner::from_bytes(&keccak256([number])).expect("a hash is a key");
+    pub fn new(number: u16) -> Self {
+        let digits = number.to_be_bytes();
+        let key = PrivateKeySigner::from_bytes(&keccak256(&digits[usize::from(number < 256)..]));
+        let key = key.expect("a hash is a key");
         let standing = Standing {
             operator: OperatorId(number.into()),
             pool: POOL,
@@ -181,7 +183,12 @@ pub fn terms(workers: u64, confidence: u32, replicas: (u8, u8)) -> Terms {
 
 /// The round of the deal's first batch, at its first draw.
 pub fn round(terms: &Terms) -> Round {
-    Round::new(terms, 0, 0, terms.opened(), SEED).expect("good terms")
+    round_of(terms, SEED)
+}
+
+/// The same, with the lot of another seed.
+pub fn round_of(terms: &Terms, lot: Seed) -> Round {
+    Round::new(terms, 0, 0, terms.opened(), lot).expect("good terms")
 }
 
 /// A dispute of task `index` of the first batch of some deal.

@@ -333,7 +333,7 @@ async fn floods_are_shed_and_a_round_goes_on() {
     }
     let stop = guildhall_service::CancellationToken::new();
     let mut floods = tokio::task::JoinSet::new();
-    for flood in 0..8_u8 {
+    for flood in 0..8_u16 {
         let (client, stop, at) = (city.client.clone(), stop.clone(), city.at);
         // Four are strangers, four are one member that has committed.
         let worker = if flood < 4 { Worker::new(100 + flood) } else { Worker::new(1) };

@@ -99,7 +99,7 @@ impl Bench {
     }
 }
 
-fn workers(count: u8) -> Vec<Worker> {
+fn workers(count: u16) -> Vec<Worker> {
     (1..=count).map(Worker::new).collect()
 }
 
@@ -613,7 +613,7 @@ proptest! {
         deliveries in prop::collection::vec((any::<prop::sample::Index>(), 0u64..400), 40..160),
     ) {
         let mut bench = Bench::new(terms(kinds.len() as u64, 50, (3, 9)));
-        let workers: Vec<_> = (1..=kinds.len() as u8).map(Worker::new).collect();
+        let workers: Vec<_> = (1..=kinds.len() as u16).map(Worker::new).collect();
         let mut now = START;
         for (index, wait) in &deliveries {
             now += wait;

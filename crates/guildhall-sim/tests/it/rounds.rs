@@ -5,7 +5,7 @@ use guildhall_sim::{Ended, Faults, run};
 use guildhall_testkit::builders::truth;
 
 /// Workers of each round.
-const WORKERS: u8 = 9;
+const WORKERS: u16 = 9;
 /// Seeds of a run.
 const SEEDS: u64 = 200;
 
@@ -53,6 +53,23 @@ fn with_a_coordinator_that_never_comes_the_workers_certify_over_the_chain() {
         assert!(matches!(ended.outcome, Outcome::Certified { .. }), "seed {seed}: {ended:?}");
         assert!(ended.on_chain >= 6, "seed {seed}: {ended:?}");
     }
+}
+
+/// All of them are connected, and look every 1.5 s at what is due. Where the lot gives too few of them a seat the batch is drawn
+/// anew, which ends this round.
+#[test]
+fn in_a_pool_of_ten_thousand_a_round_is_the_work_of_a_few() {
+    let faults = Faults { latest_ms: 300, ..Faults::default() };
+    let rounds: Vec<_> = (0..4)
+        .map(|seed| {
+            let ended = run(seed, 10_000, faults.clone())
+                .unwrap_or_else(|broken| panic!("seed {seed}: {}", broken.0));
+            assert!(ended.executions <= 9, "seed {seed}: {ended:?}");
+            ended
+        })
+        .collect();
+    let certified = rounds.iter().filter(|ended| matches!(ended.outcome, Outcome::Certified { .. })).count();
+    assert!(certified >= 3, "{rounds:?}");
 }
 
 #[test]

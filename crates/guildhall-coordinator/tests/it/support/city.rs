@@ -31,7 +31,7 @@ pub(crate) struct City {
 }
 
 impl City {
-    pub(crate) async fn new(workers: u8) -> Self {
+    pub(crate) async fn new(workers: u16) -> Self {
         let key = Worker::new(200).key;
         let deal = terms(workers.into(), 50, (3, 5));
         let workers: Vec<_> = (1..=workers).map(Worker::new).collect();
