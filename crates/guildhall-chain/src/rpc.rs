@@ -12,13 +12,13 @@ use std::{
 
 use alloy::{
     providers::{DynProvider, Provider, ProviderBuilder},
-    pubsub::PubSubConnect,
+    pubsub::{PubSubConnect, PubSubFrontend},
     rpc::{
         client::ClientBuilder,
         json_rpc::{ErrorPayload, RequestPacket, ResponsePacket, RpcError},
     },
     transports::{
-        IntoBoxTransport, Transport, TransportError, TransportErrorKind, TransportFut,
+        BoxTransport, IntoBoxTransport, Transport, TransportError, TransportErrorKind, TransportFut,
         http::reqwest::{self, header},
         utils::guess_local_url,
         ws::{WebSocketConfig, WsConnect},
@@ -147,57 +147,26 @@ impl Endpoint {
     /// # Errors
     /// [`RpcFailure::Url`] for another scheme, [`RpcFailure::Node`] when a WebSocket cannot be opened.
     pub async fn connect(url: &Url, policy: RpcPolicy) -> Result<Self, RpcFailure> {
-        let name = shown(url);
-        let failed = |source| RpcFailure::Node {
-            node: name.clone(),
-            what: "the connection",
-            source: Box::new(source),
-        };
         let local = guess_local_url(url.as_str());
         match url.scheme() {
-            "http" | "https" => {
-                let http = BoundedHttp::new(url.clone(), &policy).map_err(failed)?;
-                Ok(Self::from_transport(http, name, local, policy))
-            }
-            "ws" | "wss" => {
-                let config = WebSocketConfig::default()
-                    .max_message_size(Some(policy.max_answer_bytes))
-                    .max_frame_size(Some(policy.max_answer_bytes));
-                let connect = WsConnect::new(url.as_str()).with_config(config).with_max_retries(u32::MAX);
-                let opened = tokio::time::timeout(policy.timeout, connect.into_service()).await;
-                let frontend = opened
-                    .map_err(|_| {
-                        failed(TransportErrorKind::custom_str("the WebSocket did not open in time"))
-                    })?
-                    .map_err(failed)?;
-                Ok(Self::from_transport(frontend, name, local, policy))
-            }
-            _ => Err(RpcFailure::Url { url: name }),
+            "http" | "https" => Ok(Self::from_transport(http(url, &policy)?, shown(url), local, policy)),
+            _ => Ok(Self::from_transport(socket(url, &policy).await?, shown(url), local, policy)),
         }
     }
 
-    /// Connects to two nodes of different operators over HTTP: what both say counts. Both must answer.
+    /// Connects to two nodes of different operators: what both say counts. Both must answer. New blocks are looked for, not
+    /// told, by WebSocket, too: what one node tells the other may not have yet.
     ///
     /// # Errors
-    /// [`RpcFailure::Url`] for another scheme, [`RpcFailure::Same`] for one node named twice.
-    pub fn connect_two(first: &Url, second: &Url, policy: RpcPolicy) -> Result<Self, RpcFailure> {
-        let names = [shown(first), shown(second)];
+    /// As [`Endpoint::connect`], and [`RpcFailure::Same`] for one node named twice.
+    pub async fn connect_two(first: &Url, second: &Url, policy: RpcPolicy) -> Result<Self, RpcFailure> {
         if first == second {
-            return Err(RpcFailure::Same { url: names[0].clone() });
+            return Err(RpcFailure::Same { url: shown(first) });
         }
-        let open = |url: &Url, name: &String| {
-            if !matches!(url.scheme(), "http" | "https") {
-                return Err(RpcFailure::Url { url: name.clone() });
-            }
-            BoundedHttp::new(url.clone(), &policy).map_err(|source| RpcFailure::Node {
-                node: name.clone(),
-                what: "the connection",
-                source: Box::new(source),
-            })
-        };
-        let (first_node, second_node) = (open(first, &names[0])?, open(second, &names[1])?);
+        let (first_node, second_node) = (open(first, &policy).await?, open(second, &policy).await?);
         let local = guess_local_url(first.as_str()) && guess_local_url(second.as_str());
-        Ok(Self::from_two_transports(first_node, second_node, names.join(" and "), local, policy))
+        let name = format!("{} and {}", shown(first), shown(second));
+        Ok(Self::from_two_transports(first_node, second_node, name, local, policy))
     }
 
     /// Uses two transports: what both say counts.
@@ -269,6 +238,35 @@ impl Endpoint {
         let node = self.name.clone();
         move |source| RpcFailure::Node { node, what, source: Box::new(source) }
     }
+}
+
+/// A transport to a node of any scheme.
+async fn open(url: &Url, policy: &RpcPolicy) -> Result<BoxTransport, RpcFailure> {
+    match url.scheme() {
+        "http" | "https" => Ok(http(url, policy)?.into_box_transport()),
+        _ => Ok(socket(url, policy).await?.into_box_transport()),
+    }
+}
+
+fn http(url: &Url, policy: &RpcPolicy) -> Result<BoundedHttp, RpcFailure> {
+    BoundedHttp::new(url.clone(), policy).map_err(|error| unopened(url, error))
+}
+
+async fn socket(url: &Url, policy: &RpcPolicy) -> Result<PubSubFrontend, RpcFailure> {
+    if !matches!(url.scheme(), "ws" | "wss") {
+        return Err(RpcFailure::Url { url: shown(url) });
+    }
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(policy.max_answer_bytes))
+        .max_frame_size(Some(policy.max_answer_bytes));
+    let connect = WsConnect::new(url.as_str()).with_config(config).with_max_retries(u32::MAX);
+    let late = |_| TransportErrorKind::custom_str("the WebSocket did not open in time");
+    let opened = tokio::time::timeout(policy.timeout, connect.into_service()).await;
+    opened.map_err(late).and_then(|opened| opened).map_err(|error| unopened(url, error))
+}
+
+fn unopened(url: &Url, source: TransportError) -> RpcFailure {
+    RpcFailure::Node { node: shown(url), what: "the connection", source: Box::new(source) }
 }
 
 fn shown(url: &Url) -> String {

@@ -2,13 +2,20 @@
 
 use std::time::Duration;
 
-use alloy::providers::Provider as _;
+use alloy::{
+    primitives::{Address, U256},
+    providers::Provider as _,
+};
 use guildhall_chain::{
     Call, Cursor, Endpoint, EventFilter, Key, RpcPolicy, Sender, SenderPolicy, Update, follow,
 };
+use guildhall_ledger::SealMode;
 use guildhall_service::Coded as _;
 
-use crate::script::{Script, deployment};
+use crate::{
+    ledger,
+    script::{Script, deployment},
+};
 
 fn both(first: &Script, second: &Script) -> Endpoint {
     let policy = RpcPolicy {
@@ -83,9 +90,36 @@ async fn a_receipt_that_only_one_shows_is_none() {
 #[tokio::test]
 async fn two_nodes_are_two() {
     let url = "http://127.0.0.1:1".parse().expect("a URL");
-    let error = Endpoint::connect_two(&url, &url, RpcPolicy::default()).expect_err("one node");
+    let error = Endpoint::connect_two(&url, &url, RpcPolicy::default()).await.expect_err("one node");
     assert_eq!(error.code(), "chain.same_node");
-    let socket = "ws://127.0.0.1:2".parse().expect("a URL");
-    let error = Endpoint::connect_two(&url, &socket, RpcPolicy::default()).expect_err("no HTTP");
+    let other = "ipc:///tmp/node".parse().expect("a URL");
+    let error =
+        Endpoint::connect_two(&url, &other, RpcPolicy::default()).await.expect_err("no node's scheme");
     assert_eq!(error.code(), "chain.url");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_may_be_asked_by_http_and_by_websocket() {
+    let key = Key::random();
+    let ledger = ledger::ledger(&key, SealMode::Instant { idle: None });
+    let server = ledger.serve(([127, 0, 0, 1], 0).into()).await.expect("serve");
+    let urls = ["http", "ws"].map(|scheme| format!("{scheme}://{}", server.addr).parse().expect("a URL"));
+    for (first, second) in [(&urls[0], &urls[1]), (&urls[1], &urls[0])] {
+        let both = Endpoint::connect_two(first, second, RpcPolicy::default()).await.expect("two doors");
+        let call = Call { to: Some(Address::repeat_byte(7)), value_wei: U256::ONE, ..Call::default() };
+        let sent = Sender::start(&both, key.clone(), SenderPolicy::default())
+            .send(call)
+            .await
+            .expect("both have it in a block");
+        let mut follower =
+            follow(&both, Cursor::at(0), EventFilter { deployment: deployment(), signatures: Vec::new() });
+        let seen = async {
+            while let Some(update) = follower.next().await {
+                if matches!(update, Update::Head { number, .. } if number >= sent.block) {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), seen).await.expect("its block is followed");
+    }
 }

@@ -15,7 +15,7 @@ use guildhall_ledger::{Genesis, Ledger, LedgerConfig, SealMode};
 use guildhall_protocol::{Amount, Opened, OpenedWord, Parameters, PoolId, Seed, UnixTime};
 use guildhall_service::Coded;
 
-fn ledger(key: &Key, seal: SealMode) -> Ledger {
+pub(crate) fn ledger(key: &Key, seal: SealMode) -> Ledger {
     let genesis = Genesis::new(7_777, 1_700_000_000).fund(key.address(), U256::from(10).pow(U256::from(21)));
     Ledger::open(LedgerConfig::new(genesis).sealing(seal)).expect("open")
 }

@@ -40,7 +40,7 @@ impl Node {
         match &config.chain {
             CityChain::Node { url, second, .. } => Ok(Self {
                 endpoint: match second {
-                    Some(second) => Endpoint::connect_two(url, second, RpcPolicy::default())?,
+                    Some(second) => Endpoint::connect_two(url, second, RpcPolicy::default()).await?,
                     None => Endpoint::connect(url, RpcPolicy::default()).await?,
                 },
                 embedded: None,

@@ -40,7 +40,7 @@ impl Context {
         let policy = RpcPolicy { retries: RETRIES, ..RpcPolicy::default() };
         let (node, second) = (self.chain_url()?, self.profile.chain_check());
         Ok(match second {
-            Some(second) => Endpoint::connect_two(&node, second, policy)?,
+            Some(second) => Endpoint::connect_two(&node, second, policy).await?,
             None => Endpoint::connect(&node, policy).await?,
         })
     }
