@@ -43,7 +43,7 @@ soak: assets ## kill -9 of every role, a hundred times from seeds, write bench/s
 	GUILDHALL_CRASH_RUNS=100 GUILDHALL_CRASH_DATE=$$(date -u +%F) GUILDHALL_CRASH_REPORT=$(CURDIR)/bench/soak.json \
 		cargo test --workspace --locked --test it -- crashes --nocapture
 
-fuzz: ## fuzz orders, messages, receipts and manifests, ten minutes each
+fuzz: ## fuzz everything that reads bytes from outside, ten minutes a target (fuzz/src has one file each)
 	scripts/fuzz.sh 600
 
 simulate: ## the market with a part of its stake faulty in every way, write bench/simulation.json and bench/simulation.md

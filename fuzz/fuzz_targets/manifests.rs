@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| guildhall_fuzz::manifests(bytes));
+use guildhall_fuzz::manifests;
+
+libfuzzer_sys::fuzz_target!(init: guildhall_fuzz::plant(manifests::seeds), |bytes: &[u8]| manifests::check(bytes));

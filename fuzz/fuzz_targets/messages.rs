@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| guildhall_fuzz::messages(bytes));
+use guildhall_fuzz::messages;
+
+libfuzzer_sys::fuzz_target!(init: guildhall_fuzz::plant(messages::seeds), |bytes: &[u8]| messages::check(bytes));

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| guildhall_fuzz::orders(bytes));
+use guildhall_fuzz::orders;
+
+libfuzzer_sys::fuzz_target!(init: guildhall_fuzz::plant(orders::seeds), |bytes: &[u8]| orders::check(bytes));

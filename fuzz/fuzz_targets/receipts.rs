@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| guildhall_fuzz::receipts(bytes));
+use guildhall_fuzz::receipts;
+
+libfuzzer_sys::fuzz_target!(init: guildhall_fuzz::plant(receipts::seeds), |bytes: &[u8]| receipts::check(bytes));
