@@ -7,7 +7,7 @@ import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {ISeed} from "../../src/interfaces/ISeed.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
 import {CertifiedBatch, Claim, Entry, LogItem} from "../../src/types/Certificates.sol";
-import {Terms} from "../../src/types/Terms.sol";
+import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {Plays} from "../support/Plays.sol";
 import {vm} from "../support/Vm.sol";
 
@@ -210,6 +210,10 @@ contract DrawHolesTest is Plays {
 
     function test_hole_06_reopeningTakesFourTimesTheOdds() public {
         vm.warp(_terms.opened.time() + 3 * _patience(_terms));
+        uint256 poolBond = workforce.poolOf(pool).bond();
+        OpenedWord opened = _terms.opened.reopened(block.number, block.timestamp, poolBond);
+        vm.expectEmit(address(certifier));
+        emit ICertifier.Reopened(_terms.dealId, 0, 1, OpenedWord.unwrap(opened));
         certifier.reopen(_terms, 0);
         _mine(1, 12);
         // Three seats gave 64 to one against 50; now 200 are asked for.

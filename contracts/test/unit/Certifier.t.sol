@@ -296,7 +296,10 @@ contract CertifyTest is Plays {
     function test_expire_givenADealOfOneBatch_itClosesTheDeal() public {
         Terms memory terms = _open(_offer());
         vm.warp(terms.deadline + 601);
+        vm.expectEmit(address(certifier));
+        emit ICertifier.BatchExpired(terms.dealId, 0, RICHES - _balance(requester), 0);
         certifier.expire(terms, 0, 0, _none);
+        vm.assertEq(_balance(requester), RICHES);
         (bytes32 stored,) = market.deal(terms.dealId, 0);
         vm.assertEq(stored, bytes32(uint256(1)));
         vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongTerms.selector, terms.dealId));
@@ -328,10 +331,12 @@ contract CertifyTest is Plays {
             vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongStatus.selector, PROVISIONAL));
             certifier.setStatus(done.certificate, no[i]);
         }
-        certifier.setStatus(done.certificate, Status.Disputed);
-        certifier.setStatus(done.certificate, Status.Provisional);
-        certifier.setStatus(done.certificate, Status.Disputed);
-        certifier.setStatus(done.certificate, Status.Final);
+        Status[4] memory drawn = [Status.Disputed, Status.Provisional, Status.Disputed, Status.Final];
+        for (uint256 i; i < 4; ++i) {
+            vm.expectEmit(address(certifier));
+            emit ICertifier.StatusChanged(terms.dealId, 0, drawn[i]);
+            certifier.setStatus(done.certificate, drawn[i]);
+        }
         vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongStatus.selector, FINAL));
         certifier.setStatus(done.certificate, Status.Void);
         vm.stopPrank();

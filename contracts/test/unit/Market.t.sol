@@ -333,6 +333,8 @@ contract SignersTest is Deals {
     function _takesPreSigned(Side side, address signer, Offer memory offer) private {
         bytes32 orderHash = _hashOf(side, offer);
         _put(side, offer, "");
+        vm.expectEmit(address(market));
+        emit IMarket.OrderSigned(orderHash, stranger);
         vm.prank(stranger);
         market.signOrder(orderHash);
         _refusedFor(offer, orderHash, signer);
@@ -400,9 +402,11 @@ contract CancelTest is Deals {
 
     function test_cancel_givenTheOrdersOwner_itIsDeadForEver() public {
         Offer memory offer = _sign(_withDataset(_offer()));
+        bytes32 orderHash = market.hashAppOrder(offer.app);
+        vm.expectEmit(address(market));
+        emit IMarket.OrderCancelled(orderHash, appOwner);
         vm.prank(appOwner);
         market.cancelAppOrder(offer.app);
-        bytes32 orderHash = market.hashAppOrder(offer.app);
         vm.assertEq(market.filled(orderHash), type(uint64).max);
         vm.expectRevert(abi.encodeWithSelector(IMarket.Cancelled.selector, orderHash));
         _match(offer);
@@ -442,9 +446,11 @@ contract CancelTest is Deals {
 
     function test_cancelRequest_givenRequesterOrPayer_itIsUsedUp() public {
         Offer memory offer = _sign(_offer());
+        bytes32 dealId = market.hashRequest(offer.request);
+        vm.expectEmit(address(market));
+        emit IMarket.OrderCancelled(dealId, requester);
         vm.prank(requester);
         market.cancelRequest(offer.request);
-        bytes32 dealId = market.hashRequest(offer.request);
         vm.expectRevert(abi.encodeWithSelector(IMarket.RequestUsed.selector, dealId));
         _match(offer);
         offer = _offer();
@@ -510,6 +516,8 @@ contract GovernTest is Deals {
     function test_setParameters_itOpensAVersionAndKeepsTheOld() public {
         Parameters memory parameters = _parameters();
         parameters.protocolFeeBps = 900;
+        vm.expectEmit(address(market));
+        emit IMarket.ParametersSet(2, parameters);
         vm.prank(protocolOwner);
         market.setParameters(parameters);
         vm.assertEq(market.currentParameters().version(), 2);

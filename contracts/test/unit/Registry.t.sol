@@ -43,6 +43,8 @@ contract RegistryTest is City {
     }
 
     function test_registerDataset_itKeepsContentAndKeyCommitment() public {
+        vm.expectEmit(address(registry));
+        emit IRegistry.DatasetRegistered(3, address(this), keccak256("content"), keccak256("key"), "secret");
         uint256 id = registry.registerDataset(keccak256("content"), keccak256("key"), "secret");
         (bytes32 content, bytes32 key) = registry.datasetOf(id);
         vm.assertEq(content, keccak256("content"));
@@ -65,6 +67,8 @@ contract RegistryTest is City {
         registry.registerRuntime(RUNTIME);
         vm.expectRevert(IRegistry.EmptyContent.selector);
         registry.registerRuntime(0);
+        vm.expectEmit(address(registry));
+        emit IRegistry.RuntimeRegistered(2, "two");
         vm.assertEq(registry.registerRuntime("two"), 2);
         vm.assertEq(registry.runtimeNumber("two"), 2);
         vm.assertEq(registry.runtimeId(2), "two");
@@ -99,6 +103,8 @@ contract RegistryTest is City {
     }
 
     function test_transfer_itBumpsTheNonceAndKeepsTheRest() public {
+        vm.expectEmit(address(registry));
+        emit IRegistry.NonceBumped(app, 1);
         vm.prank(appOwner);
         IErc721(address(registry)).transferFrom(appOwner, stranger, app);
         IRegistry.Owners memory owners = registry.owners(app, 0);
@@ -135,11 +141,15 @@ contract RegistryTest is City {
         Owned owned = Owned(address(registry));
         _expect(stranger);
         owned.offerOwnership(stranger);
+        vm.expectEmit(address(registry));
+        emit Owned.OwnershipOffered(protocolOwner, stranger);
         vm.prank(protocolOwner);
         owned.offerOwnership(stranger);
         vm.assertEq(owned.owner(), protocolOwner);
         _expect(requester);
         owned.acceptOwnership();
+        vm.expectEmit(address(registry));
+        emit Owned.OwnershipMoved(protocolOwner, stranger);
         vm.prank(stranger);
         owned.acceptOwnership();
         vm.assertEq(owned.owner(), stranger);
@@ -152,8 +162,11 @@ contract RegistryTest is City {
         Owned owned = Owned(address(registry));
         vm.startPrank(protocolOwner);
         owned.offerOwnership(stranger);
+        vm.expectEmit(address(registry));
+        emit Owned.OwnershipMoved(protocolOwner, address(0));
         owned.renounceOwnership();
         vm.stopPrank();
+        vm.assertEq(owned.pendingOwner(), address(0));
         vm.assertEq(owned.owner(), address(0));
         _expect(stranger);
         owned.acceptOwnership();

@@ -35,6 +35,8 @@ contract VaultTest is City {
 
     function test_withdraw_givenEnough_itPaysOut() public {
         uint256 before = token.balanceOf(stranger);
+        vm.expectEmit(address(vault));
+        emit IVault.Withdrawn(uint160(requester), stranger, RICHES);
         vm.prank(requester);
         vault.withdraw(RICHES, stranger);
         vm.assertEq(token.balanceOf(stranger) - before, RICHES);
@@ -54,6 +56,8 @@ contract VaultTest is City {
     }
 
     function test_withdraw_itLeavesTheNonceAlone() public {
+        vm.expectEmit(address(vault));
+        emit IVault.NonceBumped(requester, 1);
         vm.prank(requester);
         market.cancelAllRequests();
         vm.prank(requester);
@@ -132,11 +136,62 @@ contract VaultTest is City {
         uint256[] memory pools = new uint256[](2);
         // The same pool twice pays once.
         (pools[0], pools[1]) = (pool, pool);
+        vm.expectEmit(address(vault));
+        emit IVault.Collected(Accounts.PROTOCOL, uint160(protocolOwner), 9);
         vm.prank(protocolOwner);
         vault.collectProtocolFees(pools, protocolOwner);
         vm.assertEq(_balance(protocolOwner), 9);
         vm.assertEq(vault.protocolFeesOf(pool), 0);
         vm.assertEq(vault.balanceOf(Accounts.ofPool(pool)), 7);
+    }
+
+    function test_drawFees_itTakesWhatIsThereAndNoMoreThanIsAsked() public {
+        uint256[] memory none = new uint256[](0);
+        vm.prank(address(certifier));
+        vault.pay(none, pool, 7 | uint256(9) << 128);
+        vm.startPrank(address(court));
+        vm.expectEmit(address(vault));
+        emit IVault.FeesDrawn(pool, 4);
+        vm.assertEq(vault.drawFees(pool, 4), 4);
+        vm.assertEq(vault.drawFees(pool, 6), 5);
+        vm.stopPrank();
+        vm.assertEq(vault.protocolFeesOf(pool), 0);
+        vm.assertEq(vault.balanceOf(Accounts.ofPool(pool)), 7);
+    }
+
+    function test_takeAndGive_itMovesWhatWasAskedAndNoMoreThanThereIs() public {
+        vm.startPrank(address(workforce));
+        vm.expectEmit(address(vault));
+        emit IVault.Taken(uint160(requester), 3);
+        vault.take(uint160(requester), 3);
+        vm.expectEmit(address(vault));
+        emit IVault.Given(uint160(stranger), 2);
+        vault.give(uint160(stranger), 2);
+        vm.expectRevert(abi.encodeWithSelector(IVault.BalanceTooLow.selector, uint160(stranger), 2, 3));
+        vault.take(uint160(stranger), 3);
+        vm.stopPrank();
+        vm.assertEq(_balance(requester), RICHES - 3);
+        vm.assertEq(_balance(stranger), 2);
+    }
+
+    function test_give_givenABalanceThatWouldNotFit_itReverts() public {
+        vm.startPrank(address(workforce));
+        vault.give(uint160(stranger), type(uint128).max);
+        vm.expectRevert(abi.encodeWithSelector(IVault.AmountTooLarge.selector, 1));
+        vault.give(uint160(stranger), 1);
+        vm.stopPrank();
+        vm.assertEq(vault.nonceOf(stranger), 0);
+    }
+
+    function test_collect_itMovesAllOfAnAccount() public {
+        vm.startPrank(address(workforce));
+        vault.give(Accounts.ofPool(pool), 6);
+        vm.expectEmit(address(vault));
+        emit IVault.Collected(Accounts.ofPool(pool), uint160(stranger), 6);
+        vm.assertEq(vault.collect(Accounts.ofPool(pool), stranger), 6);
+        vm.stopPrank();
+        vm.assertEq(vault.balanceOf(Accounts.ofPool(pool)), 0);
+        vm.assertEq(_balance(stranger), 6);
     }
 
     function test_collectProtocolFees_toNobody_itReverts() public {

@@ -20,6 +20,10 @@ contract PoolsTest is City {
 
     function test_createPool_itTakesTheDeposit() public {
         uint256 before = _balance(poolOwner);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolCreated(pool + 1, poolOwner, address(0xc0), 500, true, "second");
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolDeposit(pool + 1, 60e18);
         vm.prank(poolOwner);
         uint32 id = workforce.createPool(address(0xc0), 500, true, 60e18, "second");
         vm.assertEq(before - _balance(poolOwner), 60e18);
@@ -79,6 +83,8 @@ contract PoolsTest is City {
     }
 
     function test_setEndpoint_itIsBounded() public {
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolEndpoint(pool, "https://pool.example");
         vm.startPrank(poolOwner);
         workforce.setEndpoint(pool, "https://pool.example");
         vm.assertEq(workforce.endpointOf(pool), "https://pool.example");
@@ -88,6 +94,10 @@ contract PoolsTest is City {
     }
 
     function test_transferPool_itMovesOwnershipAndKillsOrders() public {
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolTransferred(pool, poolOwner, stranger);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolNonceBumped(pool, 1);
         vm.prank(poolOwner);
         workforce.transferPool(pool, stranger);
         vm.assertEq(workforce.poolOf(pool).owner(), stranger);
@@ -98,15 +108,19 @@ contract PoolsTest is City {
     }
 
     function test_closePool_itPaysBackAfterTheUnbonding() public {
+        uint256 closesAt = block.timestamp + 7 days;
         vm.startPrank(poolOwner);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolClosing(pool, uint64(closesAt));
         workforce.closePool(pool);
         vm.assertTrue(workforce.poolOf(pool).closing());
-        uint256 closesAt = block.timestamp + 7 days;
         vm.warp(closesAt - 1);
         vm.expectRevert(abi.encodeWithSelector(IWorkforce.StillBonded.selector, poolOwner, closesAt));
         workforce.closePool(pool);
         vm.warp(closesAt);
         uint256 before = _balance(poolOwner);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolDeposit(pool, 0);
         workforce.closePool(pool);
         vm.assertEq(_balance(poolOwner) - before, MINIMUM_DEPOSIT);
         // A second time there is nothing left.
@@ -119,6 +133,8 @@ contract PoolsTest is City {
         vm.prank(requester);
         vm.expectRevert(abi.encodeWithSelector(IWorkforce.UnknownPool.selector, 99));
         workforce.addPoolDeposit(99, 1);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolDeposit(pool, MINIMUM_DEPOSIT + 1e18);
         vm.prank(requester);
         workforce.addPoolDeposit(pool, 1e18);
         (, uint96 deposit,) = workforce.poolDetails(pool);
@@ -128,8 +144,12 @@ contract PoolsTest is City {
     function test_rulesOfAPool_itKeepsBondNonceAndClosing() public {
         _join(0, 0, BOND);
         vm.startPrank(poolOwner);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolNonceBumped(pool, 1);
         workforce.bumpPoolNonce(pool);
         workforce.closePool(pool);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolChanged(pool, address(0xc1), 77, true);
         workforce.setPool(pool, address(0xc1), 77, true);
         vm.stopPrank();
         vm.assertEq(workforce.poolOf(pool).bond(), BOND / UNIT);
@@ -151,6 +171,10 @@ contract WorkersTest is City {
     function test_join_itBondsAndCountsInThePool() public {
         uint256 poolBond = workforce.poolOf(pool).bond();
         _fund(_operator(1), BOND);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.OperatorRegistered(2, _operator(1));
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.WorkerJoined(_worker(1), 2, pool, 1, BOND);
         _join(1, 1, BOND);
         vm.assertEq(_balance(_operator(1)), 0);
         vm.assertEq(_word(1).bond(), BOND / UNIT);
@@ -201,6 +225,8 @@ contract WorkersTest is City {
         _asOperator();
         vm.expectRevert(abi.encodeWithSelector(IWorkforce.NotInvited.selector, pool, _operator(0)));
         workforce.join(_worker(9), pool, 1, BOND, signature);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.Invited(pool, _operator(0), true);
         vm.prank(poolOwner);
         workforce.invite(pool, _operator(0), true);
         vm.assertTrue(workforce.invited(pool, _operator(0)));
@@ -251,11 +277,17 @@ contract WorkersTest is City {
     }
 
     function test_leaveWithdrawWake_itFollowsTheBond() public {
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.WorkerLeaving(_worker(0), uint64(block.timestamp + 7 days));
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.WorkerChanged(_worker(0), _word(0).withActiveFrom(WorkerWords.LEAVING));
         _asOperator();
         workforce.leavePool(_worker(0));
         vm.assertEq(workforce.poolOf(pool).bond(), 0);
         vm.assertEq(_word(0).activeFrom(), WorkerWords.LEAVING);
         vm.warp(block.timestamp + 7 days);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.BondWithdrawn(_worker(0), BOND - MINIMUM_BOND);
         _asOperator();
         workforce.withdrawBond(_worker(0), BOND - MINIMUM_BOND);
         vm.roll(block.number + 3);
@@ -333,6 +365,8 @@ contract WorkersTest is City {
         members[0] = MemberWord.wrap(uint256(uint160(_worker(0))) << 96 | 30_000);
         vm.prank(address(certifier));
         workforce.settle(members);
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.Expelled(_worker(0), 70e18, stranger);
         vm.prank(address(recourse));
         workforce.expel(_worker(0), stranger);
         vm.assertEq(_word(0).bond(), 30_000);
@@ -409,6 +443,8 @@ contract WorkersTest is City {
     }
 
     function test_earn_itSaturates() public {
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.ReputationEarned(_worker(0), 65_000);
         vm.startPrank(address(court));
         workforce.earn(_worker(0), pool, 65_000);
         workforce.earn(_worker(0), pool, 65_000);
