@@ -161,7 +161,7 @@ fn parameters(method: &str) -> Vec<Value> {
             {"blockNumber": "latest", "transactionIndex": 0}, {}])],
         "eth_simulateV1" => simulations(&call),
         "eth_feeHistory" => vec![json!(["0x2", "latest", [0, 50, 100]]), json!([1024, "pending", []])],
-        "eth_fillTransaction" => vec![json!([call])],
+        "eth_fillTransaction" => extremes().map(|request| json!([request])).chain([json!([call])]).collect(),
         "eth_getStorageAt" => vec![json!([CONTRACT, "0x0", "latest"])],
         "eth_getStorageValues" => vec![json!([{CONTRACT.to_string(): [B256::ZERO]}, "latest"])],
         "eth_getProof" => vec![json!([CONTRACT, ["0x0", B256::repeat_byte(3)], "latest"])],
@@ -203,12 +203,37 @@ fn calls(call: &Value) -> Vec<Value> {
         "prevRandao": B256::ZERO, "blobBaseFee": "0x1", "blockHash": {"1": B256::ZERO}});
     let list = json!({"type": "0x2", "to": CONTRACT, "accessList": [{"address": CONTRACT, "storageKeys": [B256::ZERO]}],
         "maxFeePerGas": "0x3b9aca00", "maxPriorityFeePerGas": "0x1", "chainId": "0x7a69"});
-    vec![
+    let mut calls = vec![
         json!([call, "latest", overridden, block]),
         json!([list, "pending"]),
         json!([{"data": "0x365f5f37365ff3"}]),
         json!([{"to": "0x0000000000000000000000000000000000000005", "data": "0x01"}, "0x0"]),
-    ]
+    ];
+    calls.extend(extremes().map(|request| json!([request, "latest", {}, extreme_block()])));
+    calls
+}
+
+/// Every kind of transaction, with the largest numbers.
+fn extremes() -> impl Iterator<Item = Value> {
+    (0..5).map(|kind| {
+        let (wide, long, word) = (u128::MAX, u64::MAX, U256::MAX);
+        let mut request = json!({"type": format!("{kind:#x}"), "to": CONTRACT, "gas": format!("{long:#x}"),
+            "nonce": format!("{long:#x}"), "value": format!("{word:#x}"), "chainId": format!("{long:#x}"), "input": "0x00"});
+        let list = json!([{"chainId": "0x0", "address": CONTRACT, "nonce": format!("{long:#x}"), "yParity": "0x1",
+            "r": format!("{word:#x}"), "s": "0x1"}]);
+        match kind {
+            0 | 1 => request["gasPrice"] = format!("{wide:#x}").into(),
+            3 => request["sidecar"] = json!({"blobs": [], "commitments": [], "proofs": []}),
+            4 => request["authorizationList"] = list,
+            _ => request["maxFeePerGas"] = format!("{wide:#x}").into(),
+        }
+        request
+    })
+}
+
+fn extreme_block() -> Value {
+    let word = format!("{:#x}", U256::MAX);
+    json!({"number": word, "time": word, "gasLimit": "0xffffffffffffffff", "baseFeePerGas": word, "difficulty": word})
 }
 
 fn simulations(call: &Value) -> Vec<Value> {
@@ -216,8 +241,13 @@ fn simulations(call: &Value) -> Vec<Value> {
         json!({"number": "0x5", "time": "0x6b49d2ff", "gasLimit": "0x1c9c380", "baseFeePerGas": "0x1"});
     let state = json!({CONTRACT.to_string(): {"code": "0x5f5ffd"}});
     let blocks = json!([{"blockOverrides": overrides, "stateOverrides": state, "calls": [call]}, {"calls": [call, call]}]);
+    let time = format!("{:#x}", u64::MAX);
+    let late = json!([{"blockOverrides": {"time": time, "baseFeePerGas": time, "gasLimit": time}, "calls": [call]},
+        {"blockOverrides": {"number": "0x102"}, "calls": extremes().collect::<Vec<_>>()}]);
     vec![
         json!([{"blockStateCalls": blocks, "traceTransfers": true, "validation": false, "returnFullTransactions": true}, "latest"]),
         json!([{"blockStateCalls": [{"calls": [call]}], "validation": true}, "0x1"]),
+        json!([{"blockStateCalls": late}, "latest"]),
+        json!([{"blockStateCalls": [{"blockOverrides": extreme_block(), "calls": []}]}]),
     ]
 }

@@ -22,7 +22,11 @@ static IMPORTS: LazyLock<Vec<u8>> = LazyLock::new(imports);
 /// The bytes as a module; and as the choices of a generator of modules, which then run.
 pub fn check(bytes: &[u8]) {
     instrumented(bytes);
+    let first = bytes.first().copied().unwrap_or_default();
     let config = Config {
+        // Half of them do not trap. Most do without references, of which some kinds are refused.
+        disallow_traps: first & 1 != 0,
+        reference_types_enabled: first & 6 == 6,
         exports: Some(EXPORTS.clone()),
         available_imports: Some(IMPORTS.clone()),
         max_imports: 4,
@@ -32,7 +36,8 @@ pub fn check(bytes: &[u8]) {
         max_element_segments: 4,
         max_elements: 16,
         max_globals: 8,
-        max_memories: 1,
+        // But for the one that is exported.
+        max_memories: 0,
         max_memory32_bytes: 1 << 20,
         max_tables: 2,
         max_table_elements: 1_000,
