@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {ICourt} from "../../src/interfaces/ICourt.sol";
 import {IJurors} from "../../src/interfaces/IJurors.sol";
+import {IJury} from "../../src/interfaces/IJury.sol";
 import {Case, CaseState, Hearing, Juror, JurorWord, Receipt} from "../../src/types/Cases.sol";
 import {CertifiedBatch, Claim} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
@@ -225,15 +226,20 @@ abstract contract Trials is Plays {
             if (findings[i] != 0) trial.jurors[i] = _revealJuror(trial.record, trial.jurors[i], findings[i]);
         }
         if (receipts.length != 0) _showReceipt(trial, receipts);
-        if (sealed_ != 0) jury.openSeal(trial.record, sealed_, SALT);
+        if (sealed_ != 0) {
+            vm.expectEmit(address(jury));
+            emit IJury.SealOpened(_idOf(trial.record), sealed_);
+            jury.openSeal(trial.record, sealed_, SALT);
+        }
         vm.warp(trial.record.facts.revealEnd());
     }
 
     function _showReceipt(Trial memory trial, Receipt[] memory receipts) internal {
         uint256 index = trial.record.facts.index();
-        jury.showReceipt(
-            trial.terms, trial.done.certificate, trial.record, receipts[index], Receipts.proofOf(receipts, index)
-        );
+        bytes32[] memory proof = Receipts.proofOf(receipts, index);
+        vm.expectEmit(address(jury));
+        emit IJury.ReceiptShown(trial.terms.dealId, 0, uint32(index), receipts[index]);
+        jury.showReceipt(trial.terms, trial.done.certificate, trial.record, receipts[index], proof);
     }
 
     /// @dev The jury sorted by operator, as the contracts want it.
@@ -264,6 +270,9 @@ abstract contract Trials is Plays {
         Hearing[] memory hearings = new Hearing[](1);
         hearings[0] = _hearing(trial);
         if (block.timestamp < trial.record.facts.appealEnd()) vm.warp(trial.record.facts.appealEnd());
+        CaseState verdict = CaseState(uint8(court.caseWord(trial.terms.dealId, 0, trial.record.facts.index())));
+        vm.expectEmit(address(court));
+        emit ICourt.CaseClosed(trial.terms.dealId, 0, uint32(trial.record.facts.index()), verdict);
         court.finalize(trial.terms, trial.done, hearings, trial.finding);
     }
 

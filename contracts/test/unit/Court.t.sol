@@ -452,12 +452,32 @@ contract CourtTest is Trials {
             for (uint256 i; i < leaves.length; ++i) {
                 leaves[i] = Leaf(path + i, receipts[path + i], Receipts.proofOf(receipts, path + i));
             }
+            uint256 bonds = _word(0).bond() + _word(1).bond() + _word(2).bond();
+            vm.expectEmit(address(court));
+            emit ICourt.Disproved(trial.terms.dealId, 0, path, stranger);
             vm.prank(stranger);
             court.disprove(trial.terms, trial.done, leaves);
             vm.assertEq(_status(trial.terms, 0), VOID);
-            vm.assertGt(_balance(stranger), before);
+            // A tenth of what the contributors lose.
+            uint256 lost = bonds - _word(0).bond() - _word(1).bond() - _word(2).bond();
+            vm.assertEq(_balance(stranger) - before, lost * UNIT / 10);
             vm.assertEq(token.balanceOf(address(vault)), _wealth());
         }
+    }
+
+    function test_disprove_givenTheWindowIsOver_itReverts() public {
+        Receipt[] memory receipts = _honest();
+        receipts[1].index = 0;
+        Trial memory trial = _certified(_trialOffer(), receipts);
+        Leaf[] memory leaves = new Leaf[](1);
+        leaves[0] = Leaf(1, receipts[1], Receipts.proofOf(receipts, 1));
+        uint256 finalAt = trial.done.certificate.finalAt;
+        vm.warp(finalAt);
+        vm.expectRevert(abi.encodeWithSelector(ICases.TooLate.selector, finalAt));
+        court.disprove(trial.terms, trial.done, leaves);
+        vm.warp(finalAt - 1);
+        court.disprove(trial.terms, trial.done, leaves);
+        vm.assertEq(_status(trial.terms, 0), VOID);
     }
 
     function test_disprove_givenAnHonestBatch_itReverts() public {

@@ -101,6 +101,8 @@ contract ExpiryTest is Inquests {
         vm.expectRevert(abi.encodeWithSelector(ICases.TooEarly.selector, opened + 4 days));
         inquest.hold(inquiry.terms, 0, inquiry.roundId, inquiry.log);
         vm.warp(opened + 4 days);
+        vm.expectEmit(address(inquest));
+        emit IInquest.Held(inquiry.terms.dealId, 0);
         inquest.hold(inquiry.terms, 0, inquiry.roundId, inquiry.log);
         vm.expectRevert(abi.encodeWithSelector(ICases.TooEarly.selector, opened + 8 days));
         inquest.hold(inquiry.terms, 0, inquiry.roundId, inquiry.log);
