@@ -33,7 +33,8 @@ for target in "${targets[@]}"; do
   export FUZZ_SEEDS=$cache/corpus/$target
   mkdir -p "$FUZZ_SEEDS"
   printf '\n== %s for %s s\n' "$target" "$seconds"
+  # A minute an input by the clock: what takes a second of a machine's time may take many on a busy one.
   "$CARGO_TARGET_DIR/$machine/release/$target" "$FUZZ_SEEDS" -artifact_prefix="$cache/findings/$target-" \
-    -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 -malloc_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
+    -max_total_time="$seconds" -timeout=60 -rss_limit_mb=4096 -malloc_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
     2>&1 | grep -E '^(stat::|SUMMARY|==|artifact|Failing|thread|error)|panicked|Test unit' || [ "${PIPESTATUS[0]}" -eq 0 ]
 done
