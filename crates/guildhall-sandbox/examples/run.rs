@@ -1,13 +1,16 @@
 //! Runs an app on one or more inputs and prints each output; receipts go to standard error.
 //!
 //! ```text
-//! cargo run --release -p guildhall-sandbox --example run -- [--machine-code DIRECTORY] APP.wasm [--dataset PATH] INPUT ...
+//! cargo run --release -p guildhall-sandbox --example run -- [--machine-code DIRECTORY [--aarch64]] APP.wasm [--dataset PATH] INPUT ...
 //! ```
+//!
+//! Without an input it only makes machine code. `--aarch64` makes or takes that of an ARM board, which another machine makes with the
+//! feature `cross`.
 
 use std::{error::Error, io::Write as _};
 
 use guildhall_protocol::receipt::Exit;
-use guildhall_sandbox::{Blob, CHILD_ARGUMENT, Config, Limits, Sandbox, Task};
+use guildhall_sandbox::{Blob, CHILD_ARGUMENT, Compiler, Config, Limits, Sandbox, Task};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1).peekable();
@@ -18,13 +21,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(_) => Some(args.next().ok_or("`--machine-code` needs a directory")?.into()),
         None => None,
     };
-    let app =
-        args.next().ok_or("usage: run [--machine-code DIRECTORY] APP.wasm [--dataset PATH] INPUT ...")?;
+    let compiler = match args.next_if(|arg| arg == "--aarch64") {
+        Some(_) => Compiler::Aarch64,
+        None => Compiler::default(),
+    };
+    let app = args
+        .next()
+        .ok_or("usage: run [--machine-code DIRECTORY [--aarch64]] APP.wasm [--dataset PATH] INPUT ...")?;
     let dataset = match args.next_if(|arg| arg == "--dataset") {
         Some(_) => Some(Blob::open(args.next().ok_or("`--dataset` needs a path")?)?),
         None => None,
     };
-    let sandbox = Sandbox::new(Config { children: 1, cache_dir, ..Config::default() })?;
+    let sandbox = Sandbox::new(Config { children: 1, cache_dir, compiler, ..Config::default() })?;
     let module = sandbox.load(&std::fs::read(app)?)?;
     let limits = Limits { fuel: 1 << 50, memory_bytes: 1 << 30 };
     for input in args {

@@ -3,6 +3,9 @@
 //! Receipts do not depend on anything chosen here; the corpus runs every [`Compiler`] to hold that.
 
 use serde::{Deserialize, Serialize};
+// Named for its feature only: the back end for ARM, where this machine has another.
+#[cfg(feature = "cross")]
+use cranelift_codegen as _;
 use wasmtime::{Config, Engine, Linker, OptLevel, Strategy};
 
 use crate::{
@@ -31,6 +34,9 @@ pub enum Compiler {
     Plain,
     /// Cranelift, optimising, for any processor of this architecture instead of this one: without AVX, say.
     Baseline,
+    /// As [`Compiler::Baseline`] on a 64-bit ARM board, wherever it is made: a larger machine, with the feature `cross`, makes what
+    /// a board has in its cache and runs.
+    Aarch64,
     /// The Pulley interpreter: 25 times slower, a referee for the others.
     Interpreter,
 }
@@ -55,6 +61,16 @@ fn fault(error: wasmtime::Error) -> HostFault {
     HostFault::Engine(format!("{error:#}"))
 }
 
+impl Compiler {
+    /// The architecture of the machine code.
+    pub(crate) const fn architecture(self) -> &'static str {
+        match self {
+            Self::Aarch64 => "aarch64",
+            _ => std::env::consts::ARCH,
+        }
+    }
+}
+
 /// This machine, named so that the engine does not look what its processor has beyond the architecture.
 fn baseline() -> String {
     let libc = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
@@ -67,6 +83,7 @@ fn config(compiler: Compiler) -> wasmtime::Result<Config> {
         Compiler::Speed => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed),
         Compiler::Plain => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::None),
         Compiler::Baseline => config.target(&baseline())?,
+        Compiler::Aarch64 => config.target("aarch64-unknown-linux-musl")?,
         Compiler::Interpreter => config.target("pulley64")?,
     };
     // Metering is ours; the engine's fuel and epochs stay off, and so does its canonical NaN (they are by default).

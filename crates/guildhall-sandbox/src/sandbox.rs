@@ -203,7 +203,7 @@ fn start(config: &Config) -> Result<Start, HostFault> {
 fn cache_context(runtime: &Runtime, config: &Config) -> Vec<u8> {
     let mut settings = std::hash::DefaultHasher::new();
     runtime.engine.precompile_compatibility_hash().hash(&mut settings);
-    let target = std::env::consts::ARCH;
+    let target = config.compiler.architecture();
     let text = format!("{:?} {:?} {target} {:x}", config.compiler, config.metering, settings.finish());
     let mut context = runtime_id().to_vec();
     context.extend_from_slice(text.as_bytes());

@@ -5,7 +5,6 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use guildhall_chain::{Beacon, SeedKind};
 use guildhall_service::{
     Coded as _,
     config::{self, Layers, Spec, non_empty},
@@ -23,9 +22,6 @@ const WORKER: Spec = Spec { role: "worker", defaults: include_str!("../defaults/
 /// Settings of a coordinator.
 const COORDINATOR: Spec =
     Spec { role: "coordinator", defaults: include_str!("../defaults/coordinator.toml") };
-/// Settings of a city.
-const UP: Spec = Spec { role: "up", defaults: include_str!("../defaults/up.toml") };
-
 /// Where settings come from.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
@@ -77,41 +73,13 @@ pub(crate) struct CoordinatorSettings {
     pub(crate) copies: Option<Url>,
 }
 
-/// Settings of `guildhall up`; `src/defaults/up.toml` says what each means.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UpSettings {
-    pub(crate) workers: usize,
-    pub(crate) listen: SocketAddr,
-    pub(crate) coordinator_listen: SocketAddr,
-    #[serde(deserialize_with = "seeds")]
-    pub(crate) seeds: SeedKind,
-    #[serde(deserialize_with = "urls")]
-    pub(crate) beacon: Vec<Url>,
-}
-
 /// Addresses in one text, with commas between.
-fn urls<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Url>, D::Error> {
+pub(super) fn urls<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Url>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let parse = |part: &str| {
         part.parse().map_err(|error| serde::de::Error::custom(format!("`{part}` is no address: {error}")))
     };
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(parse).collect()
-}
-
-fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<SeedKind, D::Error> {
-    seed_kind(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-}
-
-fn seed_kind(text: &str) -> std::result::Result<SeedKind, String> {
-    match text {
-        "block-hash" => Ok(SeedKind::BlockHash),
-        "prevrandao" => Ok(SeedKind::Prevrandao),
-        "beacon" => Ok(SeedKind::Beacon(Beacon::QUICKNET)),
-        _ => Err(format!(
-            "`seeds` = `{text}` is no kind of seeds; write `block-hash`, `prevrandao` or `beacon`"
-        )),
-    }
 }
 
 impl ConfigArgs {
@@ -125,12 +93,13 @@ impl ConfigArgs {
         self.load(&COORDINATOR, out, flags)
     }
 
-    /// Settings of a city; nothing where only the default file was asked for.
-    pub(crate) fn up(&self, out: Out, flags: Vec<Flag>) -> Result<Option<UpSettings>> {
-        self.load(&UP, out, flags)
-    }
-
-    fn load<T: DeserializeOwned>(&self, spec: &Spec, out: Out, flags: Vec<Flag>) -> Result<Option<T>> {
+    /// Settings of a role; nothing where only the default file was asked for.
+    pub(super) fn load<T: DeserializeOwned>(
+        &self,
+        spec: &Spec,
+        out: Out,
+        flags: Vec<Flag>,
+    ) -> Result<Option<T>> {
         if self.print_config {
             out.result(&DefaultFile { role: spec.role, config: spec.defaults })?;
             return Ok(None);
@@ -160,10 +129,13 @@ impl Report for DefaultFile {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn of<T: DeserializeOwned>(spec: &Spec, flags: &[(&str, &str)]) -> std::result::Result<T, String> {
+    pub(crate) fn of<T: DeserializeOwned>(
+        spec: &Spec,
+        flags: &[(&str, &str)],
+    ) -> std::result::Result<T, String> {
         let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let layers = Layers { flags, ..Layers::default() };
         config::load(spec, &layers).map_err(|error| error.to_string())
@@ -175,14 +147,10 @@ mod tests {
         assert!(worker.status_listen.is_none() && worker.coordinator.is_none() && worker.dir.is_none());
         let coordinator: CoordinatorSettings = of(&COORDINATOR, &[]).unwrap();
         assert!(coordinator.listen.ip().is_loopback() && coordinator.copies.is_none());
-        let up: UpSettings = of(&UP, &[]).unwrap();
-        assert_eq!((up.workers, up.seeds), (9, SeedKind::BlockHash));
     }
 
     #[test]
     fn a_value_that_is_none_is_named() {
-        let error = of::<UpSettings>(&UP, &[("seeds", "dice")]).unwrap_err();
-        assert!(error.contains("dice") && error.contains("prevrandao"), "{error}");
         let error = of::<WorkerSettings>(&WORKER, &[("beacon", "https://one.example, two")]).unwrap_err();
         assert!(error.contains("`two`"), "{error}");
         let error = of::<WorkerSettings>(&WORKER, &[("status_listen", "here")]).unwrap_err();

@@ -36,6 +36,8 @@ mod roles;
 mod stake;
 #[cfg(feature = "city")]
 mod up;
+#[cfg(feature = "city")]
+mod up_settings;
 pub(crate) mod view;
 
 /// Certified computing: buy executions of WebAssembly apps on machines that don't trust each other, and get results

@@ -18,9 +18,10 @@ use serde::Serialize;
 
 use super::{
     Context,
-    config::{ConfigArgs, UpSettings, flag},
+    config::{ConfigArgs, flag},
     net::CHAIN_URL_FILE,
     roles::{BeaconArgs, metrics},
+    up_settings::{UP, UpSettings},
 };
 use crate::{
     city::{Asset, City, CityChain, CityConfig, coins_needed},
@@ -64,7 +65,7 @@ impl UpArgs {
             flag("seeds", self.seeds.as_ref()),
             self.beacon.flag(),
         ];
-        self.config.up(context.out, flags)
+        self.config.load(&UP, context.out, flags)
     }
 }
 
