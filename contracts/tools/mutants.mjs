@@ -69,7 +69,8 @@ function compile(path, changed = {}) {
   return found.map(([name, c]) => [`${basename(path)}/${name}`, c.evm]);
 }
 
-/// Runs tests in a copy: true when all pass, false when one fails. Anything else is an error, above all a run that compiled.
+/// Runs tests in a copy: true when all pass, false when one fails. Anything else is an error, above all a run that compiled. Most
+/// of the time goes into forge's reading of all sources for the pattern.
 function pass(copy, glob) {
   const env = { ...process.env, FOUNDRY_FUZZ_RUNS: "32", FOUNDRY_INVARIANT_RUNS: "5" };
   const options = { cwd: copy, env, encoding: "utf8", timeout: TIMEOUT, killSignal: "SIGKILL", maxBuffer: 1 << 28 };

@@ -303,6 +303,8 @@ contract CertificateHolesTest is Plays {
         uint256 payer = _balance(requester);
         uint256 bond = _word(0).bond();
         Draft memory draft = _draft(terms, 0, _both(_all(0, 6, UNAVAILABLE), _all(6, 1, BARE)));
+        vm.expectEmit(address(certifier));
+        emit ICertifier.RoundVoided(terms.dealId, 0, 0);
         _postVoid(draft);
         vm.assertEq(_status(terms, 0), VOID);
         vm.assertEq(_balance(requester), payer + _lockOf(terms, 1));

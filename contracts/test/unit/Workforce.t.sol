@@ -391,6 +391,34 @@ contract WorkersTest is City {
         workforce.burnExpelled(_worker(0));
     }
 
+    function test_makeDormant_itTakesTheBondOutOfThePool() public {
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.WorkerDormant(_worker(0));
+        vm.startPrank(address(recourse));
+        workforce.makeDormant(_worker(0));
+        vm.assertEq(_word(0).activeFrom(), WorkerWords.DORMANT);
+        vm.assertEq(_word(0).bond(), BOND / UNIT);
+        vm.assertEq(workforce.poolOf(pool).bond(), 0);
+        vm.assertEq(workforce.runtimeBond(1), 0);
+        vm.expectPartialRevert(IWorkforce.WrongState.selector);
+        workforce.makeDormant(_worker(0));
+        vm.stopPrank();
+    }
+
+    function test_slashPool_aTenthIsTheReportersTheRestNobodys() public {
+        vm.expectEmit(address(workforce));
+        emit IWorkforce.PoolSlashed(pool, MINIMUM_DEPOSIT, stranger);
+        vm.startPrank(address(recourse));
+        workforce.slashPool(coordinator, stranger);
+        vm.assertEq(_balance(stranger), MINIMUM_DEPOSIT / 10);
+        vm.assertEq(_burnt(), MINIMUM_DEPOSIT - MINIMUM_DEPOSIT / 10);
+        vm.assertTrue(workforce.poolOf(pool).closing());
+        // Once: there is nothing left.
+        vm.expectRevert(abi.encodeWithSelector(IWorkforce.UnknownPool.selector, pool));
+        workforce.slashPool(coordinator, stranger);
+        vm.stopPrank();
+    }
+
     function test_settle_givenAnUnknownWorker_itReverts() public {
         MemberWord[] memory members = new MemberWord[](1);
         members[0] = MemberWord.wrap(uint256(uint160(stranger)) << 96);
