@@ -4,9 +4,9 @@
 //   node tools/mutants.mjs [--sample N] [--seed S] [--workers W] [--again] Confidence Payouts Vault ...
 //
 // N mutants of each file (all when not given), drawn by the seed; `--again` takes those that survived the last run.
-// slither-mutate, gambit and vertigo have forge compile every contract for each mutant, minutes each. Here the compiler
-// stays loaded and compiles only what a mutant is in, for speed and not for gas; forge runs tests on a copy of contracts/
-// whose artifacts are replaced, and never compiles. Of every file the first is no mutant: with it, all tests have to pass.
+// slither-mutate has forge compile every contract for each mutant, which takes minutes. Here the compiler stays loaded and
+// compiles only what a mutant is in, for speed and not for gas; forge runs tests on a copy of contracts/ whose artifacts are
+// replaced, and never compiles. Of every file the first is no mutant: with it, all tests have to pass.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
