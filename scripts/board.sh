@@ -62,7 +62,7 @@ test)
   cargo test --workspace --locked --no-run
   both=(--locked --target "$target" -p guildhall -p guildhall-sandbox --no-default-features)
   cargo build "${both[@]}" --bin guildhall --example run
-  # Under qemu the compiler would take a quarter of an hour for the classifier: this machine makes its machine code for aarch64.
+  # Under qemu the compiler would take longer for the classifier than it may: this machine makes its machine code for aarch64.
   cargo build --workspace --locked --features guildhall-sandbox/cross --example run
   step 'the corpus'
   cargo test "${both[@]}" --test corpus -- --skip in_the_interpreter
