@@ -4,6 +4,10 @@
 
 use alloy_primitives::{Address, B256, Signature, U256, keccak256};
 use alloy_sol_types::{Eip712Domain, SolStruct, SolValue, sol};
+use secp256k1::{
+    Message,
+    ecdsa::{RecoverableSignature, RecoveryId},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Fuel, RoundId, orders::domain};
@@ -146,9 +150,14 @@ impl CompactSignature {
 
     /// Who signed `digest`.
     pub fn signer(self, digest: B256) -> Result<Address, SignatureError> {
-        Signature::from_erc2098(&self.to_bytes())
-            .recover_address_from_prehash(&digest)
-            .map_err(|_| SignatureError::Malformed(self))
+        let mut bytes = self.to_bytes();
+        let recovery = if bytes[32] < 0x80 { RecoveryId::Zero } else { RecoveryId::One };
+        bytes[32] &= 0x7f;
+        // libsecp256k1, because a coordinator spends most of its time here: a third of what it takes in Rust.
+        let key = RecoverableSignature::from_compact(&bytes, recovery)
+            .and_then(|signature| signature.recover(Message::from_digest(digest.0)))
+            .map_err(|_| SignatureError::Malformed(self))?;
+        Ok(Address::from_raw_public_key(&key.serialize_uncompressed()[1..]))
     }
 
     /// Checks that `expected` signed `digest`.

@@ -1,7 +1,7 @@
 //! Messages of a round and its list: nobody listed twice, nobody dropped, nobody signs two claims unpunished.
 
 use alloy::signers::{SignerSync, local::PrivateKeySigner};
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, hex, keccak256};
 use alloy_sol_types::{Eip712Domain, SolStruct};
 use guildhall_protocol::{
     CompactSignature, Fuel, List, ListEntry, LogItem, OperatorId, RoundId, Signed,
@@ -23,7 +23,31 @@ fn entries() -> impl Strategy<Value = Vec<ListEntry>> {
     })
 }
 
+/// Halves of a signature: any, and those at the edges of the curve's order.
+fn halves() -> impl Strategy<Value = B256> {
+    // SEC 2: the order of secp256k1, and half of it.
+    let order = U256::from_be_bytes(hex!("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"));
+    let edges = [U256::ZERO, U256::ONE, order >> 1, order - U256::ONE, order, order + U256::ONE];
+    let flip = |half: B256| half | B256::from(U256::ONE << 255);
+    let edge = prop::sample::select(edges.map(|edge| B256::from(edge)).to_vec());
+    prop_oneof![words(), edge.clone(), edge.prop_map(flip)]
+}
+
 proptest! {
+    #[test]
+    fn who_signed_is_found_as_other_implementations_find_it(key in words(), digest in words(), r in halves(), vs in halves()) {
+        let other = |signature: CompactSignature| {
+            let signature = alloy_primitives::Signature::from_erc2098(&signature.to_bytes());
+            signature.recover_address_from_prehash(&digest).ok()
+        };
+        let made = CompactSignature { r, vs };
+        prop_assert_eq!(made.signer(digest).ok(), other(made));
+        let Ok(key) = PrivateKeySigner::from_bytes(&key) else { return Ok(()) };
+        let signed = CompactSignature::from(key.sign_hash_sync(&digest).unwrap());
+        prop_assert_eq!(signed.signer(digest), Ok(key.address()));
+        prop_assert_eq!(other(signed), Some(key.address()));
+    }
+
     #[test]
     fn a_list_does_not_depend_on_arrival(entries in entries().prop_shuffle(), log in words()) {
         let list = List::new(entries.clone()).unwrap();
