@@ -1,8 +1,9 @@
 // A small market on anvil, for measuring: deploys the contracts, signs real orders and contributions, sends real
 // transactions. Everything is fixed (keys, salts, times, block times), so the same code costs the same gas.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -31,9 +32,11 @@ export async function startAnvil(more = []) {
       probe.close(() => resolve(port));
     });
   });
-  const args = ["--port", `${port}`, "--hardfork", "osaka", "--enable-tx-gas-limit", "--timestamp", `${START}`,
+  const states = mkdtempSync(join(tmpdir(), "anvil-"));
+  const args = ["--cache-path", states, "--port", `${port}`, "--hardfork", "osaka", "--enable-tx-gas-limit", "--timestamp", `${START}`,
     "--chain-id", `${CHAIN_ID}`, "--accounts", "1", "--silent", ...more];
   const child = spawn(join(root, "node_modules/.bin/anvil"), args, { stdio: ["ignore", "ignore", "inherit"] });
+  child.once("exit", () => rmSync(states, { recursive: true, force: true }));
   const url = `http://127.0.0.1:${port}`;
   for (let tries = 0; ; tries += 1) {
     try {

@@ -16,6 +16,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
     transports::TransportError,
 };
+use tempfile::TempDir;
 
 /// How long a node may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,6 +28,8 @@ const LISTENING: &str = "Listening on ";
 pub struct Anvil {
     process: Child,
     url: String,
+    /// Where it keeps old states: in a home directory, where it would put them, a killed node's gigabytes stay for ever.
+    _states: TempDir,
 }
 
 impl Anvil {
@@ -44,7 +47,10 @@ impl Anvil {
     /// # Errors
     /// As [`Anvil::start`].
     pub fn start_with(arguments: &[&str]) -> io::Result<Self> {
+        let states = TempDir::new()?;
         let mut process = Command::new(program()?)
+            .arg("--cache-path")
+            .arg(states.path())
             .args(["--port", "0", "--hardfork", "osaka", "--enable-tx-gas-limit"])
             .args(["--block-time", "1", "--mixed-mining"])
             .args(arguments)
@@ -64,7 +70,7 @@ impl Anvil {
             }
         });
         match receive.recv_timeout(START_TIMEOUT) {
-            Ok(address) => Ok(Self { process, url: format!("http://{address}") }),
+            Ok(address) => Ok(Self { process, url: format!("http://{address}"), _states: states }),
             Err(_) => {
                 stop(&mut process);
                 Err(io::Error::new(io::ErrorKind::TimedOut, "anvil did not listen within 30 s"))

@@ -36,6 +36,8 @@ const MAX_TX_GAS: u64 = guildhall_ledger::MAX_TX_GAS;
 struct Anvil {
     child: Child,
     client: RpcClient,
+    /// Where the node keeps old states.
+    _states: tempfile::TempDir,
 }
 
 impl Drop for Anvil {
@@ -47,7 +49,10 @@ impl Drop for Anvil {
 
 impl Anvil {
     async fn start() -> Self {
+        let states = tempfile::tempdir().unwrap();
         let mut child = Command::new(foundry("anvil"))
+            .arg("--cache-path")
+            .arg(states.path())
             .args(["--port", "0", "--accounts", "1", "--hardfork", "osaka", "--enable-tx-gas-limit"])
             .args(["--chain-id", "31337", "--gas-limit", "60000000", "--base-fee", "875000000"])
             .args(["--timestamp", "1750000000", "--no-mining", "--order", "fifo"])
@@ -60,7 +65,7 @@ impl Anvil {
         // Its pipe must not fill up.
         std::thread::spawn(move || lines.for_each(drop));
         let client = RpcClient::new_http(format!("http://{addr}").parse().unwrap());
-        let anvil = Self { child, client };
+        let anvil = Self { child, client, _states: states };
         for (address, account) in genesis().accounts {
             anvil.ask("anvil_setBalance", json!([address, account.balance])).await;
         }
