@@ -155,13 +155,18 @@ abstract contract Deals is City {
         return abi.decode(_dataOf(IMarket.DealOpened.selector), (Terms));
     }
 
-    /// @dev The data of the last recorded log with this topic.
-    function _dataOf(bytes32 topic) internal returns (bytes memory data) {
+    /// @dev The last recorded log with this topic.
+    function _logOf(bytes32 topic) internal returns (Vm.Log memory) {
         Vm.Log[] memory logs = vm.getRecordedLogs();
         for (uint256 i = logs.length; i > 0; --i) {
-            if (logs[i - 1].topics[0] == topic) return logs[i - 1].data;
+            if (logs[i - 1].topics[0] == topic) return logs[i - 1];
         }
         revert("no such event");
+    }
+
+    /// @dev Its data.
+    function _dataOf(bytes32 topic) internal returns (bytes memory data) {
+        return _logOf(topic).data;
     }
 
     /// @dev Worst case of a batch by the rule, reckoned here anew.

@@ -7,7 +7,7 @@ import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {MemberWord} from "../../src/types/Workers.sol";
 import {Deals} from "./Deals.sol";
 import {Receipt, Receipts} from "./Receipts.sol";
-import {vm} from "./Vm.sol";
+import {Vm, vm} from "./Vm.sol";
 
 /// @title Rounds as their workers and coordinator play them
 /// @notice Builds commitments, lists, contributions and logs by the rules of `docs/encoding.md`, not by the contracts'
@@ -270,13 +270,16 @@ abstract contract Plays is Deals {
         certifier.voidRound(draft.terms, draft.batch, draft.claims, draft.entries, draft.log);
     }
 
-    /// @dev Posts a round and reads the certificate from the event.
+    /// @dev Posts a round and reads the certificate from the event, which names the deal and the batch.
     function _certify(Draft memory draft) internal returns (CertifiedBatch memory result) {
         vm.recordLogs();
         vm.prank(poster);
         _post(draft);
+        Vm.Log memory log = _logOf(ICertifier.Certified.selector);
+        vm.assertEq(log.topics[1], draft.terms.dealId);
+        vm.assertEq(uint256(log.topics[2]), draft.batch);
         (result.certificate, result.trail, result.members, result.rivals) =
-            abi.decode(_dataOf(ICertifier.Certified.selector), (Certificate, uint256, MemberWord[], Claim[]));
+            abi.decode(log.data, (Certificate, uint256, MemberWord[], Claim[]));
     }
 
     /// @dev Workers 0 to `count - 1` certify the right root.
