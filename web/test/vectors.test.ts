@@ -123,7 +123,11 @@ const ofReceipts: Record<string, Check> = {
     expect(leafOf(receipt(fields), fields.big("cumulativeFuel"))).toBe(fields.hex("leaf"));
   },
   proofs: (fields) => {
-    const proof = { receipt: receipt(fields), cumulativeFuel: fields.big("cumulativeFuel"), proof: fields.list("proof") };
+    const proof = {
+      receipt: receipt(fields),
+      cumulativeFuel: fields.big("cumulativeFuel"),
+      proof: fields.list("proof"),
+    };
     expect(proves(proof, fields.hex("root"), fields.num("tasks"))).toBe(fields.flag("valid"));
   },
   ownTraceKeys: (fields) => {
@@ -263,7 +267,15 @@ const ofPayouts: Record<string, Check> = {
 const ofCases: Record<string, Check> = {
   ids: (fields) => {
     const of = (name: string): Hex => fields.hex(name);
-    const words = [of("dealId"), of("facts"), of("stakes"), of("opener"), of("worker"), of("seal"), of("before")] as const;
+    const words = [
+      of("dealId"),
+      of("facts"),
+      of("stakes"),
+      of("opener"),
+      of("worker"),
+      of("seal"),
+      of("before"),
+    ] as const;
     const [dealId, facts, stakes, opener, worker, seal, before] = words;
     const record = { dealId, facts: toBigint(facts), stakes: toBigint(stakes), opener, worker, seal, before };
     expect(encode(CASE, record)).toHaveLength(7 * 32);
@@ -279,7 +291,9 @@ const ofCases: Record<string, Check> = {
     expect(finding).toBe(fields.hex("finding"));
     const task = [fields.hex("dealId"), fields.num("batch"), fields.num("index")] as const;
     expect(sealOf(maker, ...task, finding, fields.hex("salt"))).toBe(fields.hex("seal"));
-    expect(jurorCommitment(maker, fields.hex("caseId"), finding, fields.hex("ownTrace"))).toBe(fields.hex("commitment"));
+    expect(jurorCommitment(maker, fields.hex("caseId"), finding, fields.hex("ownTrace"))).toBe(
+      fields.hex("commitment"),
+    );
   },
 };
 

@@ -88,8 +88,20 @@ export interface LogItem {
 
 /** What a log item says. */
 export type LogEntry =
-  | { readonly kind: "commitment"; readonly worker: Hex; readonly operator: number; readonly wave: number; readonly commitment: Hex }
-  | { readonly kind: "reveal"; readonly worker: Hex; readonly fuel: bigint; readonly root: Hex; readonly ownTraceRoot: Hex };
+  | {
+      readonly kind: "commitment";
+      readonly worker: Hex;
+      readonly operator: number;
+      readonly wave: number;
+      readonly commitment: Hex;
+    }
+  | {
+      readonly kind: "reveal";
+      readonly worker: Hex;
+      readonly fuel: bigint;
+      readonly root: Hex;
+      readonly ownTraceRoot: Hex;
+    };
 
 export function readLogItem({ word: value, a, b }: LogItem): LogEntry {
   const worker = addressOf(value >> 96n);

@@ -29,7 +29,8 @@ function check(text: string, what: string): void {
 export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
   const { args, tasks } = manifest;
   const env = [...manifest.env].sort(([a], [b]) => compareBytes(utf8.encode(a), utf8.encode(b)));
-  if (args.length > STRINGS_MAX || env.length > STRINGS_MAX) throw new RangeError("256 arguments and variables at most");
+  if (args.length > STRINGS_MAX || env.length > STRINGS_MAX)
+    throw new RangeError("256 arguments and variables at most");
   args.forEach((arg) => check(arg, "an argument"));
   env.forEach(([name, value], at) => {
     if (name === "" || name.includes("=")) throw new RangeError(`"${name}" is no name of a variable`);

@@ -89,7 +89,12 @@ export function reputationPoints(protocolCut: bigint, step: number): number {
 }
 
 /** How slashed stake is split once the window is over. */
-export function escrowOf(slashed: bigint, extraExecutions: number, gross: bigint, winners: number): { burnt: bigint; toPayer: bigint; toEachWinner: bigint } {
+export function escrowOf(
+  slashed: bigint,
+  extraExecutions: number,
+  gross: bigint,
+  winners: number,
+): { burnt: bigint; toPayer: bigint; toEachWinner: bigint } {
   const burnt = divCeil(slashed, 5n);
   const rest = slashed - burnt;
   const extra = min(gross * BigInt(extraExecutions), rest);

@@ -47,7 +47,8 @@ function node(left: Hex, right: Hex): Hex {
 
 /** All levels of the tree over these leaves, the lowest first; missing leaves are zero words. */
 function levelsOf(leaves: readonly Hex[]): { levels: Hex[][]; padding: Hex[] } {
-  if (leaves.length === 0 || leaves.length > 2 ** MAX_DEPTH) throw new RangeError(`${leaves.length} leaves make no tree`);
+  if (leaves.length === 0 || leaves.length > 2 ** MAX_DEPTH)
+    throw new RangeError(`${leaves.length} leaves make no tree`);
   const levels = [[...leaves]];
   const padding: Hex[] = [ZERO_WORD];
   for (let level = 0; level < depthOf(leaves.length); level++) {

@@ -110,7 +110,8 @@ export function fromJson<S extends Any>(of: S, json: unknown): Of<S> {
 
 function readAtom(type: Atom, value: unknown, name: string): unknown {
   try {
-    if (type === "bool") return decodeAtom(type, word(typeof value === "boolean" ? Number(value) : BigInt(value as string)));
+    if (type === "bool")
+      return decodeAtom(type, word(typeof value === "boolean" ? Number(value) : BigInt(value as string)));
     if (type === "address" || type === "bytes32") return toHex(fromHex(value as string, type === "address" ? 20 : 32));
     return decodeAtom(type, word(BigInt(value as string | number | bigint)));
   } catch {
@@ -142,7 +143,13 @@ export function typeText(of: Any): string {
     return `${inner.name}(${list.join(",")})`;
   };
   const own = visit(of);
-  return own + [...parts.keys()].sort().map((name) => parts.get(name)!).join("");
+  return (
+    own +
+    [...parts.keys()]
+      .sort()
+      .map((name) => parts.get(name)!)
+      .join("")
+  );
 }
 
 const utf8 = new TextEncoder();
@@ -178,7 +185,10 @@ export function digest<S extends Any>(domain: Domain, of: S, value: Of<S>): Hex 
 export function walletTypes(of: Any): Record<string, { name: string; type: string }[]> {
   const types: Record<string, { name: string; type: string }[]> = {};
   const visit = (inner: Any): void => {
-    types[inner.name] = inner.fields.map(([type, name]) => ({ name, type: typeof type === "string" ? type : type.name }));
+    types[inner.name] = inner.fields.map(([type, name]) => ({
+      name,
+      type: typeof type === "string" ? type : type.name,
+    }));
     for (const [type] of inner.fields) if (typeof type !== "string") visit(type);
   };
   visit(of);

@@ -101,7 +101,10 @@ export function tasksOf(terms: Pick<Terms, "taskCount" | "batchSize">, batch: nu
 }
 
 /** The batch of this task of the deal, and its position there; nothing where the deal has no such task. */
-export function locate(terms: Pick<Terms, "taskCount" | "batchSize">, task: number): { batch: number; index: number } | undefined {
+export function locate(
+  terms: Pick<Terms, "taskCount" | "batchSize">,
+  task: number,
+): { batch: number; index: number } | undefined {
   if (!(task >= 0 && task < terms.taskCount) || terms.batchSize === 0) return undefined;
   return { batch: Math.floor(task / terms.batchSize), index: task % terms.batchSize };
 }
@@ -145,7 +148,11 @@ export function unpackParameters(word: bigint): { version: number; parameters: P
 }
 
 /** Length of one wave: the constant, and the time of a full batch at the reference speed, rounded up. */
-export function patienceOf(parameters: Pick<Parameters, "patienceBaseSecs" | "fuelPerSec">, fuelLimit: bigint, batchTasks: number): bigint {
+export function patienceOf(
+  parameters: Pick<Parameters, "patienceBaseSecs" | "fuelPerSec">,
+  fuelLimit: bigint,
+  batchTasks: number,
+): bigint {
   const speed = parameters.fuelPerSec < 1n ? 1n : parameters.fuelPerSec;
   return BigInt(parameters.patienceBaseSecs) + divCeil(fuelLimit * BigInt(batchTasks), speed);
 }
