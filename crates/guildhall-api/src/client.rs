@@ -55,6 +55,20 @@ impl CoordinatorClient {
 
     /// Whoever takes a request and then says nothing for `silence` is given up, also before a stream begins.
     fn with_silence(base: &str, silence: Duration) -> Result<Self, ApiError> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(silence)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|source| ApiError::Unreachable { url: base.to_owned(), source })?;
+        Self::with_client(base, http)
+    }
+
+    /// The same with a client of the caller's, who bounds its times, and whom it may ask.
+    ///
+    /// # Errors
+    /// [`ApiError::BadUrl`] for something that is not an HTTP address.
+    pub fn with_client(base: &str, http: reqwest::Client) -> Result<Self, ApiError> {
         let bad = || ApiError::BadUrl { url: base.to_owned() };
         let mut url = Url::parse(base).map_err(|_| bad())?;
         if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
@@ -64,12 +78,6 @@ impl CoordinatorClient {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(silence)
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|source| ApiError::Unreachable { url: base.to_owned(), source })?;
         Ok(Self { http, base: url })
     }
 

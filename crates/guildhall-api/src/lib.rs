@@ -14,7 +14,9 @@ pub mod error;
 pub mod message;
 pub mod openapi;
 pub mod progress;
+pub mod quote;
 pub mod round;
+pub mod shown;
 pub mod sse;
 pub mod state;
 

@@ -8,12 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy::primitives::{Address, B256, Bytes, Signature};
-use guildhall_protocol::orders::{
-    AppOrder, DatasetOrder, Order as _, PoolOrder, RequestOrder, market_domain,
-};
+use alloy::primitives::Address;
+pub use guildhall_protocol::{AnyOrder as Order, SignedOrder};
 use guildhall_service::files::{MODE_PUBLIC, atomic_write, create_private_dir};
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Failure, Result};
 
@@ -22,83 +19,23 @@ const ORDER_MAX_BYTES: u64 = 64 * 1024;
 /// The most orders that a folder is searched for.
 const ORDERS_MAX: usize = 4_096;
 
-/// One of the four kinds of orders.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "order", rename_all = "snake_case")]
-pub enum Order {
-    /// Of an app's owner.
-    App(AppOrder),
-    /// Of a dataset's owner.
-    Dataset(DatasetOrder),
-    /// Of a pool's owner.
-    Pool(PoolOrder),
-    /// Of a requester.
-    Request(Box<RequestOrder>),
-}
-
-/// An order with its signature, and the chain and Market that it is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignedOrder {
-    /// Chain id.
-    pub chain: u64,
-    /// The Market contract.
-    pub market: Address,
-    /// The order.
-    #[serde(flatten)]
-    pub order: Order,
-    /// Who signed.
-    pub signer: Address,
-    /// The signature: 64 bytes (EIP-2098), or 65; none for an order that was signed on chain.
-    pub signature: Bytes,
-    /// A sponsor's signature over the same request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payer_signature: Option<Bytes>,
-}
-
-impl Order {
-    /// What the owner signs.
-    pub fn digest(&self, chain: u64, market: Address) -> B256 {
-        let domain = market_domain(chain, market);
-        match self {
-            Self::App(order) => order.digest(&domain),
-            Self::Dataset(order) => order.digest(&domain),
-            Self::Pool(order) => order.digest(&domain),
-            Self::Request(order) => order.digest(&domain),
-        }
-    }
-
-    /// Its kind in words.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::App(_) => "app",
-            Self::Dataset(_) => "dataset",
-            Self::Pool(_) => "pool",
-            Self::Request(_) => "request",
-        }
-    }
-
-    /// What it is about, and its last second.
-    pub fn subject_and_expiry(&self) -> (String, u64) {
-        match self {
-            Self::App(order) => (order.app.to_string(), order.expiry),
-            Self::Dataset(order) => (order.dataset.to_string(), order.expiry),
-            Self::Pool(order) => (order.pool.to_string(), order.expiry),
-            Self::Request(order) => (order.app.to_string(), order.expiry),
-        }
-    }
-}
-
-impl SignedOrder {
-    /// Its digest: names the order on chain.
-    pub fn digest(&self) -> B256 {
-        self.order.digest(self.chain, self.market)
-    }
-
+/// What a command does with an order beside what the protocol knows of it.
+pub trait OrderFile: Sized {
     /// Reads an order file.
     ///
     /// # Errors
     /// `file.*`, `order.malformed`.
-    pub fn read(path: &Path) -> Result<Self> {
+    fn read(path: &Path) -> Result<Self>;
+
+    /// Refuses an order that is for another chain or Market.
+    ///
+    /// # Errors
+    /// `order.other_chain`.
+    fn check_chain(&self, chain: u64, market: Address) -> Result<()>;
+}
+
+impl OrderFile for SignedOrder {
+    fn read(path: &Path) -> Result<Self> {
         let failed = |error| Failure::file("read the order", path, &error);
         let mut text = String::new();
         fs::File::open(path)
@@ -112,11 +49,7 @@ impl SignedOrder {
         })
     }
 
-    /// Refuses an order that is for another chain or Market.
-    ///
-    /// # Errors
-    /// `order.other_chain`.
-    pub fn check_chain(&self, chain: u64, market: Address) -> Result<()> {
+    fn check_chain(&self, chain: u64, market: Address) -> Result<()> {
         if (self.chain, self.market) != (chain, market) {
             return Err(Failure::new(
                 "order.other_chain",
@@ -130,16 +63,6 @@ impl SignedOrder {
             .hint("name the chain with `--chain`, or get an order for this one"));
         }
         Ok(())
-    }
-
-    /// Whose key made the signature; nobody's where there is none, or where a contract signs by rules of its own.
-    pub fn recovered(&self) -> Option<Address> {
-        let signature = match self.signature.len() {
-            64 => Signature::from_erc2098(&self.signature),
-            65 => Signature::from_raw(&self.signature).ok()?,
-            _ => return None,
-        };
-        signature.recover_address_from_prehash(&self.digest()).ok()
     }
 }
 

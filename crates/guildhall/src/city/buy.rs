@@ -1,7 +1,7 @@
 //! Buys in a city, as its requester: for the demonstration, the tests and the measurements.
 
 use alloy::primitives::{Address, Bytes, aliases::U96};
-use guildhall_chain::Key;
+use guildhall_chain::{Key, offers::Wanted as ForDeal};
 use guildhall_protocol::{AssetId, Policy, RequestOrder};
 
 use super::City;
@@ -63,12 +63,14 @@ impl City {
         let now = self.chain.head().await?.time.0;
         let tasks = u32::try_from(purchase.work.inputs.len()).unwrap_or(u32::MAX);
         let wanted = Wanted {
-            app: purchase.app.0,
-            dataset: purchase.dataset.0,
-            pool: self.pool.0,
-            requester: key.address(),
-            tasks,
-            fuel_limit: purchase.fuel_limit,
+            deal: ForDeal {
+                app: purchase.app.0,
+                dataset: purchase.dataset.0,
+                pool: self.pool.0,
+                requester: key.address(),
+                tasks,
+                fuel_limit: purchase.fuel_limit,
+            },
             files: OfferFiles::default(),
         };
         let offers = Offers::find(&wanted, &self.orders(), &self.chain).await?;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{ExitStatus, Failure, Result},
-    orders::{Order, SignedOrder},
+    orders::{Order, OrderFile as _, SignedOrder},
     output::{Report, Style, table},
     requester::{
         deal::{Opened, lock_of, open, sign},

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     error::{ExitStatus, Failure, Result},
-    orders::{Order, SignedOrder, write},
+    orders::{Order, OrderFile as _, SignedOrder, write},
     output::{Report, Style, table},
     requester::{
         assets::{dataset_nonce, missing},

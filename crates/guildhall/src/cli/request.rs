@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alloy::primitives::{Address, Bytes, U256, aliases::U96};
 use clap::Args;
-use guildhall_chain::{ChainClient, Key};
+use guildhall_chain::{ChainClient, Key, offers::Wanted as ForDeal};
 use guildhall_protocol::{AssetId, Policy, PoolId, RequestOrder};
 use url::Url;
 
@@ -302,12 +302,14 @@ pub(crate) async fn offers(
     context: &Context,
 ) -> Result<Offers> {
     let wanted = Wanted {
-        app: sought.app,
-        dataset: sought.dataset,
-        pool: sought.pool,
-        requester,
-        tasks: sought.tasks,
-        fuel_limit: sought.fuel_limit,
+        deal: ForDeal {
+            app: sought.app,
+            dataset: sought.dataset,
+            pool: sought.pool,
+            requester,
+            tasks: sought.tasks,
+            fuel_limit: sought.fuel_limit,
+        },
         files: OfferFiles {
             app: sought.offers.app_order,
             dataset: sought.offers.dataset_order,
