@@ -4,17 +4,21 @@
 //! orders come from.
 
 use alloy::{
-    primitives::{Address, B256, U256, aliases::U96},
+    primitives::{Address, B256, Bytes, U256, aliases::U96},
     providers::Provider as _,
 };
 use guildhall_protocol::{
-    AssetId, PoolId, UnixTime,
+    Amount, AssetId, Bps, Fuel, PoolId, Prices, UnixTime,
     matching::CANCELLED,
-    orders::{AppOrder, DatasetOrder, PoolOrder},
+    orders::{AppOrder, DatasetOrder, PoolOrder, RequestOrder},
+    payouts::{PayoutError, deal_lock},
     signed_order::{AnyOrder, SignedOrder, recovered},
 };
 
-use crate::client::{ChainClient, ChainError};
+use crate::{
+    bindings::Market,
+    client::{ChainClient, ChainError, bring},
+};
 
 alloy::sol! {
     /// A contract that answers for a group of requesters (`contracts/src/interfaces/IGroup.sol`).
@@ -220,7 +224,7 @@ impl ChainClient {
     pub async fn is_signed_by(
         &self,
         digest: B256,
-        signature: &alloy::primitives::Bytes,
+        signature: &Bytes,
         owner: Address,
     ) -> Result<bool, ChainError> {
         if signature.is_empty() {
@@ -237,5 +241,62 @@ impl ChainClient {
         let contract = SigningContract::new(owner, self.provider());
         let answer = contract.isValidSignature(digest, signature.clone()).call().await;
         Ok(answer.is_ok_and(|answer| answer.0 == SIGNED))
+    }
+}
+
+/// The orders of the other sides of a deal, each with its signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sides {
+    /// The app's.
+    pub app: (AppOrder, Bytes),
+    /// The dataset's; none where none is wanted.
+    pub dataset: Option<(DatasetOrder, Bytes)>,
+    /// The pool's.
+    pub pool: (PoolOrder, Bytes),
+}
+
+impl Sides {
+    /// What the payer locks for a request that these orders are matched with: the worst case of every batch.
+    ///
+    /// # Errors
+    /// [`PayoutError`] for sums beyond any token.
+    pub fn lock(&self, request: &RequestOrder) -> Result<Amount, PayoutError> {
+        let dataset = self.dataset.as_ref().map_or(U96::ZERO, |(order, _)| order.price);
+        let prices = Prices {
+            tasks: request.batchSize,
+            fuel_limit: Fuel(request.fuelLimit),
+            fee_per_mfuel: Amount(U256::from(self.pool.0.feePerMfuel)),
+            app_price: Amount(U256::from(self.app.0.price)),
+            dataset_price: Amount(U256::from(dataset)),
+            replicas_max: request.policy.replicasMax,
+            pool_share: Bps::ZERO,
+            protocol_fee: Bps::ZERO,
+        };
+        deal_lock(&prices, request.taskCount, request.batchSize)
+    }
+
+    /// The call that opens the deal; `signatures` are the requester's, and the payer's where that is another.
+    ///
+    /// # Errors
+    /// [`ChainError::Answer`] when an order does not fit the contract: a programmer's fault.
+    pub fn call(
+        &self,
+        request: &RequestOrder,
+        signatures: (Bytes, Bytes),
+    ) -> Result<Market::matchOrdersCall, ChainError> {
+        let (dataset, signed) = self.dataset.clone().unwrap_or_default();
+        Ok(Market::matchOrdersCall {
+            app: bring(&self.app.0)?,
+            dataset: bring(&dataset)?,
+            pool: bring(&self.pool.0)?,
+            request: bring(request)?,
+            signatures: Market::Signatures {
+                app: self.app.1.clone(),
+                dataset: signed,
+                pool: self.pool.1.clone(),
+                request: signatures.0,
+                payer: signatures.1,
+            },
+        })
     }
 }

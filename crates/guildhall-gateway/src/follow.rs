@@ -7,6 +7,7 @@ use guildhall_protocol::UnixTime;
 use guildhall_service::CancellationToken;
 
 use crate::{
+    book::Book,
     error::IndexError,
     hub::Hub,
     index::{Head, Index},
@@ -24,6 +25,8 @@ pub(crate) struct Follow {
     pub(crate) index: Arc<Index>,
     /// Who is told.
     pub(crate) hub: Arc<Hub>,
+    /// What hears of orders that are over.
+    pub(crate) book: Book,
 }
 
 impl Follow {
@@ -47,6 +50,7 @@ impl Follow {
                     Update::Head { number, time, cursor, .. } => {
                         let head = Head { number, time: UnixTime(time), cursor };
                         changed.extend(self.index.write(&events, Some(&head)).await?);
+                        self.heard(&events, head.time).await;
                         self.tell(std::mem::take(&mut changed), number);
                         events.clear();
                     }
@@ -67,9 +71,17 @@ impl Follow {
                 if events.len() >= EVENTS_A_WRITE {
                     // The head of a long range comes late: what is known is written, the cursor stays.
                     changed.extend(self.index.write(&events, None).await?);
+                    self.heard(&events, UnixTime::ZERO).await;
                     events.clear();
                 }
             };
+        }
+    }
+
+    /// The book hears of everything; where it fails, an order stays too long, and the chain is followed all the same.
+    async fn heard(&self, events: &[Recorded], now: UnixTime) {
+        if let Err(error) = self.book.heard(&self.chain, events, now).await {
+            tracing::warn!(%error, "the order book did not hear of a block");
         }
     }
 

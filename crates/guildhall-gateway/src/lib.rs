@@ -3,6 +3,7 @@
 //! [`Index`] follows the chain into a database; the routes serve it. Everything that the gateway says can be read from
 //! the chain and from the pools, and nothing else needs it. `docs/gateway.md` is the interface.
 
+pub mod book;
 pub mod error;
 pub mod facts;
 mod follow;

@@ -14,6 +14,7 @@ use guildhall_service::{
 use tokio::{net::TcpListener, sync::Mutex};
 
 use crate::{
+    book::Book,
     error::{GatewayError, IndexError},
     facts::Facts,
     follow::Follow,
@@ -75,6 +76,7 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
     let (hub, rounds, group) = (Arc::new(Hub::default()), Arc::new(Rounds::default()), TaskGroup::new());
     let desk = Arc::new(Desk {
         index: index.clone(),
+        book: Book::new(index.clone()),
         chain: chain.clone(),
         hub: hub.clone(),
         peers: peers.clone(),
@@ -83,7 +85,8 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
         rates: config.rates.then(Rates::default),
         stop: group.token(),
     });
-    let follow = Follow { chain: chain.clone(), index: index.clone(), hub: hub.clone() };
+    let book = Book::new(index.clone());
+    let follow = Follow { chain: chain.clone(), index: index.clone(), hub: hub.clone(), book };
     group.spawn("follow", OnFailure::Restart, move |stop| follow.clone().run(stop));
     let relay = Relay { index: index.clone(), hub, peers, rounds };
     group.spawn("relay", OnFailure::Restart, move |stop| relay.clone().run(stop));

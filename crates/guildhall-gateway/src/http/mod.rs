@@ -8,6 +8,7 @@ mod city;
 mod deals;
 mod events;
 mod market;
+mod orders;
 mod people;
 mod rate;
 mod results;
@@ -26,7 +27,7 @@ use guildhall_chain::ChainClient;
 use guildhall_protocol::PoolId;
 use guildhall_service::{CancellationToken, Problem};
 
-use crate::{facts::Facts, hub::Hub, index::Index, objects::{Kind, Object}, peers::Peers, relay::Rounds};
+use crate::{book::Book, facts::Facts, hub::Hub, index::Index, objects::{Kind, Object}, peers::Peers, relay::Rounds};
 use answer::missing;
 pub use rate::Rates;
 
@@ -35,6 +36,8 @@ pub use rate::Rates;
 pub struct Desk {
     /// The index.
     pub index: Arc<Index>,
+    /// The order book.
+    pub book: Book,
     /// The chain, for what is not in events.
     pub chain: ChainClient,
     /// Who listens.
@@ -58,8 +61,8 @@ impl Desk {
     }
 
     /// The best price on the book of an app, a dataset or a pool.
-    async fn best(&self, _side: &str, _id: &str) -> Result<serde_json::Value, Problem> {
-        Ok(serde_json::Value::Null)
+    async fn best(&self, side: &'static str, id: &str) -> Result<serde_json::Value, Problem> {
+        Ok(self.book.best(side, id).await?.into())
     }
 
     /// The client of a pool's coordinator.
@@ -85,6 +88,7 @@ pub fn api(desk: Arc<Desk>, blobs: Router) -> Router {
         .merge(deals::routes())
         .merge(people::routes())
         .merge(market::routes())
+        .merge(orders::routes())
         .merge(results::routes())
         .route("/events", get(events::stream))
         .with_state(desk.clone())

@@ -1,5 +1,6 @@
 //! Reading: an object, a page of objects, events, totals.
 
+use guildhall_protocol::PoolId;
 use sqlx::Row as _;
 
 use super::{
@@ -189,6 +190,17 @@ impl Index {
     pub async fn total(&self, name: &str, value: &str) -> Result<i64, IndexError> {
         let statement = sqlx::query("SELECT total FROM totals WHERE name = $1 AND value = $2");
         let row = self.db.row(statement.bind(name.to_owned()).bind(value.to_owned())).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
+    }
+
+    /// Operators that have an active worker in a pool.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn operators_of(&self, pool: PoolId) -> Result<i64, IndexError> {
+        let statement =
+            sqlx::query("SELECT COUNT(*) FROM totals WHERE name = 'pool_operators' AND value LIKE $1");
+        let row = self.db.row(statement.bind(format!("{pool}/%"))).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
     }
 }

@@ -222,6 +222,7 @@ impl Folded for Worker {
             return vec![slashed];
         }
         let (pool, bond) = (self.pool.to_string(), i64::try_from(self.bond.0).unwrap_or(i64::MAX));
-        vec![slashed, ("workers", pool.clone(), 1), ("bond_units", pool, bond)]
+        let seated = format!("{pool}/{}", self.operator);
+        vec![slashed, ("pool_operators", seated, 1), ("workers", pool.clone(), 1), ("bond_units", pool, bond)]
     }
 }

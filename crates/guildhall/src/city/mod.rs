@@ -13,6 +13,7 @@ mod shop;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use alloy::primitives::Address;
+use guildhall_blobs::BlobStore;
 use guildhall_chain::{ChainClient, Key, SeedKind, Sender, SenderPolicy};
 use guildhall_ledger::Ledger;
 use guildhall_protocol::{Parameters, PoolId};
@@ -33,7 +34,7 @@ use crate::{
     keys::KeyStore,
     requester::store::PoolStore,
 };
-use roles::CoordinatorHandle;
+use roles::{CoordinatorHandle, GatewayHandle};
 
 /// The most workers of a city in one process.
 pub const WORKERS_MAX: usize = 64;
@@ -54,6 +55,8 @@ pub struct CityConfig {
     pub workers: usize,
     /// Where the coordinator listens; port 0 for any.
     pub coordinator: SocketAddr,
+    /// Where the gateway listens; nowhere if left out.
+    pub gateway: Option<SocketAddr>,
     /// The protocol's parameters, when the contracts are deployed.
     pub parameters: Parameters,
     /// What the lot's seeds are made of, when the contracts are deployed.
@@ -108,6 +111,7 @@ impl CityConfig {
             chain: CityChain::Embedded { rpc: None },
             workers: 9,
             coordinator: SocketAddr::from(([127, 0, 0, 1], 0)),
+            gateway: None,
             parameters: Parameters::default(),
             seed_kind: SeedKind::BlockHash,
             beacon: Vec::new(),
@@ -154,6 +158,8 @@ pub struct City {
     config: CityConfig,
     node: Node,
     coordinator: Option<CoordinatorHandle>,
+    gateway: Option<GatewayHandle>,
+    blobs: Arc<dyn BlobStore>,
     workers: Vec<WorkerHandle>,
     sandbox: Arc<Sandbox>,
     senders: Senders,
@@ -208,13 +214,19 @@ impl City {
         let pool = found.pool().await?;
         let (ended, ends) = mpsc::channel(roles::ENDS_MAX);
         node.watch(ended.clone());
+        let blobs = roles::pool_store(&config).await?;
+        let key = &keys.coordinator;
         let coordinator =
-            CoordinatorHandle::start(&config, &chain, &keys.coordinator, pool, ended.clone()).await?;
+            CoordinatorHandle::start(&config, &chain, key, pool, blobs.clone(), ended.clone()).await?;
         found.endpoint(pool, coordinator.url()).await?;
         found.workers(pool).await?;
         let sandbox = Arc::new(roles::sandbox(&config)?);
         let workers =
             roles::start_workers(&config, &chain, &keys.workers, coordinator.url(), &sandbox, &ended).await?;
+        let gateway = match config.gateway {
+            Some(at) => Some(GatewayHandle::start(&config, at, &chain, blobs.clone(), ended.clone()).await?),
+            None => None,
+        };
         let coordinator = Some(coordinator);
         Ok(Self {
             keys,
@@ -222,6 +234,8 @@ impl City {
             pool,
             node,
             coordinator,
+            gateway,
+            blobs,
             workers,
             sandbox,
             senders,
@@ -240,6 +254,11 @@ impl City {
     /// Where the coordinator is reached.
     pub fn coordinator_url(&self) -> String {
         self.coordinator.as_ref().map(|running| running.url().to_owned()).unwrap_or_default()
+    }
+
+    /// Where the gateway is reached, if there is one.
+    pub fn gateway_url(&self) -> Option<String> {
+        self.gateway.as_ref().map(|running| running.url().to_owned())
     }
 
     /// Where wallets reach the chain, if they can.
@@ -315,7 +334,9 @@ impl City {
     /// As [`City::start`].
     pub async fn coordinator_on(&mut self) -> Result<()> {
         let (key, ended) = (&self.keys.coordinator, self.ended.clone());
-        let started = CoordinatorHandle::start(&self.config, &self.chain, key, self.pool, ended).await?;
+        let blobs = self.blobs.clone();
+        let started =
+            CoordinatorHandle::start(&self.config, &self.chain, key, self.pool, blobs, ended).await?;
         self.coordinator = Some(started);
         Ok(())
     }
@@ -327,6 +348,9 @@ impl City {
         }
         for worker in &mut self.workers {
             worker.stop().await;
+        }
+        if let Some(gateway) = self.gateway.take() {
+            gateway.stop().await;
         }
         if let Some(coordinator) = self.coordinator.take() {
             coordinator.stop().await;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alloy::primitives::Address;
 use guildhall_api::CoordinatorClient;
-use guildhall_blobs::FsStore;
+use guildhall_blobs::{BlobStore, FsStore};
 use guildhall_chain::{ChainClient, Key, SenderPolicy};
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
@@ -91,11 +91,11 @@ impl CoordinatorHandle {
         chain: &ChainClient,
         key: &Key,
         pool: PoolId,
+        blobs: Arc<dyn BlobStore>,
         ended: mpsc::Sender<Ended>,
     ) -> Result<Self> {
         let dir = config.data.join("coordinator");
         create_private_dir(&dir)?;
-        let blobs = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
         let listener = TcpListener::bind(config.coordinator).await.map_err(|error| {
             Failure::new("city.listen", format!("could not listen at {}: {error}", config.coordinator))
                 .hint("choose another address, or stop who uses it")
@@ -105,7 +105,7 @@ impl CoordinatorHandle {
         let sender = chain.sender(key.clone(), SenderPolicy::default());
         let deps = guildhall_coordinator::Deps {
             chain: Arc::new(guildhall_coordinator::OnChain::new(chain.clone(), sender)),
-            blobs: Arc::new(blobs),
+            blobs,
             key: key.signer().clone(),
             listener,
             checks: config.health.role("coordinator"),
@@ -138,6 +138,67 @@ impl CoordinatorHandle {
 
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(super) async fn stop(mut self) {
+        self.running.end().await;
+    }
+}
+
+/// The store of the city's pool, which its gateway writes into, too: what is left there is what the workers fetch.
+pub(super) async fn pool_store(config: &CityConfig) -> Result<Arc<dyn BlobStore>> {
+    let dir = config.data.join("coordinator");
+    create_private_dir(&dir)?;
+    Ok(Arc::new(FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?))
+}
+
+/// The city's gateway.
+#[derive(Debug)]
+pub(super) struct GatewayHandle {
+    running: Running,
+    url: String,
+}
+
+impl GatewayHandle {
+    /// Starts the gateway.
+    pub(super) async fn start(
+        config: &CityConfig,
+        address: SocketAddr,
+        chain: &ChainClient,
+        blobs: Arc<dyn BlobStore>,
+        ended: mpsc::Sender<Ended>,
+    ) -> Result<Self> {
+        let dir = config.data.join("gateway");
+        create_private_dir(&dir)?;
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            Failure::new("city.listen", format!("could not listen at {address}: {error}"))
+                .hint("choose another address, or stop who uses it")
+        })?;
+        let address =
+            listener.local_addr().map_err(|error| Failure::new("city.listen", error.to_string()))?;
+        let role = guildhall_gateway::Config {
+            data_dir: dir,
+            database: None,
+            rebuild: false,
+            // Its own pool is on this machine, and so is whoever asks.
+            private_pools: true,
+            rates: !address.ip().is_loopback(),
+        };
+        let deps = guildhall_gateway::Deps {
+            chain: chain.clone(),
+            blobs,
+            listener,
+            checks: config.health.role("gateway"),
+            extra_routes: config.extra_routes.clone(),
+        };
+        let stop = CancellationToken::new();
+        let run = guildhall_gateway::run(role, deps, stop.clone());
+        let running = Running::start("gateway".to_owned(), stop, run, ended);
+        Ok(Self { running, url: format!("http://{address}") })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(super) async fn stop(mut self) {

@@ -22,6 +22,9 @@ const WORKER: Spec = Spec { role: "worker", defaults: include_str!("../defaults/
 /// Settings of a coordinator.
 const COORDINATOR: Spec =
     Spec { role: "coordinator", defaults: include_str!("../defaults/coordinator.toml") };
+/// Settings of a gateway.
+const GATEWAY: Spec = Spec { role: "gateway", defaults: include_str!("../defaults/gateway.toml") };
+
 /// Where settings come from.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
@@ -73,6 +76,19 @@ pub(crate) struct CoordinatorSettings {
     pub(crate) copies: Option<Url>,
 }
 
+/// Settings of `guildhall gateway`; `src/defaults/gateway.toml` says what each means.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GatewaySettings {
+    pub(crate) listen: SocketAddr,
+    #[serde(deserialize_with = "non_empty")]
+    pub(crate) dir: Option<PathBuf>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(crate) database: Option<String>,
+    pub(crate) private_pools: bool,
+    pub(crate) rate_limit: bool,
+}
+
 /// Addresses in one text, with commas between.
 pub(super) fn urls<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Url>, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -91,6 +107,11 @@ impl ConfigArgs {
     /// Settings of a coordinator; nothing where only the default file was asked for.
     pub(crate) fn coordinator(&self, out: Out, flags: Vec<Flag>) -> Result<Option<CoordinatorSettings>> {
         self.load(&COORDINATOR, out, flags)
+    }
+
+    /// Settings of a gateway; nothing where only the default file was asked for.
+    pub(crate) fn gateway(&self, out: Out, flags: Vec<Flag>) -> Result<Option<GatewaySettings>> {
+        self.load(&GATEWAY, out, flags)
     }
 
     /// Settings of a role; nothing where only the default file was asked for.
@@ -147,6 +168,8 @@ pub(super) mod tests {
         assert!(worker.status_listen.is_none() && worker.coordinator.is_none() && worker.dir.is_none());
         let coordinator: CoordinatorSettings = of(&COORDINATOR, &[]).unwrap();
         assert!(coordinator.listen.ip().is_loopback() && coordinator.copies.is_none());
+        let gateway: GatewaySettings = of(&GATEWAY, &[]).unwrap();
+        assert!(gateway.listen.ip().is_loopback() && gateway.database.is_none() && gateway.rate_limit);
     }
 
     #[test]

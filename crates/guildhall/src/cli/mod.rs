@@ -123,6 +123,8 @@ enum Command {
     Worker(roles::WorkerArgs),
     /// Run the coordinator of a pool.
     Coordinator(roles::CoordinatorArgs),
+    /// Serve what anybody needs to know and do over HTTP, and the web application.
+    Gateway(roles::GatewayArgs),
     /// Orders: sign, list, cancel.
     #[command(subcommand)]
     Order(order::OrderCommand),
@@ -269,6 +271,7 @@ async fn run(command: Command, context: &Context) -> Result<ExitStatus> {
         Command::Pool(command) => pool::run(command, context).await,
         Command::Worker(args) => roles::worker(args, context).await,
         Command::Coordinator(args) => roles::coordinator(args, context).await,
+        Command::Gateway(args) => roles::gateway(args, context).await,
         Command::Order(command) => order::run(command, context).await,
         Command::Quote(args) => quote::run(*args, context).await,
         Command::Deal(command) => deal::run(command, context).await,

@@ -1,4 +1,4 @@
-//! `guildhall worker` and `guildhall coordinator`: the roles, each alone.
+//! `guildhall worker`, `guildhall coordinator` and `guildhall gateway`: the roles, each alone.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -24,7 +24,7 @@ use url::Url;
 
 use super::{
     Context,
-    config::{ConfigArgs, CoordinatorSettings, Flag, WorkerSettings, flag},
+    config::{ConfigArgs, CoordinatorSettings, Flag, GatewaySettings, WorkerSettings, flag},
     net::sender,
 };
 use crate::{
@@ -126,6 +126,71 @@ impl CoordinatorArgs {
         ];
         self.config.coordinator(context.out, flags)
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GatewayArgs {
+    /// Where to listen; 127.0.0.1:8660 if left out.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Directory of the index and of the bytes; `gateway` in the data directory if left out.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Database of the index, such as `postgres://USER@HOST/NAME`; a SQLite file in the directory if left out.
+    #[arg(long, value_name = "URL", env = "GUILDHALL_GATEWAY_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// Read everything from the chain again. The order book stays.
+    #[arg(long)]
+    rebuild: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl GatewayArgs {
+    fn settings(&self, context: &Context) -> Result<Option<GatewaySettings>> {
+        let flags = vec![
+            flag("listen", self.listen.as_ref()),
+            flag("dir", self.dir.as_ref().map(|dir| dir.display()).as_ref()),
+            flag("database", self.database.as_ref()),
+        ];
+        self.config.gateway(context.out, flags)
+    }
+}
+
+pub(crate) async fn gateway(args: GatewayArgs, context: &Context) -> Result<ExitStatus> {
+    let Some(settings) = args.settings(context)? else { return Ok(ExitStatus::Done) };
+    let chain = context.chain().await?;
+    let dir = DataDir::open(settings.dir.unwrap_or_else(|| context.profile.data.join("gateway")))?;
+    let blobs = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
+    let listener = bind("gateway.listen", settings.listen, "--listen").await?;
+    let address = listener.local_addr().map_err(|error| Failure::new("gateway.listen", error.to_string()))?;
+    let health = Health::new();
+    let config = guildhall_gateway::Config {
+        data_dir: dir.path().to_owned(),
+        database: settings.database,
+        rebuild: args.rebuild,
+        private_pools: settings.private_pools,
+        rates: settings.rate_limit,
+    };
+    let deps = guildhall_gateway::Deps {
+        chain,
+        blobs: Arc::new(blobs),
+        listener,
+        checks: health.role("gateway"),
+        extra_routes: health::routes(&health, &metrics()?),
+    };
+    let url = format!("http://{address}");
+    context.out.say(format!("gateway at {url}"));
+    context.out.line(&GatewayStarted { step: "started", gateway: &url })?;
+    guildhall_gateway::run(config, deps, stop_on_signal()).await?;
+    Ok(ExitStatus::Done)
+}
+
+/// The first line of a gateway with `--json`.
+#[derive(Serialize)]
+struct GatewayStarted<'a> {
+    step: &'static str,
+    gateway: &'a str,
 }
 
 async fn bind(role: &'static str, address: SocketAddr, remedy: &str) -> Result<TcpListener> {

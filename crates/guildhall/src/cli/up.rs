@@ -44,6 +44,9 @@ pub(crate) struct UpArgs {
     /// Where the coordinator listens; 127.0.0.1:8650 if left out.
     #[arg(long, value_name = "ADDRESS")]
     coordinator_listen: Option<SocketAddr>,
+    /// Where the gateway serves its API and the web application; 127.0.0.1:8660 if left out.
+    #[arg(long, value_name = "ADDRESS")]
+    gateway_listen: Option<SocketAddr>,
     /// What the lot's seeds are made of, when the city is founded: `block-hash` if left out,
     /// `prevrandao` for Ethereum, or `beacon` for rollups (drand's quicknet; with `--beacon URL`).
     #[arg(long, value_name = "KIND")]
@@ -62,6 +65,7 @@ impl UpArgs {
             flag("workers", self.workers.as_ref()),
             flag("listen", self.listen.as_ref()),
             flag("coordinator_listen", self.coordinator_listen.as_ref()),
+            flag("gateway_listen", self.gateway_listen.as_ref()),
             flag("seeds", self.seeds.as_ref()),
             self.beacon.flag(),
         ];
@@ -132,6 +136,7 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
         chain,
         workers: settings.workers,
         coordinator: settings.coordinator_listen,
+        gateway: Some(settings.gateway_listen),
         parameters: Parameters { patience_base_secs: patience(settings.seeds), ..Parameters::default() },
         seed_kind: settings.seeds,
         beacon: settings.beacon,
@@ -212,6 +217,7 @@ struct Running {
     chain_id: u64,
     rpc: Option<String>,
     coordinator: String,
+    gateway: Option<String>,
     pool: u32,
     workers: usize,
     requester: String,
@@ -234,6 +240,7 @@ impl Running {
             chain_id: city.chain.deployment().chain_id,
             rpc: city.rpc_url(),
             coordinator: city.coordinator_url(),
+            gateway: city.gateway_url(),
             pool: city.pool.0,
             workers: city.workers().len(),
             requester: city.keys.requester.address().to_string(),
@@ -256,6 +263,7 @@ impl Report for Running {
                 self.coordinator,
                 self.workers
             ),
+            format!("{} {}", style.strong("gateway    "), self.gateway.as_deref().unwrap_or("not served")),
             format!("{} {}", style.strong("requester  "), self.requester),
             format!("{} {}", style.strong("kept in    "), self.data.display()),
         ];

@@ -19,6 +19,7 @@ pub(crate) struct UpSettings {
     pub(crate) workers: usize,
     pub(crate) listen: SocketAddr,
     pub(crate) coordinator_listen: SocketAddr,
+    pub(crate) gateway_listen: SocketAddr,
     #[serde(deserialize_with = "seeds")]
     pub(crate) seeds: SeedKind,
     #[serde(deserialize_with = "urls")]

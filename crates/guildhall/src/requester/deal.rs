@@ -152,19 +152,7 @@ pub async fn request(
 /// # Errors
 /// `payouts.*` for sums beyond any token.
 pub fn lock_of(request: &RequestOrder, offers: &Offers) -> Result<Amount> {
-    let dataset = offers.dataset.as_ref().map_or(U96::ZERO, |(order, _)| order.price);
-    let prices = Prices {
-        tasks: request.batchSize,
-        fuel_limit: Fuel(request.fuelLimit),
-        fee_per_mfuel: Amount(U256::from(offers.pool.0.feePerMfuel)),
-        app_price: Amount(U256::from(offers.app.0.price)),
-        dataset_price: Amount(U256::from(dataset)),
-        replicas_max: request.policy.replicasMax,
-        pool_share: Default::default(),
-        protocol_fee: Default::default(),
-    };
-    deal_lock(&prices, request.taskCount, request.batchSize)
-        .map_err(|error| Failure::new(error.code(), error.to_string()))
+    offers.sides().lock(request).map_err(|error| Failure::new(error.code(), error.to_string()))
 }
 
 /// Signs an order's digest, as 64 bytes (EIP-2098).
@@ -190,21 +178,13 @@ pub async fn open(
 ) -> Result<Opened> {
     let needed = lock_of(request, offers)?.0;
     let balance = chain.balance(request.payer).await?.0;
-    let signatures = Market::Signatures {
-        app: offers.app.1.signature.clone(),
-        dataset: offers.dataset.as_ref().map(|(_, signed)| signed.signature.clone()).unwrap_or_default(),
-        pool: offers.pool.1.signature.clone(),
-        request: signatures.0,
-        payer: signatures.1,
-    };
-    let dataset = offers.dataset.as_ref().map(|(order, _)| *order).unwrap_or_default();
-    let (app, pool) = (bring(&offers.app.0)?, bring(&offers.pool.0)?);
-    let (dataset, asked) = (bring(&dataset)?, bring(request)?);
+    let call = offers.sides().call(request, signatures)?;
     let data = if balance >= needed || request.payer != payer.address() {
-        Market::matchOrdersCall { app, dataset, pool, request: asked, signatures }.abi_encode()
+        call.abi_encode()
     } else {
         let permit = permit(chain, payer, needed - balance).await?;
-        Market::matchWithPermitCall { app, dataset, pool, request: asked, signatures, permit }.abi_encode()
+        let Market::matchOrdersCall { app, dataset, pool, request, signatures } = call;
+        Market::matchWithPermitCall { app, dataset, pool, request, signatures, permit }.abi_encode()
     };
     let market = chain.deployment().market;
     let outcome = sender.send(Call { to: Some(market), data: data.into(), value_wei: U256::ZERO }).await?;

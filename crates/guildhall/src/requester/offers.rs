@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::aliases::U96;
 use guildhall_chain::{
     ChainClient,
-    offers::{Offered, OrderOwner, Wanted as ForDeal, app_offer, dataset_offer, pool_offer},
+    offers::{Offered, OrderOwner, Sides, Wanted as ForDeal, app_offer, dataset_offer, pool_offer},
 };
 use guildhall_protocol::{
     AssetId, PoolId, UnixTime,
@@ -53,6 +53,16 @@ pub struct Offers {
 }
 
 impl Offers {
+    /// The orders as they are matched.
+    pub fn sides(&self) -> Sides {
+        let dataset = self.dataset.as_ref().map(|(order, signed)| (*order, signed.signature.clone()));
+        Sides {
+            app: (self.app.0, self.app.1.signature.clone()),
+            dataset,
+            pool: (self.pool.0, self.pool.1.signature.clone()),
+        }
+    }
+
     /// Finds the cheapest order of each side that the Market would take now.
     ///
     /// # Errors

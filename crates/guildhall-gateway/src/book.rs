@@ -1,0 +1,305 @@
+//! The order book: signed orders that the Market would take now, the cheapest first.
+//!
+//! What is put on it was checked; what expires, is cancelled or filled leaves it with the block that says so. The Market
+//! checks every order again, so an order that stays too long costs a refused transaction and nothing else.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use alloy::primitives::B256;
+use guildhall_chain::{
+    ChainClient, EventKind,
+    bindings::{Market::MarketEvents, Registry::RegistryEvents, Vault::VaultEvents, Workforce::WorkforceEvents},
+};
+use guildhall_protocol::{AnyOrder, SignedOrder, UnixTime, matching::CANCELLED};
+use sqlx::Row as _;
+
+use crate::{
+    error::IndexError,
+    index::{
+        Index,
+        db::{Statement, sql},
+    },
+    limits::{OFFERS_LOOKED_AT, ORDERS, ORDERS_PER_SIGNER, PAGE_MAX},
+    objects::lower,
+    recorded::Recorded,
+};
+
+/// Digits of a price: orders have prices of 96 bits, which have 29; so texts are ordered as numbers are.
+const PRICE_DIGITS: usize = 30;
+
+/// An order on the book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Its digest.
+    pub hash: B256,
+    /// What it asks.
+    pub price: String,
+    /// Tasks that it has left; of a request its tasks.
+    pub left: u64,
+    /// The order.
+    pub signed: SignedOrder,
+}
+
+/// Which orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Columns and what they must be.
+    pub only: Vec<(&'static str, String)>,
+    /// Only those after this price and hash.
+    pub after: Option<(String, String)>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// What putting an order on the book came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is on it.
+    New,
+    /// It was on it.
+    Known,
+    /// Its signer has too many.
+    TooManyOfSigner,
+    /// The book is full.
+    Full,
+}
+
+/// The order book, in the index's database.
+#[derive(Clone, Debug)]
+pub struct Book {
+    index: Arc<Index>,
+}
+
+/// The columns by which an order is found: app, dataset, pool.
+fn subject(order: &AnyOrder) -> (String, String, String) {
+    match order {
+        AnyOrder::App(order) => (order.app.to_string(), String::new(), String::new()),
+        AnyOrder::Dataset(order) => (String::new(), order.dataset.to_string(), String::new()),
+        AnyOrder::Pool(order) => (String::new(), String::new(), order.pool.to_string()),
+        AnyOrder::Request(order) => {
+            (order.app.to_string(), order.dataset.to_string(), order.pool.to_string())
+        }
+    }
+}
+
+/// How many tasks an order is for, and its nonce.
+pub(crate) fn volume_and_nonce(order: &AnyOrder) -> (u64, u64) {
+    match order {
+        AnyOrder::App(order) => (order.volume, order.nonce),
+        AnyOrder::Dataset(order) => (order.volume, order.nonce),
+        AnyOrder::Pool(order) => (order.volume, order.nonce.into()),
+        AnyOrder::Request(order) => (order.taskCount.into(), order.nonce),
+    }
+}
+
+fn listing(row: &sqlx::any::AnyRow) -> Result<Listing, IndexError> {
+    let damaged = |what: &str| IndexError::Damaged(format!("an order's {what}"));
+    let (hash, price, left, body): (String, String, String, String) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    Ok(Listing {
+        hash: hash.parse().map_err(|_| damaged("hash"))?,
+        price: trimmed(&price),
+        left: left.parse().map_err(|_| damaged("rest"))?,
+        signed: serde_json::from_str(&body)?,
+    })
+}
+
+fn trimmed(price: &str) -> String {
+    let digits = price.trim_start_matches('0');
+    if digits.is_empty() { "0".to_owned() } else { digits.to_owned() }
+}
+
+/// A price as the book orders it.
+pub(crate) fn padded(price: &str) -> String {
+    format!("{price:0>PRICE_DIGITS$}")
+}
+
+impl Book {
+    /// The book in an index's database.
+    pub const fn new(index: Arc<Index>) -> Self {
+        Self { index }
+    }
+
+    /// Puts an order on the book, which was checked.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn put(&self, signed: &SignedOrder, left: u64) -> Result<Put, IndexError> {
+        let mut writing = self.index.db().write().await?;
+        let count = |of: Statement<'static>| of;
+        let all = writing.rows(count(sqlx::query("SELECT COUNT(*) FROM orders"))).await?;
+        let all: i64 = all.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+        if usize::try_from(all).unwrap_or(usize::MAX) >= ORDERS {
+            return Ok(Put::Full);
+        }
+        let signer = lower(signed.signer);
+        let own = sqlx::query("SELECT COUNT(*) FROM orders WHERE signer = $1").bind(signer.clone());
+        let own: i64 = writing.rows(own).await?.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+        if usize::try_from(own).unwrap_or(usize::MAX) >= ORDERS_PER_SIGNER {
+            return Ok(Put::TooManyOfSigner);
+        }
+        let (app, dataset, pool) = subject(&signed.order);
+        let (_, expiry) = signed.order.subject_and_expiry();
+        let statement = sqlx::query(
+            "INSERT INTO orders (hash, kind, signer, app, dataset, pool, price, expiry, left_over, body) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (hash) DO NOTHING",
+        );
+        let statement = statement
+            .bind(signed.digest().to_string())
+            .bind(signed.order.kind().to_owned())
+            .bind(signer)
+            .bind(app)
+            .bind(dataset)
+            .bind(pool)
+            .bind(padded(&signed.order.price().to_string()))
+            .bind(i64::try_from(expiry).unwrap_or(i64::MAX))
+            .bind(left.to_string())
+            .bind(serde_json::to_string(signed)?);
+        let put = writing.run(statement).await?;
+        writing.commit().await?;
+        Ok(if put == 0 { Put::Known } else { Put::New })
+    }
+
+    /// An order.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn order(&self, hash: B256) -> Result<Option<Listing>, IndexError> {
+        let statement = sqlx::query("SELECT hash, price, left_over, body FROM orders WHERE hash = $1");
+        self.index.db().row(statement.bind(hash.to_string())).await?.as_ref().map(listing).transpose()
+    }
+
+    /// Orders, the cheapest first, and where to go on.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn search(&self, search: &Search) -> Result<(Vec<Listing>, Option<String>), IndexError> {
+        let mut conditions = vec!["expiry >= $1".to_owned()];
+        for (number, (column, _)) in search.only.iter().enumerate() {
+            conditions.push(format!("{column} = ${}", number + 3));
+        }
+        let next = search.only.len() + 3;
+        if search.after.is_some() {
+            conditions.push(format!("(price > ${next} OR (price = ${next} AND hash > ${}))", next + 1));
+        }
+        let text = format!(
+            "SELECT hash, price, left_over, body FROM orders WHERE {} ORDER BY price, hash LIMIT $2",
+            conditions.join(" AND ")
+        );
+        let now = i64::try_from(self.index.reached().borrow().time.0).unwrap_or(i64::MAX);
+        let mut statement = sql(text).bind(now).bind(i64::from(search.limit) + 1);
+        for (_, value) in &search.only {
+            statement = statement.bind(value.clone());
+        }
+        if let Some((price, hash)) = &search.after {
+            statement = statement.bind(padded(price)).bind(hash.clone());
+        }
+        let rows = self.index.db().rows(statement).await?;
+        let mut found = rows.iter().map(listing).collect::<Result<Vec<_>, _>>()?;
+        let more = found.len() > search.limit as usize;
+        found.truncate(search.limit as usize);
+        let next = found.last().filter(|_| more).map(|last| format!("{}-{}", last.price, last.hash));
+        Ok((found, next))
+    }
+
+    /// The cheapest orders of a side: `app`, `dataset` or `pool`.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn cheapest(&self, side: &'static str, id: &str) -> Result<Vec<Listing>, IndexError> {
+        let only = vec![("kind", side.to_owned()), (side, id.to_owned())];
+        Ok(self.search(&Search { only, after: None, limit: OFFERS_LOOKED_AT }).await?.0)
+    }
+
+    /// The lowest price of a side.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn best(&self, side: &'static str, id: &str) -> Result<Option<String>, IndexError> {
+        let only = vec![("kind", side.to_owned()), (side, id.to_owned())];
+        let (found, _) = self.search(&Search { only, after: None, limit: 1 }).await?;
+        Ok(found.into_iter().next().map(|listing| listing.price))
+    }
+
+    /// Drops what events of a block say is over, and what expired by then.
+    ///
+    /// # Errors
+    /// [`IndexError`], also where the chain did not answer: the caller goes on, the next block says more.
+    pub async fn heard(&self, chain: &ChainClient, events: &[Recorded], now: UnixTime) -> Result<(), IndexError> {
+        let mut filled = BTreeSet::new();
+        let mut gone: Vec<Statement<'static>> = vec![
+            sqlx::query("DELETE FROM orders WHERE expiry < $1").bind(i64::try_from(now.0).unwrap_or(i64::MAX)),
+        ];
+        for event in events {
+            if let Some(terms) = event.kind.deal_opened() {
+                filled.insert(("app", terms.app.to_string()));
+                filled.insert(("dataset", terms.dataset.to_string()));
+                filled.insert(("pool", terms.pool.to_string()));
+                gone.push(by_hash(terms.dealId));
+            }
+            gone.extend(over(&event.kind));
+        }
+        let mut writing = self.index.db().write().await?;
+        for statement in gone {
+            writing.run(statement).await?;
+        }
+        writing.commit().await?;
+        for (side, id) in filled {
+            self.refill(chain, side, &id).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the chain what the orders of a side have left.
+    async fn refill(&self, chain: &ChainClient, side: &'static str, id: &str) -> Result<(), IndexError> {
+        let only = vec![("kind", side.to_owned()), (side, id.to_owned())];
+        let (found, _) = self.search(&Search { only, after: None, limit: PAGE_MAX }).await?;
+        for listing in found {
+            let Ok(given) = chain.filled(listing.hash).await else { continue };
+            let (volume, _) = volume_and_nonce(&listing.signed.order);
+            let left = if given == CANCELLED { 0 } else { volume.saturating_sub(given) };
+            let statement = match left {
+                0 => by_hash(listing.hash),
+                _ => sqlx::query("UPDATE orders SET left_over = $1 WHERE hash = $2")
+                    .bind(left.to_string())
+                    .bind(listing.hash.to_string()),
+            };
+            let mut writing = self.index.db().write().await?;
+            writing.run(statement).await?;
+            writing.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+fn by_hash(hash: B256) -> Statement<'static> {
+    sqlx::query("DELETE FROM orders WHERE hash = $1").bind(hash.to_string())
+}
+
+fn of_side(side: &'static str, id: String) -> Statement<'static> {
+    sql(format!("DELETE FROM orders WHERE kind = '{side}' AND {side} = $1")).bind(id)
+}
+
+/// What an event ends: an order, or all that were signed before. Those that are signed after it come after it.
+fn over(event: &EventKind) -> Vec<Statement<'static>> {
+    match event {
+        EventKind::Market(MarketEvents::OrderCancelled(event)) => vec![by_hash(event.orderHash)],
+        EventKind::Registry(RegistryEvents::NonceBumped(event)) => {
+            vec![of_side("app", event.id.to_string()), of_side("dataset", event.id.to_string())]
+        }
+        EventKind::Workforce(WorkforceEvents::PoolNonceBumped(event)) => {
+            vec![of_side("pool", event.pool.to_string())]
+        }
+        EventKind::Workforce(WorkforceEvents::PoolTransferred(event)) => {
+            vec![of_side("pool", event.pool.to_string())]
+        }
+        EventKind::Workforce(WorkforceEvents::PoolClosing(event)) => {
+            vec![of_side("pool", event.pool.to_string())]
+        }
+        EventKind::Vault(VaultEvents::NonceBumped(event)) => {
+            let statement = sqlx::query("DELETE FROM orders WHERE kind = 'request' AND signer = $1");
+            vec![statement.bind(lower(event.requester))]
+        }
+        _ => Vec::new(),
+    }
+}
