@@ -11,5 +11,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8651" } },
-  test: { include: ["test/**/*.test.ts"] },
+  test: { include: ["test/*.test.ts"] },
 });

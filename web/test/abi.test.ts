@@ -26,10 +26,18 @@ function typeOf(input: Input): string {
 function functionsOf(contract: string): string[] {
   const url = new URL(`../../crates/guildhall-chain/abi/${contract}.json`, import.meta.url);
   const { abi } = JSON.parse(readFileSync(url, "utf8")) as { abi: readonly Item[] };
-  return abi.filter((item) => item.type === "function").map((item) => `${item.name}(${item.inputs!.map(typeOf).join(",")})`);
+  return abi
+    .filter((item) => item.type === "function")
+    .map((item) => `${item.name}(${item.inputs!.map(typeOf).join(",")})`);
 }
 
-const CONTRACTS = { token: "DevToken", vault: "Vault", registry: "Registry", workforce: "Workforce", court: "Court" } as const;
+const CONTRACTS = {
+  token: "DevToken",
+  vault: "Vault",
+  registry: "Registry",
+  workforce: "Workforce",
+  court: "Court",
+} as const;
 
 describe("the contracts", () => {
   test.each(Object.entries(CONTRACTS))("%s has every function that is called", (name, contract) => {
@@ -38,7 +46,13 @@ describe("the contracts", () => {
   });
 
   test("are read by functions that they have", () => {
-    const certifier = ["batchWord(bytes32,uint256)", "reopenedAt(bytes32,uint256)", "market()", "seeds()", "workforce()"];
+    const certifier = [
+      "batchWord(bytes32,uint256)",
+      "reopenedAt(bytes32,uint256)",
+      "market()",
+      "seeds()",
+      "workforce()",
+    ];
     expect(functionsOf("Certifier")).toEqual(expect.arrayContaining([...certifier, CERTIFY, CERTIFY_MANY]));
     expect(functionsOf("Market")).toEqual(expect.arrayContaining(["termsHash(bytes32)", "deal(bytes32,uint256)"]));
     expect(functionsOf("Workforce")).toContain("workerOf(address)");
