@@ -12,6 +12,7 @@ pub mod hub;
 pub mod index;
 pub mod limits;
 pub mod objects;
+pub mod openapi;
 pub mod peers;
 pub mod recorded;
 pub mod relay;

@@ -18,7 +18,7 @@ use crate::{
     error::{GatewayError, IndexError},
     facts::Facts,
     follow::Follow,
-    http::{Desk, Rates, api},
+    http::{Desk, Rates, api, web_routes},
     hub::Hub,
     index::{Index, file_url},
     limits::{BLOB_BYTES, BODY_BYTES, CONNECTIONS, CONNECTIONS_PER_ADDRESS},
@@ -42,6 +42,8 @@ pub struct Config {
     pub private_pools: bool,
     /// Whether an address may ask only so fast.
     pub rates: bool,
+    /// Where wallets reach the chain, to be told to them; nothing if left out.
+    pub rpc: Option<String>,
 }
 
 /// What a gateway works with.
@@ -83,6 +85,7 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
         rounds: rounds.clone(),
         facts: Facts::default(),
         rates: config.rates.then(Rates::default),
+        rpc: config.rpc,
         stop: group.token(),
     });
     let book = Book::new(index.clone());
@@ -104,7 +107,7 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
 fn router(desk: Arc<Desk>, blobs: Arc<dyn BlobStore>, extra_routes: axum::Router) -> axum::Router {
     let options = RouteOptions { max_put_bytes: BLOB_BYTES, guard: Arc::new(OpenToAll) };
     let blobs = guildhall_blobs::routes(blobs, options);
-    api(desk, blobs).merge(extra_routes)
+    api(desk, blobs).merge(extra_routes).merge(web_routes())
 }
 
 fn serve(group: &TaskGroup, listener: TcpListener, router: axum::Router) {

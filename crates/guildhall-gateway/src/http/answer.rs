@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use axum::{
-    extract::{FromRequestParts, Path},
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     error::IndexError,
     index::Page,
-    limits::{PAGE_MAX, PAGE_USUAL, TOPICS_A_STREAM},
+    limits::{BODY_BYTES, PAGE_MAX, PAGE_USUAL, TOPICS_A_STREAM},
     objects::Object,
     recorded::Place,
 };
@@ -134,6 +135,25 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(found)) => Ok(Self(found)),
             Err(error) => Err(Problem::bad_request("gateway.bad_path", error.body_text())),
+        }
+    }
+}
+
+/// A whole body.
+#[derive(Debug)]
+pub(super) struct Sent(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Bytes::from_request(request, state).await {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                let detail = format!("a body has at most {BODY_BYTES} bytes");
+                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "gateway.too_large", detail))
+            }
+            Err(error) => Err(Problem::new(error.status(), "gateway.bad_body", error.body_text())),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     facts::in_time,
     index::Query,
+    limits::PAGE_USUAL,
     objects::{Kind, Object},
 };
 
@@ -52,6 +53,7 @@ async fn about(State(desk): Shared, params: Params, headers: HeaderMap) -> Answe
         "chain": deployment.chain_id,
         "contracts": deployment,
         "token": deployment.token,
+        "rpc": desk.rpc,
         "version": env!("CARGO_PKG_VERSION"),
         "index": { "block": reached.block.to_string(), "time": reached.time },
     });
@@ -81,7 +83,7 @@ async fn now(State(desk): Shared, params: Params, headers: HeaderMap) -> Answer 
     let latest = index.list(Kind::Certificate, &Query { limit: LATEST, ..Query::default() }).await?;
     let latest = latest.items.iter().map(|listed| shown(&listed.object)).collect::<Result<Vec<_>, _>>()?;
     let mut pools = Vec::new();
-    for listed in index.list(Kind::Pool, &Query { limit: super::super::limits::PAGE_USUAL, ..Query::default() }).await?.items {
+    for listed in index.list(Kind::Pool, &Query { limit: PAGE_USUAL, ..Query::default() }).await?.items {
         let Object::Pool(pool) = listed.object else { continue };
         let id = pool.id.to_string();
         let (workers, bond) = tokio::try_join!(index.total("workers", &id), index.total("bond_units", &id))?;

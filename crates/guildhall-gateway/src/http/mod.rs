@@ -12,13 +12,16 @@ mod orders;
 mod people;
 mod rate;
 mod results;
+#[cfg(test)]
+mod tests;
+mod web;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::get,
@@ -28,8 +31,9 @@ use guildhall_protocol::PoolId;
 use guildhall_service::{CancellationToken, Problem};
 
 use crate::{book::Book, facts::Facts, hub::Hub, index::Index, objects::{Kind, Object}, peers::Peers, relay::Rounds};
-use answer::missing;
+use answer::{json_answer, missing};
 pub use rate::Rates;
+pub use web::routes as web_routes;
 
 /// What the routes work with.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub struct Desk {
     pub facts: Facts,
     /// How fast an address may ask; nothing = as fast as it can.
     pub rates: Option<Rates>,
+    /// Where wallets reach the chain, if somebody said so.
+    pub rpc: Option<String>,
     /// Streams end with it.
     pub stop: CancellationToken,
 }
@@ -91,6 +97,7 @@ pub fn api(desk: Arc<Desk>, blobs: Router) -> Router {
         .merge(orders::routes())
         .merge(results::routes())
         .route("/events", get(events::stream))
+        .route("/openapi.json", get(async |headers: HeaderMap| json_answer(&headers, &crate::openapi::document())))
         .with_state(desk.clone())
         .merge(blobs)
         .fallback(async || Problem::not_found("gateway.no_such_path", "there is nothing at this path"))

@@ -8,7 +8,6 @@ use alloy::{
 };
 use axum::{
     Router,
-    body::Bytes as Body,
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode, header},
     response::IntoResponse as _,
@@ -28,7 +27,7 @@ use serde_json::{Value, json};
 
 use super::{
     Desk, Shared,
-    answer::{Answer, At, Params, chain_problem, json_answer, missing, parsed},
+    answer::{Answer, At, Params, Sent, chain_problem, json_answer, missing, parsed},
 };
 use crate::{
     book::{Listing, Put, Search, volume_and_nonce},
@@ -50,7 +49,7 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
 const SIGNATURE_BYTES: usize = 8 * 1024;
 
 /// A body as what it has to be. Only JSON that says so: a form of another site cannot.
-fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Body) -> Result<T, Problem> {
+fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Sent) -> Result<T, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().map(str::trim) != Some("application/json") {
         return Err(Problem::new(
@@ -60,7 +59,7 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Body) -> Result<T, Prob
         )
         .with_hint("send `Content-Type: application/json`"));
     }
-    serde_json::from_slice(body)
+    serde_json::from_slice(&body.0)
         .map_err(|error| Problem::bad_request("gateway.bad_json", format!("the body is not what it has to be: {error}")))
 }
 
@@ -108,7 +107,7 @@ async fn order(State(desk): Shared, At(hash): At<String>, params: Params, header
     json_answer(&headers, &shown(&found))
 }
 
-async fn put(State(desk): Shared, params: Params, headers: HeaderMap, body: Body) -> Answer {
+async fn put(State(desk): Shared, params: Params, headers: HeaderMap, body: Sent) -> Answer {
     params.done()?;
     let signed: SignedOrder = read(&headers, &body)?;
     let left = check(&desk, &signed).await?;
@@ -331,7 +330,7 @@ struct MatchAsked {
     payer_signature: Option<Bytes>,
 }
 
-async fn make_match(State(desk): Shared, params: Params, headers: HeaderMap, body: Body) -> Answer {
+async fn make_match(State(desk): Shared, params: Params, headers: HeaderMap, body: Sent) -> Answer {
     params.done()?;
     let asked: MatchAsked = read(&headers, &body)?;
     let request = asked.order;
@@ -390,7 +389,7 @@ struct QuoteAsked {
     policy: Policy,
 }
 
-async fn make_quote(State(desk): Shared, params: Params, headers: HeaderMap, body: Body) -> Answer {
+async fn make_quote(State(desk): Shared, params: Params, headers: HeaderMap, body: Sent) -> Answer {
     params.done()?;
     let asked: QuoteAsked = read(&headers, &body)?;
     if asked.tasks == 0 {

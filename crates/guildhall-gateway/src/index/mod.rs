@@ -8,6 +8,8 @@ pub mod db;
 mod fold;
 mod read;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use guildhall_chain::{Cursor, Deployment};

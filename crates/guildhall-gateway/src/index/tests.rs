@@ -22,7 +22,7 @@ use proptest::prelude::*;
 use sqlx::Row as _;
 use tempfile::TempDir;
 
-use super::*;
+use super::{testing::deployment, *};
 use crate::objects::{Kind, Object};
 
 /// The database of this test: a file of its own, or an empty schema of the PostgreSQL that `GUILDHALL_TEST_POSTGRES` names.
@@ -40,26 +40,6 @@ impl Bed {
 
     async fn open(&self) -> Index {
         Index::open(&self.url, &deployment()).await.expect("opens")
-    }
-}
-
-fn deployment() -> Deployment {
-    let at = Address::repeat_byte;
-    Deployment {
-        chain_id: 1,
-        token: at(1),
-        vault: at(2),
-        registry: at(3),
-        workforce: at(4),
-        market: at(5),
-        certifier: at(6),
-        seed: at(7),
-        seed_kind: guildhall_chain::SeedKind::BlockHash,
-        recourse: at(8),
-        court: at(9),
-        jury: at(10),
-        inquest: at(11),
-        block: 0,
     }
 }
 

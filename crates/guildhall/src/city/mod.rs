@@ -224,7 +224,10 @@ impl City {
         let workers =
             roles::start_workers(&config, &chain, &keys.workers, coordinator.url(), &sandbox, &ended).await?;
         let gateway = match config.gateway {
-            Some(at) => Some(GatewayHandle::start(&config, at, &chain, blobs.clone(), ended.clone()).await?),
+            Some(at) => {
+                let at = (at, node.rpc_url());
+                Some(GatewayHandle::start(&config, at, &chain, blobs.clone(), ended.clone()).await?)
+            }
             None => None,
         };
         let coordinator = Some(coordinator);

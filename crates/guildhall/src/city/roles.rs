@@ -163,7 +163,7 @@ impl GatewayHandle {
     /// Starts the gateway.
     pub(super) async fn start(
         config: &CityConfig,
-        address: SocketAddr,
+        (address, rpc): (SocketAddr, Option<String>),
         chain: &ChainClient,
         blobs: Arc<dyn BlobStore>,
         ended: mpsc::Sender<Ended>,
@@ -183,6 +183,7 @@ impl GatewayHandle {
             // Its own pool is on this machine, and so is whoever asks.
             private_pools: true,
             rates: !address.ip().is_loopback(),
+            rpc,
         };
         let deps = guildhall_gateway::Deps {
             chain: chain.clone(),

@@ -85,6 +85,8 @@ pub(crate) struct GatewaySettings {
     pub(crate) dir: Option<PathBuf>,
     #[serde(deserialize_with = "non_empty")]
     pub(crate) database: Option<String>,
+    #[serde(deserialize_with = "non_empty")]
+    pub(crate) rpc: Option<Url>,
     pub(crate) private_pools: bool,
     pub(crate) rate_limit: bool,
 }

@@ -171,6 +171,7 @@ pub(crate) async fn gateway(args: GatewayArgs, context: &Context) -> Result<Exit
         rebuild: args.rebuild,
         private_pools: settings.private_pools,
         rates: settings.rate_limit,
+        rpc: settings.rpc.map(String::from),
     };
     let deps = guildhall_gateway::Deps {
         chain,

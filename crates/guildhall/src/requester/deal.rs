@@ -12,9 +12,8 @@ use guildhall_chain::{
     events,
 };
 use guildhall_protocol::{
-    Amount, ContentId, DealId, Fuel, Policy, Prices, RequestOrder, Terms,
+    Amount, ContentId, DealId, Policy, RequestOrder, Terms,
     manifest::{Manifest, TaskInput},
-    payouts::deal_lock,
 };
 
 use super::{offers::Offers, store::PoolStore};
