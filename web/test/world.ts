@@ -13,6 +13,7 @@ import { roundId } from "../src/protocol/lot";
 import { certifierDomain, commitmentOf, CONTRIBUTION } from "../src/protocol/messages";
 import { DEFAULT_POLICY, packPolicy, type Policy } from "../src/protocol/orders";
 import { exposureUnits, grossOf, slashUnits } from "../src/protocol/payouts";
+import { encodeManifest, inputOf, manifestId } from "../src/protocol/manifest";
 import { leafOf, rootOf, type Receipt } from "../src/protocol/receipts";
 import { digest, encode } from "../src/protocol/struct";
 import { deliveryHash, packOpened, packParameters, TERMS, tasksOf, termsHash, type Terms } from "../src/protocol/terms";
@@ -87,6 +88,15 @@ export interface Plan {
   readonly dissents?: number;
 }
 
+/** What the tasks of a plan are given, one text each. */
+export function inputsOf(plan: Plan): Uint8Array<ArrayBuffer>[] {
+  return plan.outputs.map((_, at) => utf8.encode(`${plan.name}, input ${at}`));
+}
+
+export function manifestFor(plan: Plan): Uint8Array<ArrayBuffer> {
+  return encodeManifest({ args: ["app"], env: [], tasks: inputsOf(plan).map(inputOf) });
+}
+
 export function makeTerms(plan: Plan): Terms {
   const opened = packOpened({
     block: 100n + BigInt(plan.agree[0]!),
@@ -116,7 +126,7 @@ export function makeTerms(plan: Plan): Terms {
     deliveryTip: 0n,
     callback: `0x${"0".repeat(40)}`,
     callbackGas: 0,
-    inputs: named(`inputs ${plan.name}`),
+    inputs: manifestId(manifestFor(plan)),
     taskCount: plan.outputs.length,
     batchSize: plan.batchSize,
     fuelLimit: 4_000_000_000n,

@@ -3,6 +3,13 @@
 import type { Hex } from "../protocol/bytes";
 import type { Status } from "../protocol/certificate";
 
+/** Chains whose accounts are worth nothing: that of a city on one machine, and those of development nodes. */
+const DEVELOPMENT_CHAINS = [20_261, 31_337, 1_337];
+
+export function isDevelopment(about: About): boolean {
+  return DEVELOPMENT_CHAINS.includes(about.chain);
+}
+
 /** A whole number as JSON has it: text where it may pass 2^53. */
 export type Numeric = string | number;
 
@@ -30,8 +37,6 @@ export interface About {
   readonly minimum_bond: Numeric;
   /** A node that may be read from, where the gateway's owner names one for everybody. */
   readonly rpc?: string | null;
-  /** Whether this is a development chain, whose accounts are worth nothing. */
-  readonly development?: boolean;
 }
 
 export interface Now {
@@ -273,8 +278,8 @@ export interface Pool {
   readonly created: Seen;
 }
 
-/** The cheapest standing order, if there is one. */
-export type Best = { readonly price: Numeric; readonly hash?: Hex } | null;
+/** The lowest price on the book, if there is one. */
+export type Best = Numeric | null;
 
 export interface Asset {
   readonly id: Numeric;
@@ -291,14 +296,23 @@ export interface Asset {
   readonly tasks: number;
 }
 
+/** An order with its signature, as the command writes it. */
+export interface SignedOrder {
+  readonly chain: number;
+  readonly market: Hex;
+  readonly kind: "app" | "dataset" | "pool" | "request";
+  readonly order: Readonly<Record<string, unknown>>;
+  readonly signer: Hex;
+  readonly signature: Hex;
+}
+
+/** An order on the book. */
 export interface Order {
   readonly hash: Hex;
-  readonly kind: "app" | "dataset" | "pool" | "request";
-  readonly signer: Hex;
-  readonly order: Readonly<Record<string, unknown>>;
   readonly price: Numeric;
+  /** Tasks that it has left. */
   readonly left: Numeric;
-  readonly expiry: Numeric;
+  readonly signed: SignedOrder;
 }
 
 export interface Account {
@@ -339,7 +353,14 @@ export interface Quote {
   readonly obstacles: readonly string[];
 }
 
+/** What `POST /quote` answers. */
+export interface Quoted {
+  readonly quote: Quote;
+  readonly prices: { readonly app: Numeric; readonly dataset: Numeric; readonly fee_per_mfuel: Numeric };
+}
+
 export interface Match {
   readonly deal: Hex;
+  readonly lock: Numeric;
   readonly transaction: { readonly to: Hex; readonly data: Hex; readonly value?: Numeric };
 }

@@ -2,6 +2,7 @@
 
 import { bytes } from "../api/client";
 import { big, type BatchWhole, type Deal, type Task } from "../api/types";
+import { contentDigest, readContentId } from "../protocol/content";
 import { CERTIFICATE, type Member } from "../protocol/certificate";
 import type { Hex } from "../protocol/bytes";
 import { fromJson } from "../protocol/struct";
@@ -46,4 +47,24 @@ export function claimedBy(deal: Deal, task: Task, found: Pick<Claimed, "receipts
     transaction: row.at.transaction,
     ...found,
   };
+}
+
+/** Larger inputs are not fetched to be looked at. */
+const INPUT_SHOWN_MAX = 8 << 20;
+
+interface Runs {
+  readonly tasks: readonly { readonly input: string; readonly bytes: number; readonly times?: number }[];
+}
+
+/** A task's input, checked by its content id down from the deal's terms; nothing where it is too large to look at. */
+export async function fetchInput(inputs: string, task: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const named = async (id: string): Promise<Uint8Array<ArrayBuffer>> => {
+    const found = await bytes(`/blobs/${id}`, signal);
+    if (contentDigest(found) !== readContentId(id)) throw new RangeError("these are other bytes than those that were named");
+    return found;
+  };
+  const manifest = JSON.parse(new TextDecoder().decode(await named(`b3:${inputs.slice(2).toLowerCase()}`))) as Runs;
+  let end = 0;
+  const run = manifest.tasks.find((one) => task < (end += one.times ?? 1));
+  return run && run.bytes <= INPUT_SHOWN_MAX ? named(run.input) : undefined;
 }

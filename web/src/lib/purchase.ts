@@ -1,7 +1,16 @@
 /** Orders: stores the inputs, signs the request, finds its match, and sends the transaction that opens the deal. */
 
 import { post, putBlob } from "../api/client";
-import { big, type About, type Account, type Asset, type Match, type Pool } from "../api/types";
+import {
+  big,
+  type About,
+  type Account,
+  type Asset,
+  type Match,
+  type Numeric,
+  type Pool,
+  type Quoted,
+} from "../api/types";
 import type { Hex } from "../protocol/bytes";
 import { contentId } from "../protocol/content";
 import { dealId, marketDomain, REQUEST_ORDER, type Policy } from "../protocol/orders";
@@ -17,6 +26,8 @@ export interface Purchase {
   readonly app: Asset;
   readonly dataset: Asset | undefined;
   readonly pool: Pool;
+  /** What the quote was made with. */
+  readonly prices: Quoted["prices"];
   readonly policy: Policy;
   readonly inputs: readonly Input[];
   /** Says what is being done. */
@@ -26,8 +37,8 @@ export interface Purchase {
 /** Prices may rise a little between quote and match; this is the most that is signed for. */
 const SLACK_PERCENT = 110n;
 
-function cap(best: { readonly price: string | number } | null | undefined): bigint {
-  return best ? (big(best.price) * SLACK_PERCENT) / 100n : 0n;
+function cap(price: Numeric): bigint {
+  return (big(price) * SLACK_PERCENT) / 100n;
 }
 
 async function store(inputs: readonly Input[], manifest: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -37,7 +48,7 @@ async function store(inputs: readonly Input[], manifest: Uint8Array<ArrayBuffer>
 
 /** The id of the deal, once it stands on chain. */
 export async function order(purchase: Purchase): Promise<Hex> {
-  const { connected, about, account, app, dataset, pool, policy, inputs, tell } = purchase;
+  const { connected, about, account, app, dataset, pool, prices, policy, inputs, tell } = purchase;
   await onChain(connected, about);
   tell("Storing the inputs");
   const manifest = manifestOf(app.name || "app", inputs);
@@ -53,7 +64,7 @@ export async function order(purchase: Purchase): Promise<Hex> {
       policy,
       inputs,
       nonce: big(account.now.nonce),
-      prices: { app: cap(app.best), dataset: cap(dataset?.best), fee: cap(pool.best) },
+      prices: { app: cap(prices.app), dataset: cap(prices.dataset), fee: cap(prices.fee_per_mfuel) },
     },
     manifest,
     head.time,

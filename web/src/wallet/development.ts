@@ -3,7 +3,7 @@
 import { hexToBigInt } from "viem/utils";
 import { privateKeyToAccount } from "viem/accounts";
 
-import { big, type About } from "../api/types";
+import { big, isDevelopment, type About } from "../api/types";
 import type { Hex } from "../protocol/bytes";
 import { httpProvider, type Provider } from "../verify/chain";
 import type { Connected } from "./wallet.svelte";
@@ -19,7 +19,7 @@ async function fees(provider: Provider): Promise<{ maxFeePerGas: bigint; maxPrio
 
 /** Refuses to exist anywhere but on a development chain whose node is named. */
 export async function developmentWallet(about: About): Promise<Connected> {
-  if (!about.development || !about.rpc) throw new Error("this chain has no account for visitors");
+  if (!isDevelopment(about) || !about.rpc) throw new Error("this chain has no account for visitors");
   const provider = httpProvider(about.rpc);
   const account = privateKeyToAccount(KEY);
   const address = account.address.toLowerCase() as Hex;

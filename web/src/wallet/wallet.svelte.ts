@@ -1,7 +1,7 @@
 /** The reader's wallet: those that the browser announces (EIP-6963), and on a development chain one that is built in. */
 
 import type { About } from "../api/types";
-import { big } from "../api/types";
+import { big, isDevelopment } from "../api/types";
 import type { Call } from "../chain/calls";
 import type { Hex } from "../protocol/bytes";
 import type { Domain, Field, Of, Struct } from "../protocol/struct";
@@ -124,7 +124,8 @@ export async function connectDevelopment(about: About): Promise<void> {
 
 /** Goes on with the development account of the last visit. */
 export function resumeDevelopment(about: About): void {
-  if (about.development && !wallet.connected && remembered() === "development") void connectDevelopment(about);
+  if (isDevelopment(about) && about.rpc && !wallet.connected && remembered() === "development")
+    void connectDevelopment(about);
 }
 
 export function disconnect(): void {

@@ -4,7 +4,6 @@ import { CERTIFICATE } from "../../src/protocol/certificate";
 import { targetOf } from "../../src/protocol/confidence";
 import { contentId } from "../../src/protocol/content";
 import { DEFAULT_POLICY, POLICY, unpackPolicy, type Policy } from "../../src/protocol/orders";
-import { encodeManifest, inputOf } from "../../src/protocol/manifest";
 import { roundId } from "../../src/protocol/lot";
 import { payoutsOf } from "../../src/protocol/payouts";
 import { toJson } from "../../src/protocol/struct";
@@ -15,7 +14,9 @@ import {
   certify,
   CHAIN_ID,
   CONTRACTS,
+  inputsOf,
   makeTerms,
+  manifestFor,
   named,
   START,
   WORKERS,
@@ -255,7 +256,7 @@ const asset = (id: number, kind: string, name: string, price: bigint, deals: num
   runtime: kind === "app" ? 1 : null,
   key_commitment: null,
   registered: { block: String(30 + id), transaction: named(`asset ${id}`) },
-  best: { price: price.toString() },
+  best: price.toString(),
   deals,
   tasks,
 });
@@ -282,7 +283,7 @@ const pool = (id: number, name: string, count: number, deals: number): object =>
   workers: count,
   bond: String(count * 1_000_000),
   deals,
-  best: { price: "40000000000000" },
+  best: "40000000000000",
 });
 const pools = [pool(1, "Harbour", 7, 41), pool(2, "Old Town", 2, 5)];
 
@@ -346,34 +347,23 @@ function roundOf(terms: Terms): object {
   };
 }
 
+const listed = (at: number, kind: string, signer: string, order: object, price: string): object => ({
+  hash: named(`order ${at}`),
+  price,
+  left: "999588",
+  signed: {
+    chain: Number(CHAIN_ID),
+    market: CONTRACTS.market,
+    kind,
+    order: { ...order, expiry: String(START + 864_000) },
+    signer: addressNamed(signer),
+    signature: "0x",
+  },
+});
 const orders = [
-  {
-    hash: named("o1"),
-    kind: "app",
-    signer: addressNamed("author"),
-    order: { app: "1" },
-    price: "2000000000000000",
-    left: "999588",
-    expiry: String(START + 864_000),
-  },
-  {
-    hash: named("o2"),
-    kind: "dataset",
-    signer: addressNamed("author"),
-    order: { dataset: "3" },
-    price: "1000000000000000",
-    left: "999588",
-    expiry: String(START + 864_000),
-  },
-  {
-    hash: named("o3"),
-    kind: "pool",
-    signer: addressNamed("owner 1"),
-    order: { pool: 1 },
-    price: "40000000000000",
-    left: "998787",
-    expiry: String(START + 432_000),
-  },
+  listed(1, "app", "author", { app: "1" }, "2000000000000000"),
+  listed(2, "dataset", "author", { dataset: "3" }, "1000000000000000"),
+  listed(3, "pool", "owner 1", { pool: 1 }, "40000000000000"),
 ];
 
 const ACCOUNT = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266";
@@ -405,7 +395,6 @@ export const about = (rpc: string | null): object => ({
   minimum_bond: "1000000000000000000",
   minimum_deposit: "1000000000000000000",
   rpc,
-  development: true,
 });
 
 const page = (items: readonly unknown[]): object => ({ items, next: null });
@@ -492,11 +481,10 @@ export async function makeCity(empty = false): Promise<City> {
     "/apps": () => page(empty ? [] : apps),
     "/datasets": () => page(empty ? [] : datasets),
     "/orders": () => page(empty ? [] : orders),
-    "/quote": () => quote,
+    "/quote": () => ({ quote, prices: { app: "2000000000000000", dataset: "0", fee_per_mfuel: "40000000000000" } }),
     [`/accounts/${ACCOUNT}`]: () => account,
   };
-  const inputs = PLANS[0]!.outputs.map((_, at) => bytes(`photograph ${at}`));
-  const manifest = encodeManifest({ args: ["app"], env: [], tasks: inputs.map(inputOf) });
+  const blobs = [...PLANS, RUNNING].flatMap((plan) => [manifestFor(plan), ...inputsOf(plan)]);
   return {
     certified,
     running,
@@ -522,7 +510,7 @@ export async function makeCity(empty = false): Promise<City> {
       const rows = { apps, datasets, pools }[kind ?? ""] as readonly { id: unknown }[] | undefined;
       return rows?.find((row) => String(row.id) === id);
     },
-    blob: (id) => [manifest, ...inputs].find((one) => contentId(one) === id),
+    blob: (id) => blobs.find((one) => contentId(one) === id),
     bundle(deal, batch) {
       const found = of(deal).find((one) => one.certificate.batch === batch);
       return found && writeBundle(found.receipts, found.outputs);

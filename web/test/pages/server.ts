@@ -23,7 +23,7 @@ export const POLICY = [
   "style-src 'self'",
   "font-src 'self'",
   "img-src 'self' blob:",
-  "connect-src 'self' http: https:",
+  "connect-src 'self' https: wss: http://127.0.0.1:* ws://127.0.0.1:* http://localhost:* ws://localhost:*",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
