@@ -54,6 +54,16 @@ async function open(
   return { page, complaints, context };
 }
 
+/** Waits for a text; where it does not come, says what stands there instead. */
+async function see(page: Page, text: string, complaints: readonly string[]): Promise<void> {
+  try {
+    await page.getByText(text).first().waitFor({ timeout: 15_000 });
+  } catch {
+    const body = await page.locator("body").innerText();
+    throw new Error(`no "${text}" on the page: ${complaints.join(" | ")} ${body.slice(0, 600)}`);
+  }
+}
+
 const deal = (at: number): string => city.certified[at]!.terms.dealId;
 const PLACES: readonly (readonly [name: string, path: () => string, shows: string])[] = [
   ["now", () => "/", "Latest certificates"],
@@ -78,7 +88,7 @@ const PLACES: readonly (readonly [name: string, path: () => string, shows: strin
 describe.each(["light", "dark"] as const)("in %s", (theme) => {
   test.each(PLACES)("%s", async (name, path, shows) => {
     const { page, complaints, context } = await open(path(), { theme });
-    await page.getByText(shows).first().waitFor();
+    await see(page, shows, complaints);
     await page.screenshot({ path: `${SHOTS}/${name}-${theme}.png`, fullPage: true });
     expect(await violations(page)).toEqual([]);
     expect(complaints).toEqual([]);
@@ -87,8 +97,8 @@ describe.each(["light", "dark"] as const)("in %s", (theme) => {
 });
 
 test.each(PLACES)("%s on a phone is no wider than it", async (name, path, shows) => {
-  const { page, context } = await open(path(), { phone: true });
-  await page.getByText(shows).first().waitFor();
+  const { page, complaints, context } = await open(path(), { phone: true });
+  await see(page, shows, complaints);
   await page.screenshot({ path: `${SHOTS}/${name}-phone.png`, fullPage: true });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   await context.close();
