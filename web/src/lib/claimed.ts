@@ -57,10 +57,15 @@ interface Runs {
 }
 
 /** A task's input, checked by its content id down from the deal's terms; nothing where it is too large to look at. */
-export async function fetchInput(inputs: string, task: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
+export async function fetchInput(
+  inputs: string,
+  task: number,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const named = async (id: string): Promise<Uint8Array<ArrayBuffer>> => {
     const found = await bytes(`/blobs/${id}`, signal);
-    if (contentDigest(found) !== readContentId(id)) throw new RangeError("these are other bytes than those that were named");
+    if (contentDigest(found) !== readContentId(id))
+      throw new RangeError("these are other bytes than those that were named");
     return found;
   };
   const manifest = JSON.parse(new TextDecoder().decode(await named(`b3:${inputs.slice(2).toLowerCase()}`))) as Runs;
