@@ -27,9 +27,9 @@ use crate::sse::{SseEvent, SseReader};
 use crate::state::{About, Reply, RoundState, StoredResult};
 
 /// How long a connection may take to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer in JSON may take: the coordinator may hold a message for a round that it does not know yet.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a bundle may take.
 const BUNDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a stream may be silent: the coordinator sends a comment every [`KEEP_ALIVE`].
@@ -69,16 +69,7 @@ impl CoordinatorClient {
     /// # Errors
     /// [`ApiError::BadUrl`] for something that is not an HTTP address.
     pub fn with_client(base: &str, http: reqwest::Client) -> Result<Self, ApiError> {
-        let bad = || ApiError::BadUrl { url: base.to_owned() };
-        let mut url = Url::parse(base).map_err(|_| bad())?;
-        if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
-            return Err(bad());
-        }
-        if !url.path().ends_with('/') {
-            let path = format!("{}/", url.path());
-            url.set_path(&path);
-        }
-        Ok(Self { http, base: url })
+        Ok(Self { http, base: base_of(base)? })
     }
 
     /// The coordinator's address.
@@ -242,16 +233,35 @@ impl CoordinatorClient {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Response, ApiError> {
-        let response = request.send().await.map_err(|source| unreachable(&self.base, source))?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let (status, url) = (response.status().as_u16(), response.url().to_string());
-        let body = bounded(response, MAX_JSON_BYTES).await?;
-        match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Err(ApiError::Refused(Box::new(Problem { status, ..problem }))),
-            Err(_) => Err(ApiError::Foreign { url, status, detail: "no problem document".into() }),
-        }
+        answer(&self.base, request).await
+    }
+}
+
+/// An HTTP address as one that paths are joined to.
+pub(crate) fn base_of(text: &str) -> Result<Url, ApiError> {
+    let bad = || ApiError::BadUrl { url: text.to_owned() };
+    let mut url = Url::parse(text).map_err(|_| bad())?;
+    if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+        return Err(bad());
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}
+
+/// Sends a request; a refusal is an error.
+pub(crate) async fn answer(base: &Url, request: RequestBuilder) -> Result<Response, ApiError> {
+    let response = request.send().await.map_err(|source| unreachable(base, source))?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let (status, url) = (response.status().as_u16(), response.url().to_string());
+    let body = bounded(response, MAX_JSON_BYTES).await?;
+    match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => Err(ApiError::Refused(Box::new(Problem { status, ..problem }))),
+        Err(_) => Err(ApiError::Foreign { url, status, detail: "no problem document".into() }),
     }
 }
 
@@ -259,7 +269,7 @@ fn unreachable(url: &Url, source: reqwest::Error) -> ApiError {
     ApiError::Unreachable { url: url.to_string(), source: source.without_url() }
 }
 
-async fn json<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
+pub(crate) async fn json<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
     let (status, url) = (response.status().as_u16(), response.url().to_string());
     let body = bounded(response, MAX_JSON_BYTES).await?;
     serde_json::from_slice(&body).map_err(|error| ApiError::Foreign {

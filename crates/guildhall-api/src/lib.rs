@@ -11,6 +11,7 @@ pub mod auth;
 pub mod bundle;
 pub mod client;
 pub mod error;
+pub mod gateway;
 pub mod message;
 pub mod openapi;
 pub mod progress;
@@ -24,6 +25,7 @@ pub use auth::{Audience, AuthError, Credential, NonceGuard, Purpose};
 pub use bundle::{Bundle, BundleError, Output, Produced};
 pub use client::{CoordinatorClient, MemberStream, ProgressStream};
 pub use error::ApiError;
+pub use gateway::{GatewayClient, Listed};
 pub use message::{
     Ack, Claim, Envelope, MessageError, OfRound, OpenContribution, RoundRef, SignedEntry, SignedList,
 };

@@ -3,13 +3,17 @@
 //! Mounted by whoever serves bytes. Reading is open (an id is hard to guess and the bytes are content-addressed); who may
 //! write is the mounting role's decision, a [`PutGuard`].
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Request, State},
+    extract::{ConnectInfo, Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -32,6 +36,8 @@ pub struct PutRequest {
     pub length: Option<u64>,
     /// The request's headers (credentials).
     pub headers: HeaderMap,
+    /// Where it comes from, where the server says so (`ConnectInfo`).
+    pub peer: Option<IpAddr>,
 }
 
 /// Decides who may put.
@@ -235,15 +241,17 @@ async fn write(
     let (parts, body) = request.into_parts();
     let length =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let put = PutRequest { id, length, headers: parts.headers };
-    if let Err(refused) = shared.options.guard.allow(&put).await {
-        drain(body, REFUSED_DRAIN_BYTES).await;
-        return Err(refused);
-    }
     let limit = shared.options.max_put_bytes;
+    // Before the guard, which may count what is asked for.
     if let Some(declared) = length.filter(|length| *length > limit) {
         let from = "the caller".to_owned();
         return Err(problem(BlobError::TooLarge { limit, declared: Some(declared), from }));
+    }
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let put = PutRequest { id, length, headers: parts.headers, peer };
+    if let Err(refused) = shared.options.guard.allow(&put).await {
+        drain(body, REFUSED_DRAIN_BYTES).await;
+        return Err(refused);
     }
     if shared.store.has(id).await.map_err(problem)?.is_some() {
         drain(body, limit).await;

@@ -8,7 +8,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use alloy::primitives::B256;
 use guildhall_chain::{
     ChainClient, EventKind,
-    bindings::{Market::MarketEvents, Registry::RegistryEvents, Vault::VaultEvents, Workforce::WorkforceEvents},
+    bindings::{
+        Market::MarketEvents, Registry::RegistryEvents, Vault::VaultEvents, Workforce::WorkforceEvents,
+    },
 };
 use guildhall_protocol::{AnyOrder, SignedOrder, UnixTime, matching::CANCELLED};
 use sqlx::Row as _;
@@ -134,7 +136,8 @@ impl Book {
         }
         let signer = lower(signed.signer);
         let own = sqlx::query("SELECT COUNT(*) FROM orders WHERE signer = $1").bind(signer.clone());
-        let own: i64 = writing.rows(own).await?.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+        let own: i64 =
+            writing.rows(own).await?.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
         if usize::try_from(own).unwrap_or(usize::MAX) >= ORDERS_PER_SIGNER {
             return Ok(Put::TooManyOfSigner);
         }
@@ -225,10 +228,16 @@ impl Book {
     ///
     /// # Errors
     /// [`IndexError`], also where the chain did not answer: the caller goes on, the next block says more.
-    pub async fn heard(&self, chain: &ChainClient, events: &[Recorded], now: UnixTime) -> Result<(), IndexError> {
+    pub async fn heard(
+        &self,
+        chain: &ChainClient,
+        events: &[Recorded],
+        now: UnixTime,
+    ) -> Result<(), IndexError> {
         let mut filled = BTreeSet::new();
         let mut gone: Vec<Statement<'static>> = vec![
-            sqlx::query("DELETE FROM orders WHERE expiry < $1").bind(i64::try_from(now.0).unwrap_or(i64::MAX)),
+            sqlx::query("DELETE FROM orders WHERE expiry < $1")
+                .bind(i64::try_from(now.0).unwrap_or(i64::MAX)),
         ];
         for event in events {
             if let Some(terms) = event.kind.deal_opened() {

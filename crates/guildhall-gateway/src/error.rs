@@ -64,7 +64,9 @@ impl Coded for IndexError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Database(_) => "check that the database runs, and that the disk has room".into(),
-            Self::Scheme { .. } => "write `postgres://...`, or leave it out for a file in the data directory".into(),
+            Self::Scheme { .. } => {
+                "write `postgres://...`, or leave it out for a file in the data directory".into()
+            }
             Self::OtherChain { .. } => "give each deployment a database or a directory of its own".into(),
             Self::OtherVersion { .. } | Self::Damaged(_) => {
                 "start once with `--rebuild`: everything in it is read from the chain again".into()

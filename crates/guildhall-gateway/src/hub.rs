@@ -134,7 +134,8 @@ impl Hub {
         }
         for key in keys {
             let kind = key.kind.name();
-            let event = json!({ "kind": "changed", "object": kind, "id": key.id, "block": block.to_string() });
+            let event =
+                json!({ "kind": "changed", "object": kind, "id": key.id, "block": block.to_string() });
             let Some(topic) = topic_of(key) else { continue };
             // What is certified is what the front page shows.
             let now = matches!(key.kind, Kind::Certificate | Kind::Deal).then(|| "now".to_owned());
@@ -179,7 +180,10 @@ mod tests {
         let joined = hub.join(Some(&hub.id(3))).expect("room");
         assert_eq!(joined.missed.iter().map(|told| told.number).collect::<Vec<_>>(), [4, 5]);
         assert!(!joined.reset);
-        assert_eq!(joined.missed[0].to, [("now".to_owned(), r#"{"kind":"changed","topic":"now"}"#.to_owned())]);
+        assert_eq!(
+            joined.missed[0].to,
+            [("now".to_owned(), r#"{"kind":"changed","topic":"now"}"#.to_owned())]
+        );
     }
 
     #[test]

@@ -18,8 +18,13 @@ pub const PAGE_MAX: u32 = 200;
 
 /// Body of a posted order or question, in bytes; larger ones get 413.
 pub const BODY_BYTES: usize = 64 * 1024;
-/// Largest blob taken, in bytes.
+/// Largest blob taken, in bytes; larger ones get 413.
 pub const BLOB_BYTES: u64 = 64 << 20;
+/// Bytes that one address may store in an hour, and save up; beyond it 429. Who has more to give stores it with the pool's
+/// coordinator, under a name of its own. Behind a proxy all visitors are one address.
+pub const STORED_PER_HOUR: u64 = 1 << 30;
+/// What a blob counts at least, in bytes: a file takes room on a disk, however small it is.
+pub const STORED_AT_LEAST: u64 = 4 << 10;
 /// Open connections; further ones wait in the system's queue.
 pub const CONNECTIONS: usize = 4_096;
 /// Open connections of one address; further ones are closed. Two thousand streams of one test machine fit.

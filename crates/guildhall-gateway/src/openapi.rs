@@ -30,11 +30,23 @@ struct Operation {
     gives: Gives,
 }
 
-const fn get(path: &'static str, id: &'static str, summary: &'static str, query: &'static [&'static str], gives: Gives) -> Operation {
+const fn get(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    query: &'static [&'static str],
+    gives: Gives,
+) -> Operation {
     Operation { method: "get", path, id, summary, query, body: None, gives }
 }
 
-const fn post(path: &'static str, id: &'static str, summary: &'static str, body: &'static str, gives: &'static str) -> Operation {
+const fn post(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    body: &'static str,
+    gives: &'static str,
+) -> Operation {
     Operation { method: "post", path, id, summary, query: &[], body: Some(body), gives: Gives::One(gives) }
 }
 
@@ -42,7 +54,13 @@ const PAGED: &[&str] = &["limit", "cursor"];
 
 const OPERATIONS: &[Operation] = &[
     get("/openapi.json", "openapi", "This document", &[], Gives::One("Anything")),
-    get("/about", "about", "Chain, contracts, parameters, and how far the index is", &[], Gives::One("About")),
+    get(
+        "/about",
+        "about",
+        "Chain, contracts, parameters, and how far the index is",
+        &[],
+        Gives::One("About"),
+    ),
     get("/now", "now", "The city at a glance", &[], Gives::One("Now")),
     get(
         "/deals",
@@ -53,16 +71,70 @@ const OPERATIONS: &[Operation] = &[
     ),
     get("/deals/{deal}", "deal", "A deal", &[], Gives::One("Deal")),
     get("/deals/{deal}/batches", "batches", "Its batches, by number", PAGED, Gives::Page("Batch")),
-    get("/deals/{deal}/batches/{batch}", "batch", "A batch with certificate and cases", &[], Gives::One("Batch")),
-    get("/deals/{deal}/tasks/{task}", "task", "A task: where it is certified and delivered", &[], Gives::One("Task")),
-    get("/deals/{deal}/events", "dealEvents", "What the contracts said of it, in order", PAGED, Gives::Page("Event")),
-    get("/deals/{deal}/rounds", "rounds", "Its rounds, as the coordinator tells them", &[], Gives::One("Anything")),
-    get("/deals/{deal}/results/{batch}", "result", "The result bundle of a certified batch", &[], Gives::Bytes),
-    get("/certificates", "certificates", "Certificates, the latest first", &["limit", "cursor", "deal", "pool"], Gives::Page("Certificate")),
-    get("/rounds/{round}", "round", "A round, as its coordinator tells it", &["pool"], Gives::One("Anything")),
-    get("/workers", "workers", "Workers, the latest first", &["limit", "cursor", "pool", "operator"], Gives::Page("Worker")),
+    get(
+        "/deals/{deal}/batches/{batch}",
+        "batch",
+        "A batch with certificate and cases",
+        &[],
+        Gives::One("Batch"),
+    ),
+    get(
+        "/deals/{deal}/tasks/{task}",
+        "task",
+        "A task: where it is certified and delivered",
+        &[],
+        Gives::One("Task"),
+    ),
+    get(
+        "/deals/{deal}/events",
+        "dealEvents",
+        "What the contracts said of it, in order",
+        PAGED,
+        Gives::Page("Event"),
+    ),
+    get(
+        "/deals/{deal}/rounds",
+        "rounds",
+        "Its rounds, as the coordinator tells them",
+        &[],
+        Gives::One("Anything"),
+    ),
+    get(
+        "/deals/{deal}/results/{batch}",
+        "result",
+        "The result bundle of a certified batch",
+        &[],
+        Gives::Bytes,
+    ),
+    get(
+        "/certificates",
+        "certificates",
+        "Certificates, the latest first",
+        &["limit", "cursor", "deal", "pool"],
+        Gives::Page("Certificate"),
+    ),
+    get(
+        "/rounds/{round}",
+        "round",
+        "A round, as its coordinator tells it",
+        &["pool"],
+        Gives::One("Anything"),
+    ),
+    get(
+        "/workers",
+        "workers",
+        "Workers, the latest first",
+        &["limit", "cursor", "pool", "operator"],
+        Gives::Page("Worker"),
+    ),
     get("/workers/{address}", "worker", "A worker", &[], Gives::One("Worker")),
-    get("/workers/{address}/history", "history", "How it came to be so, the latest first", PAGED, Gives::Page("Point")),
+    get(
+        "/workers/{address}/history",
+        "history",
+        "How it came to be so, the latest first",
+        PAGED,
+        Gives::Page("Point"),
+    ),
     get("/operators/{operator}", "operator", "An operator and its workers", PAGED, Gives::One("Operator")),
     get("/pools", "pools", "Pools, the latest first", PAGED, Gives::Page("Pool")),
     get("/pools/{pool}", "pool", "A pool", &[], Gives::One("Pool")),
@@ -71,7 +143,13 @@ const OPERATIONS: &[Operation] = &[
     get("/datasets", "datasets", "Datasets, the latest first", PAGED, Gives::Page("Asset")),
     get("/datasets/{id}", "dataset", "A dataset", &[], Gives::One("Asset")),
     get("/accounts/{address}", "account", "What an address has and owns", &[], Gives::One("Account")),
-    get("/cases", "cases", "Cases, the latest first", &["limit", "cursor", "deal", "state"], Gives::Page("Case")),
+    get(
+        "/cases",
+        "cases",
+        "Cases, the latest first",
+        &["limit", "cursor", "deal", "state"],
+        Gives::Page("Case"),
+    ),
     get("/cases/{case}", "case", "A case", &[], Gives::One("Case")),
     get(
         "/orders",
@@ -166,7 +244,8 @@ fn answer(gives: Gives) -> Value {
         Gives::One(name) => json!({ "application/json": { "schema": of(name) } }),
         Gives::Page(name) => {
             let next = json!({ "type": ["string", "null"], "description": "The next page's `cursor`." });
-            let fields = json!({ "items": { "type": "array", "items": of(name), "maxItems": 200 }, "next": next });
+            let fields =
+                json!({ "items": { "type": "array", "items": of(name), "maxItems": 200 }, "next": next });
             json!({ "application/json": { "schema": {
                 "type": "object", "properties": fields, "required": ["items", "next"],
             } } })
@@ -181,7 +260,9 @@ fn parameter(name: &str, place: &str) -> Value {
     let schema = match name {
         "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
         "batch" | "task" => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
-        "pool" | "operator" if place == "query" => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
+        "pool" | "operator" if place == "query" => {
+            json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
+        }
         "pool" => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
         "deal" | "round" | "case" | "hash" => of("Bytes32"),
         "address" | "requester" | "signer" => of("Address"),
@@ -196,7 +277,8 @@ fn parameter(name: &str, place: &str) -> Value {
 
 /// An object that has these fields at least.
 fn open(fields: &[(&str, &str)]) -> Value {
-    let properties: Map<_, _> = fields.iter().map(|(name, schema)| ((*name).to_owned(), of(schema))).collect();
+    let properties: Map<_, _> =
+        fields.iter().map(|(name, schema)| ((*name).to_owned(), of(schema))).collect();
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     json!({ "type": "object", "properties": properties, "required": required })
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use guildhall_blobs::{BlobStore, OpenToAll, RouteOptions};
+use guildhall_blobs::{BlobStore, RouteOptions};
 use guildhall_chain::ChainClient;
 use guildhall_protocol::UnixTime;
 use guildhall_service::{
@@ -18,7 +18,7 @@ use crate::{
     error::{GatewayError, IndexError},
     facts::Facts,
     follow::Follow,
-    http::{Desk, Rates, api, web_routes},
+    http::{Desk, Rates, VisitorQuota, api, web_routes},
     hub::Hub,
     index::{Index, file_url},
     limits::{BLOB_BYTES, BODY_BYTES, CONNECTIONS, CONNECTIONS_PER_ADDRESS},
@@ -84,7 +84,7 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
         peers: peers.clone(),
         rounds: rounds.clone(),
         facts: Facts::default(),
-        rates: config.rates.then(Rates::default),
+        rates: config.rates.then(Rates::of_requests),
         rpc: config.rpc,
         stop: group.token(),
     });
@@ -105,7 +105,7 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
 
 /// Everything that is served.
 fn router(desk: Arc<Desk>, blobs: Arc<dyn BlobStore>, extra_routes: axum::Router) -> axum::Router {
-    let options = RouteOptions { max_put_bytes: BLOB_BYTES, guard: Arc::new(OpenToAll) };
+    let options = RouteOptions { max_put_bytes: BLOB_BYTES, guard: Arc::new(VisitorQuota::default()) };
     let blobs = guildhall_blobs::routes(blobs, options);
     api(desk, blobs).merge(extra_routes).merge(web_routes())
 }

@@ -377,8 +377,18 @@ async fn recover() -> Result<f64> {
 
 /// A city in a process of its own, and what it said first.
 fn start(data: &Path) -> Result<(Process, Value)> {
-    let words =
-        ["up", "--workers", "3", "--listen", "127.0.0.1:0", "--coordinator-listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--json"];
+    let words = [
+        "up",
+        "--workers",
+        "3",
+        "--listen",
+        "127.0.0.1:0",
+        "--coordinator-listen",
+        "127.0.0.1:0",
+        "--gateway-listen",
+        "127.0.0.1:0",
+        "--json",
+    ];
     let mut process = Process(command(data, &words)?.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?);
     let stdout = process.0.stdout.take().ok_or("a pipe")?;
     let mut values =

@@ -160,15 +160,16 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
 
 /// Answers as JSON, or that nothing is new.
 pub(super) fn json_answer(headers: &HeaderMap, value: &impl Serialize) -> Answer {
-    let bytes = serde_json::to_vec(value)
-        .map_err(|error| Problem::internal("gateway.json", error.to_string()))?;
+    let bytes =
+        serde_json::to_vec(value).map_err(|error| Problem::internal("gateway.json", error.to_string()))?;
     let etag = format!("\"{}\"", &blake3::hash(&bytes).to_hex()[..32]);
-    let fresh = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok()).is_some_and(|known| {
-        known.split(',').take(TOPICS_A_STREAM).any(|known| {
-            let known = known.trim();
-            known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag
-        })
-    });
+    let fresh =
+        headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok()).is_some_and(|known| {
+            known.split(',').take(TOPICS_A_STREAM).any(|known| {
+                let known = known.trim();
+                known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag
+            })
+        });
     let mut response = if fresh {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -204,7 +205,10 @@ pub(super) fn shown(object: &Object) -> Result<Value, Problem> {
 }
 
 /// A page as it is shown.
-pub(super) fn page_of<T>(page: Page<T>, show: impl Fn(T) -> Result<Value, Problem>) -> Result<Value, Problem> {
+pub(super) fn page_of<T>(
+    page: Page<T>,
+    show: impl Fn(T) -> Result<Value, Problem>,
+) -> Result<Value, Problem> {
     let items = page.items.into_iter().map(show).collect::<Result<Vec<_>, _>>()?;
     Ok(json!({ "items": items, "next": page.next.map(|next| next.0.to_string()) }))
 }

@@ -114,8 +114,11 @@ async fn round(State(desk): Shared, At(id): At<String>, mut params: Params, head
     params.done()?;
     let id: RoundId = parsed("round id", &id)?;
     let unknown = || {
-        Problem::not_found("round.unknown_pool", format!("no coordinator has spoken of round {id} since the start"))
-            .with_hint("name its pool: `?pool=NUMBER`")
+        Problem::not_found(
+            "round.unknown_pool",
+            format!("no coordinator has spoken of round {id} since the start"),
+        )
+        .with_hint("name its pool: `?pool=NUMBER`")
     };
     let pool = pool.or_else(|| desk.rounds.pool_of(id)).ok_or_else(unknown)?;
     let state = desk.coordinator(pool).await?.round(id).await.map_err(super::results::peer_problem)?;

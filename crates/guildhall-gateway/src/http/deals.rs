@@ -32,7 +32,11 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
 }
 
 /// The addresses, numbers and words by which lists are narrowed down.
-fn facet(params: &mut Params, name: &'static str, facets: &mut Vec<(&'static str, String)>) -> Result<(), Problem> {
+fn facet(
+    params: &mut Params,
+    name: &'static str,
+    facets: &mut Vec<(&'static str, String)>,
+) -> Result<(), Problem> {
     let value = match name {
         "requester" => params.value::<alloy::primitives::Address>(name)?.map(lower),
         "deal" => params.value::<DealId>(name)?.map(|deal| deal.to_string()),
@@ -159,10 +163,8 @@ async fn task(
 ) -> Answer {
     params.done()?;
     let deal = deal_of(&desk, &id).await?;
-    let (batch, index) = deal
-        .terms
-        .locate(number)
-        .map_err(|error| Problem::not_found("task.missing", error.to_string()))?;
+    let (batch, index) =
+        deal.terms.locate(number).map_err(|error| Problem::not_found("task.missing", error.to_string()))?;
     let found = desk.index.object(Kind::Task, &format!("{}/{number}", deal.id)).await?;
     let delivery = match found {
         Some(Object::Task(task)) => task.delivery,
@@ -186,8 +188,7 @@ async fn events(State(desk): Shared, At(id): At<String>, mut params: Params, hea
     let page = desk.index.events(Kind::Deal, &deal.id.to_string(), after, limit).await?;
     let facts = desk.facts.of_events(&desk.chain, &page.items).await;
     let page = page_of(page, |event| {
-        let (time, cost) =
-            facts.get(&(event.place.block(), event.transaction)).copied().unwrap_or_default();
+        let (time, cost) = facts.get(&(event.place.block(), event.transaction)).copied().unwrap_or_default();
         Ok(json!({
             "block": event.place.block().to_string(),
             "log_index": event.place.log_index(),

@@ -92,7 +92,9 @@ pub(super) async fn stream(State(desk): Shared, mut params: Params, headers: Hea
     let topics = topics(&mut params)?;
     params.done()?;
     let last = headers.get("last-event-id").and_then(|last| last.to_str().ok());
-    let full = || Problem::unavailable("gateway.streams", format!("{STREAMS} streams are open, which is all there are"));
+    let full = || {
+        Problem::unavailable("gateway.streams", format!("{STREAMS} streams are open, which is all there are"))
+    };
     let Joined { events, missed, reset, last } = desk.hub.join(last).ok_or_else(full)?;
     metrics::gauge!("gateway_streams").set(desk.hub.listening() as f64);
     let mut walk = Walk { hub: desk.hub.clone(), topics, events, last };

@@ -20,17 +20,22 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
     Router::new()
         .route("/pools", get(pools))
         .route("/pools/{pool}", get(pool))
-        .route("/apps", get(async |desk, params, headers| assets(desk, AssetKind::App, params, headers).await))
+        .route(
+            "/apps",
+            get(async |desk, params, headers| assets(desk, AssetKind::App, params, headers).await),
+        )
         .route(
             "/datasets",
             get(async |desk, params, headers| assets(desk, AssetKind::Dataset, params, headers).await),
         )
-        .route("/apps/{id}", get(async |desk, at, params, headers| {
-            asset(desk, AssetKind::App, at, params, headers).await
-        }))
-        .route("/datasets/{id}", get(async |desk, at, params, headers| {
-            asset(desk, AssetKind::Dataset, at, params, headers).await
-        }))
+        .route(
+            "/apps/{id}",
+            get(async |desk, at, params, headers| asset(desk, AssetKind::App, at, params, headers).await),
+        )
+        .route(
+            "/datasets/{id}",
+            get(async |desk, at, params, headers| asset(desk, AssetKind::Dataset, at, params, headers).await),
+        )
 }
 
 /// A pool with what its workers add up to.

@@ -30,9 +30,18 @@ use guildhall_chain::ChainClient;
 use guildhall_protocol::PoolId;
 use guildhall_service::{CancellationToken, Problem};
 
-use crate::{book::Book, facts::Facts, hub::Hub, index::Index, objects::{Kind, Object}, peers::Peers, relay::Rounds};
+use crate::{
+    book::Book,
+    facts::Facts,
+    hub::Hub,
+    index::Index,
+    limits::REQUESTS_PER_SEC,
+    objects::{Kind, Object},
+    peers::Peers,
+    relay::Rounds,
+};
 use answer::{json_answer, missing};
-pub use rate::Rates;
+pub use rate::{Rates, VisitorQuota};
 pub use web::routes as web_routes;
 
 /// What the routes work with.
@@ -74,9 +83,14 @@ impl Desk {
     /// The client of a pool's coordinator.
     async fn coordinator(&self, pool: PoolId) -> Result<guildhall_api::CoordinatorClient, Problem> {
         let silent = || {
-            Problem::not_found("pool.no_endpoint", format!("pool {pool} does not say where its coordinator is"))
+            Problem::not_found(
+                "pool.no_endpoint",
+                format!("pool {pool} does not say where its coordinator is"),
+            )
         };
-        let Object::Pool(found) = self.object(Kind::Pool, &pool.to_string()).await? else { return Err(silent()) };
+        let Object::Pool(found) = self.object(Kind::Pool, &pool.to_string()).await? else {
+            return Err(silent());
+        };
         let endpoint = found.endpoint.ok_or_else(silent)?;
         self.peers.coordinator(&endpoint).map_err(|_| {
             let detail = format!("the address of pool {pool} is none that the gateway asks");
@@ -97,7 +111,10 @@ pub fn api(desk: Arc<Desk>, blobs: Router) -> Router {
         .merge(orders::routes())
         .merge(results::routes())
         .route("/events", get(events::stream))
-        .route("/openapi.json", get(async |headers: HeaderMap| json_answer(&headers, &crate::openapi::document())))
+        .route(
+            "/openapi.json",
+            get(async |headers: HeaderMap| json_answer(&headers, &crate::openapi::document())),
+        )
         .with_state(desk.clone())
         .merge(blobs)
         .fallback(async || Problem::not_found("gateway.no_such_path", "there is nothing at this path"))
@@ -112,16 +129,16 @@ pub fn api(desk: Arc<Desk>, blobs: Router) -> Router {
 async fn limited(State(desk): Shared, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     if let (Some(rates), Some(peer)) = (&desk.rates, peer)
-        && !rates.take(peer)
+        && let Err(wait) = rates.take(peer, 1.0)
     {
         metrics::counter!("gateway_requests_shed_total").increment(1);
         let problem = Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "gateway.too_fast",
-            "too many requests of this address",
+            format!("more than {REQUESTS_PER_SEC} requests a second of {peer}"),
         );
-        let mut response = problem.with_hint("wait a second").into_response();
-        response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
+        let mut response = problem.with_hint(format!("wait {} s", wait.as_secs())).into_response();
+        response.headers_mut().insert("retry-after", wait.as_secs().into());
         return response;
     }
     let started = std::time::Instant::now();

@@ -16,8 +16,8 @@ use axum::{
 use guildhall_api::quote::{PoolNow, Question, quote};
 use guildhall_chain::offers::{Offered, OrderOwner, Sides, Wanted, app_offer, dataset_offer, pool_offer};
 use guildhall_protocol::{
-    Amount, AnyOrder, AssetId, BondUnits, Bps, DealId, Fuel, Policy, PoolId, Prices, RequestOrder, SignedOrder,
-    UnixTime,
+    Amount, AnyOrder, AssetId, BondUnits, Bps, DealId, Fuel, Policy, PoolId, Prices, RequestOrder,
+    SignedOrder, UnixTime,
     matching::{CANCELLED, check_request},
     orders::{AppOrder, DatasetOrder, PoolOrder},
 };
@@ -59,8 +59,9 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Sent) -> Result<T, Prob
         )
         .with_hint("send `Content-Type: application/json`"));
     }
-    serde_json::from_slice(&body.0)
-        .map_err(|error| Problem::bad_request("gateway.bad_json", format!("the body is not what it has to be: {error}")))
+    serde_json::from_slice(&body.0).map_err(|error| {
+        Problem::bad_request("gateway.bad_json", format!("the body is not what it has to be: {error}"))
+    })
 }
 
 fn refused(code: &str, detail: impl Into<String>) -> Problem {
@@ -89,7 +90,8 @@ async fn orders(State(desk): Shared, mut params: Params, headers: HeaderMap) -> 
     let after = params.text("cursor")?.map(|cursor| {
         let bad = || Problem::bad_request("gateway.bad_cursor", "this is no cursor of a page of orders");
         let (price, hash) = cursor.split_once('-').ok_or_else(bad)?;
-        let (price, hash): (U256, B256) = (price.parse().map_err(|_| bad())?, hash.parse().map_err(|_| bad())?);
+        let (price, hash): (U256, B256) =
+            (price.parse().map_err(|_| bad())?, hash.parse().map_err(|_| bad())?);
         Ok::<_, Problem>((price.to_string(), hash.to_string()))
     });
     let after = after.transpose()?;
@@ -117,7 +119,9 @@ async fn put(State(desk): Shared, params: Params, headers: HeaderMap, body: Sent
         Put::Known => StatusCode::OK,
         Put::TooManyOfSigner => {
             let detail = format!("{} has {ORDERS_PER_SIGNER} orders on the book already", signed.signer);
-            return Err(Problem::conflict("order.too_many", detail).with_hint("cancel some, or let them expire"));
+            return Err(
+                Problem::conflict("order.too_many", detail).with_hint("cancel some, or let them expire")
+            );
         }
         Put::Full => {
             return Err(Problem::unavailable("order.book_full", format!("the book holds {ORDERS} orders")));
@@ -132,8 +136,10 @@ async fn check(desk: &Desk, signed: &SignedOrder) -> Result<u64, Problem> {
     let deployment = desk.chain.deployment();
     if (signed.chain, signed.market) != (deployment.chain_id, deployment.market) {
         let detail = format!("the order is for chain {} and Market {}", signed.chain, signed.market);
-        return Err(refused("order.other_chain", detail)
-            .with_hint(format!("this gateway serves chain {} and Market {}", deployment.chain_id, deployment.market)));
+        return Err(refused("order.other_chain", detail).with_hint(format!(
+            "this gateway serves chain {} and Market {}",
+            deployment.chain_id, deployment.market
+        )));
     }
     if signed.signature.len() > SIGNATURE_BYTES {
         return Err(refused("order.signature", format!("a signature has at most {SIGNATURE_BYTES} bytes")));
@@ -145,7 +151,10 @@ async fn check(desk: &Desk, signed: &SignedOrder) -> Result<u64, Problem> {
     }
     let owner = owner_of(desk, &signed.order).await?;
     if owner.address != signed.signer {
-        return Err(refused("order.not_owner", format!("{} is not the owner, {}", signed.signer, owner.address)));
+        return Err(refused(
+            "order.not_owner",
+            format!("{} is not the owner, {}", signed.signer, owner.address),
+        ));
     }
     let (volume, nonce) = volume_and_nonce(&signed.order);
     if nonce != owner.nonce {
@@ -161,7 +170,10 @@ async fn check(desk: &Desk, signed: &SignedOrder) -> Result<u64, Problem> {
     };
     let (given, signed_well) = in_time(asked).await.map_err(chain_problem)?;
     if !signed_well {
-        return Err(refused("order.signature", format!("the signature is not {}'s over this order", owner.address)));
+        return Err(refused(
+            "order.signature",
+            format!("the signature is not {}'s over this order", owner.address),
+        ));
     }
     if given == CANCELLED {
         return Err(refused("order.cancelled", "the order was cancelled"));
@@ -238,7 +250,8 @@ async fn check_asked(
     }
     if request.payer != request.requester {
         let signature = signed.payer_signature.clone().unwrap_or_default();
-        let well = in_time(chain.is_signed_by(deal.0, &signature, request.payer)).await.map_err(chain_problem)?;
+        let well =
+            in_time(chain.is_signed_by(deal.0, &signature, request.payer)).await.map_err(chain_problem)?;
         if !well {
             return Err(refused("order.payer", format!("{} has not signed to pay for it", request.payer)));
         }
@@ -247,7 +260,9 @@ async fn check_asked(
     let has = balance.saturating_add(tokens.min(allowance));
     if has < needed {
         let detail = format!("the request may lock {needed}, its payer has {has} at hand");
-        return Err(refused("order.funds", detail).with_hint("pay in, or approve the Vault, or lower the caps"));
+        return Err(
+            refused("order.funds", detail).with_hint("pay in, or approve the Vault, or lower the caps")
+        );
     }
     Ok(())
 }
@@ -271,7 +286,9 @@ fn most(request: &RequestOrder) -> Result<Amount, guildhall_protocol::payouts::P
 async fn sides(desk: &Desk, wanted: &Wanted) -> Result<Sides, Problem> {
     let (chain, app, dataset) = (&desk.chain, AssetId(wanted.app), AssetId(wanted.dataset));
     let now = in_time(chain.head()).await.map_err(chain_problem)?.time;
-    let gone = |what: &str, id: String| refused(&format!("{what}.missing"), format!("there is no {what} {id} that takes deals"));
+    let gone = |what: &str, id: String| {
+        refused(&format!("{what}.missing"), format!("there is no {what} {id} that takes deals"))
+    };
     let owner = in_time(chain.app_seller(app)).await.map_err(chain_problem)?;
     let owner = owner.ok_or_else(|| gone("app", app.to_string()))?;
     let app = cheapest::<AppOrder>(desk, ("app", app.to_string()), owner, wanted, now, app_offer).await?;
@@ -285,8 +302,8 @@ async fn sides(desk: &Desk, wanted: &Wanted) -> Result<Sides, Problem> {
     };
     let owner = in_time(chain.pool_seller(PoolId(wanted.pool))).await.map_err(chain_problem)?;
     let owner = owner.ok_or_else(|| gone("pool", wanted.pool.to_string()))?;
-    let pool =
-        cheapest::<PoolOrder>(desk, ("pool", wanted.pool.to_string()), owner, wanted, now, pool_offer).await?;
+    let pool = cheapest::<PoolOrder>(desk, ("pool", wanted.pool.to_string()), owner, wanted, now, pool_offer)
+        .await?;
     Ok(Sides { app, dataset, pool })
 }
 
@@ -313,7 +330,8 @@ async fn cheapest<T>(
     } else {
         format!("no order for {side} {id} can be taken: {}", passed_over.join("; "))
     };
-    Err(refused("order.none_found", detail).with_hint(format!("its owner signs one: `POST /orders`, {side} {id}")))
+    Err(refused("order.none_found", detail)
+        .with_hint(format!("its owner signs one: `POST /orders`, {side} {id}")))
 }
 
 /// What a match is asked with.

@@ -92,7 +92,8 @@ async fn operator(State(desk): Shared, At(id): At<String>, mut params: Params, h
     let number = match id.parse::<Address>() {
         Ok(owner) if id.starts_with("0x") => {
             let facets = vec![("owner", lower(owner))];
-            let found = desk.index.list(Kind::Operator, &Query { facets, limit: 1, ..Query::default() }).await?;
+            let found =
+                desk.index.list(Kind::Operator, &Query { facets, limit: 1, ..Query::default() }).await?;
             match found.items.into_iter().next().map(|listed| listed.object) {
                 Some(Object::Operator(operator)) => operator.id,
                 _ => return Err(super::answer::missing("operator", &id)),

@@ -227,11 +227,17 @@ async fn a_pool_in_this_network_is_not_asked() {
     let round = B256::repeat_byte(1);
     let path = format!("/rounds/{round}?pool=1");
     assert_eq!(refusal(bed.get(&path).await).await, (502, "pool.bad_endpoint".to_owned()));
-    assert_eq!(refusal(bed.get(&format!("/rounds/{round}")).await).await, (404, "round.unknown_pool".to_owned()));
+    assert_eq!(
+        refusal(bed.get(&format!("/rounds/{round}")).await).await,
+        (404, "round.unknown_pool".to_owned())
+    );
     let shown = json_of(bed.get("/pools/1").await).await;
     assert_eq!(shown["endpoint"], "http://169.254.169.254/latest");
     let now = json_of(bed.get("/now").await).await;
-    assert_eq!((now["pools"][0]["name"].as_str(), now["tasks_certified"].as_i64()), (Some("harbour"), Some(0)));
+    assert_eq!(
+        (now["pools"][0]["name"].as_str(), now["tasks_certified"].as_i64()),
+        (Some("harbour"), Some(0))
+    );
 }
 
 /// What a stream says within a moment.
@@ -259,7 +265,8 @@ async fn a_stream_says_what_changes_and_goes_on_where_it_was_cut() {
     bed.desk.hub.changed(&[Key::new(Kind::Worker, "0x1"), Key::new(Kind::Pool, 1)], 9);
     let text = heard(stream, "\"pool\"").await;
     assert!(text.contains(r#""kind":"changed""#) && !text.contains("worker"), "{text}");
-    let last = text.lines().filter_map(|line| line.strip_prefix("id: ")).next_back().expect("an id").to_owned();
+    let last =
+        text.lines().filter_map(|line| line.strip_prefix("id: ")).next_back().expect("an id").to_owned();
     bed.desk.hub.changed(&[Key::new(Kind::Pool, 1)], 10);
     let request = |last: &str| {
         let request = Request::get("/api/v1/events?topic=pool:1").header("last-event-id", last);
@@ -277,13 +284,16 @@ async fn every_path_of_the_document_is_there() {
     let document = json_of(bed.get("/openapi.json").await).await;
     assert_eq!(document["openapi"], "3.1.0");
     for (method, path) in crate::openapi::operations().filter(|(_, path)| !path.starts_with("/blobs")) {
-        let named = |text: &str| path.replace("{address}", text).replace("{operator}", "7").replace("{pool}", "7");
+        let named =
+            |text: &str| path.replace("{address}", text).replace("{operator}", "7").replace("{pool}", "7");
         let hash = B256::ZERO.to_string();
         let path = named("0x0000000000000000000000000000000000000001")
             .replace("{batch}", "0")
             .replace("{task}", "0")
             .replace("{id}", "7");
-        let path = ["{deal}", "{round}", "{case}", "{hash}"].iter().fold(path, |path, name| path.replace(name, &hash));
+        let path = ["{deal}", "{round}", "{case}", "{hash}"]
+            .iter()
+            .fold(path, |path, name| path.replace(name, &hash));
         if path == "/about" || path.starts_with("/accounts") {
             // Both ask the chain, which is not there.
             continue;
@@ -294,6 +304,9 @@ async fn every_path_of_the_document_is_there() {
             continue;
         }
         let (status, code) = refusal(response).await;
-        assert!(code != "gateway.no_such_path" && code != "gateway.bad_method", "{method} {path}: {status} {code}");
+        assert!(
+            code != "gateway.no_such_path" && code != "gateway.bad_method",
+            "{method} {path}: {status} {code}"
+        );
     }
 }

@@ -103,7 +103,9 @@ mod tests {
             let page = ask(page);
             assert_eq!(page.status(), StatusCode::OK);
             assert_eq!(page.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
-            assert!(!page.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("text").contains("unsafe"));
+            assert!(
+                !page.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("text").contains("unsafe")
+            );
         }
         for missing in ["/assets/old.js", "/api/v2", "/.env", "/../Cargo.toml"] {
             assert_eq!(ask(missing).status(), StatusCode::NOT_FOUND, "{missing}");

@@ -135,7 +135,8 @@ impl Db {
             "postgres" | "postgresql" => false,
             _ => return Err(IndexError::Scheme { scheme }),
         };
-        let options = AnyPoolOptions::new().max_connections(DATABASE_CONNECTIONS).acquire_timeout(DATABASE_WAIT);
+        let options =
+            AnyPoolOptions::new().max_connections(DATABASE_CONNECTIONS).acquire_timeout(DATABASE_WAIT);
         let options = options.after_connect(move |connection, _| {
             Box::pin(async move {
                 if sqlite {
@@ -176,7 +177,8 @@ impl Db {
 
     /// A fact about the index itself.
     pub(crate) async fn meta(&self, name: &str) -> Result<Option<String>, IndexError> {
-        let row = self.row(sqlx::query("SELECT value FROM meta WHERE name = $1").bind(name.to_owned())).await?;
+        let row =
+            self.row(sqlx::query("SELECT value FROM meta WHERE name = $1").bind(name.to_owned())).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
@@ -212,6 +214,9 @@ mod tests {
 
     #[test]
     fn a_path_with_spaces_is_an_address() {
-        assert_eq!(file_url(Path::new("/a b/c?d.sqlite")).expect("a path"), "sqlite:///a%20b/c%3Fd.sqlite?mode=rwc");
+        assert_eq!(
+            file_url(Path::new("/a b/c?d.sqlite")).expect("a path"),
+            "sqlite:///a%20b/c%3Fd.sqlite?mode=rwc"
+        );
     }
 }

@@ -44,7 +44,8 @@ pub(super) async fn add(writing: &mut Writing<'_>, events: &[Recorded]) -> Resul
         }
     }
     insert_events(writing, events).await?;
-    let placed = events.iter().zip(&touches).flat_map(|(event, keys)| keys.iter().map(|key| (key, event.place)));
+    let placed =
+        events.iter().zip(&touches).flat_map(|(event, keys)| keys.iter().map(|key| (key, event.place)));
     insert_touches(writing, &placed.collect::<Vec<_>>()).await?;
     work.save(writing).await
 }
@@ -88,7 +89,8 @@ async fn touches_of(writing: &mut Writing<'_>, events: &[Recorded]) -> Result<Ve
             opened.entry(task).or_default().push(Key::new(Kind::Case, case.id()));
         }
         if let Some(task) = found.cases_of {
-            let known = sqlx::query("SELECT id FROM facets WHERE kind = 'case' AND name = 'task' AND value = $1");
+            let known =
+                sqlx::query("SELECT id FROM facets WHERE kind = 'case' AND name = 'task' AND value = $1");
             for row in writing.rows(known.bind(task.clone())).await? {
                 keys.push(Key { kind: Kind::Case, id: row.try_get(0)? });
             }
@@ -137,10 +139,13 @@ impl Work {
         for kind in Kind::ALL {
             let of_kind: Vec<_> = keys.iter().filter(|key| key.kind == kind).collect();
             for part in of_kind.chunks(ROWS_A_STATEMENT) {
-                let text = format!("SELECT id, body FROM objects WHERE kind = $1 AND id IN ({})", list(2, part.len()));
-                let statement = part
-                    .iter()
-                    .fold(sql(text).bind(kind.name().to_owned()), |statement, key| statement.bind(key.id.clone()));
+                let text = format!(
+                    "SELECT id, body FROM objects WHERE kind = $1 AND id IN ({})",
+                    list(2, part.len())
+                );
+                let statement = part.iter().fold(sql(text).bind(kind.name().to_owned()), |statement, key| {
+                    statement.bind(key.id.clone())
+                });
                 for row in writing.rows(statement).await? {
                     let object = Object::from_json(kind, row.try_get(1)?)?;
                     let entry = Entry { before: Some(object.clone()), now: Some(object) };
@@ -193,7 +198,12 @@ impl Work {
     }
 
     /// Sees to it that the deal of an event is at hand: a worker that is folded again has events of deals that did not change.
-    async fn terms_for(&mut self, writing: &mut Writing<'_>, key: &Key, event: &Recorded) -> Result<(), IndexError> {
+    async fn terms_for(
+        &mut self,
+        writing: &mut Writing<'_>,
+        key: &Key,
+        event: &Recorded,
+    ) -> Result<(), IndexError> {
         let Some(deal) = event.deal().map(|deal| Key::new(Kind::Deal, deal)) else { return Ok(()) };
         if key.kind == Kind::Deal || self.entries.contains_key(&deal) {
             return Ok(());
@@ -203,7 +213,8 @@ impl Work {
 
     /// Writes what is different now. Answers what that was.
     async fn save(self, writing: &mut Writing<'_>) -> Result<Vec<Key>, IndexError> {
-        let mut changed: Vec<_> = self.entries.into_iter().filter(|(_, entry)| entry.before != entry.now).collect();
+        let mut changed: Vec<_> =
+            self.entries.into_iter().filter(|(_, entry)| entry.before != entry.now).collect();
         changed.sort_by(|(one, _), (other, _)| one.cmp(other));
         save_objects(writing, &changed).await?;
         save_facets(writing, &changed).await?;
@@ -215,7 +226,8 @@ impl Work {
 
 /// Reads an event's row: place, transaction, name, contract, payload.
 pub(super) fn event_of(row: &AnyRow) -> Result<Recorded, IndexError> {
-    let (place, transaction, name): (i64, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let (place, transaction, name): (i64, String, String) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     let (contract, payload): (String, Vec<u8>) = (row.try_get(3)?, row.try_get(4)?);
     Recorded::read(Place(place), &transaction, name, &contract, &payload)
         .ok_or_else(|| IndexError::Damaged(format!("the event at {place} cannot be read")))
@@ -253,7 +265,9 @@ async fn save_objects(writing: &mut Writing<'_>, changed: &[(Key, Entry)]) -> Re
 
 /// The facets of an object, each with the object's rank.
 fn facets_of(object: Option<&Object>) -> Vec<(Facet, Place)> {
-    object.map(|object| object.facets().into_iter().map(|facet| (facet, object.rank())).collect()).unwrap_or_default()
+    object
+        .map(|object| object.facets().into_iter().map(|facet| (facet, object.rank())).collect())
+        .unwrap_or_default()
 }
 
 async fn save_facets(writing: &mut Writing<'_>, changed: &[(Key, Entry)]) -> Result<(), IndexError> {
@@ -270,7 +284,8 @@ async fn save_facets(writing: &mut Writing<'_>, changed: &[(Key, Entry)]) -> Res
         new.extend(now.into_iter().filter(|facet| !before.contains(facet)).map(|facet| (key, facet)));
     }
     for part in new.chunks(ROWS_A_STATEMENT) {
-        let text = format!("INSERT INTO facets (kind, name, value, rank, id) VALUES {}", places(part.len(), 5));
+        let text =
+            format!("INSERT INTO facets (kind, name, value, rank, id) VALUES {}", places(part.len(), 5));
         let statement = part.iter().fold(sql(text), |statement, (key, ((name, value), rank))| {
             let statement = statement.bind(key.kind.name().to_owned()).bind((*name).to_owned());
             statement.bind(value.clone()).bind(rank.0).bind(key.id.clone())
@@ -307,7 +322,10 @@ async fn save_totals(writing: &mut Writing<'_>, changed: &[(Key, Entry)]) -> Res
     writing.run(sqlx::query("DELETE FROM totals WHERE total = 0")).await.map(|_| ())
 }
 
-async fn save_points(writing: &mut Writing<'_>, points: &[(String, Place, String)]) -> Result<(), IndexError> {
+async fn save_points(
+    writing: &mut Writing<'_>,
+    points: &[(String, Place, String)],
+) -> Result<(), IndexError> {
     for part in points.chunks(ROWS_A_STATEMENT) {
         let text = format!("INSERT INTO points (id, place, body) VALUES {}", places(part.len(), 3));
         let statement = part.iter().fold(sql(text), |statement, (id, place, body)| {

@@ -139,7 +139,10 @@ impl Index {
     /// [`IndexError`].
     pub async fn cursor(&self) -> Result<Cursor, IndexError> {
         let kept = self.db.meta("cursor").await?;
-        Ok(kept.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_else(|| Cursor::at(self.start)))
+        Ok(kept
+            .map(|text| serde_json::from_str(&text))
+            .transpose()?
+            .unwrap_or_else(|| Cursor::at(self.start)))
     }
 
     /// Writes events in the chain's order, and the head with the last of them. Answers which objects changed.

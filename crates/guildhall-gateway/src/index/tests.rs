@@ -184,7 +184,9 @@ fn of_workers(seed: u64, salt: u64) -> EventKind {
             runtime: 1,
             bond: U256::from(2_000_000_000_000_000_000_u64),
         }),
-        1 => WorkforceEvents::ReputationEarned(Workforce::ReputationEarned { worker, reputation: salt as u16 }),
+        1 => {
+            WorkforceEvents::ReputationEarned(Workforce::ReputationEarned { worker, reputation: salt as u16 })
+        }
         2 => WorkforceEvents::WorkerDormant(Workforce::WorkerDormant { worker }),
         _ => WorkforceEvents::PoolCreated(Workforce::PoolCreated {
             pool: (salt % 2 + 1) as u32,
@@ -237,7 +239,12 @@ fn of_deals(seed: u64, salt: u64) -> EventKind {
                 }
             },
         })),
-        _ => EventKind::Court(CourtEvents::CaseClosed(Court::CaseClosed { dealId: id, batch, index: 0, verdict: 2 })),
+        _ => EventKind::Court(CourtEvents::CaseClosed(Court::CaseClosed {
+            dealId: id,
+            batch,
+            index: 0,
+            verdict: 2,
+        })),
     }
 }
 
@@ -331,7 +338,8 @@ async fn any_way_gives_the_same_rows(steps: Vec<Step>) {
         }
     }
     let fresh = other.open().await;
-    let all: Vec<_> = chain.iter().enumerate().flat_map(|(number, seeds)| block(number as u64, seeds)).collect();
+    let all: Vec<_> =
+        chain.iter().enumerate().flat_map(|(number, seeds)| block(number as u64, seeds)).collect();
     fresh.write(&all, Some(&head(chain.len() as u64))).await.expect("written");
     let (rows, wanted) = (rows(&index).await, rows(&fresh).await);
     let differs = rows.iter().zip(&wanted).find(|(one, other)| one != other);
@@ -422,7 +430,8 @@ async fn pages_come_in_order_and_whole_and_narrowed_down() {
     let wanted: Vec<_> = (0..25).rev().map(|deal| terms(deal).dealId).collect();
     assert_eq!(found, wanted);
     let facets = vec![("app", "1".to_owned()), ("pool", "2".to_owned())];
-    let page = index.list(Kind::Deal, &Query { facets, limit: 50, ..Query::default() }).await.expect("a page");
+    let page =
+        index.list(Kind::Deal, &Query { facets, limit: 50, ..Query::default() }).await.expect("a page");
     // App 1 is that of every third, pool 2 of every second from deal 1 on.
     assert_eq!(page.items.len(), 4);
     assert_eq!(index.total("deals", "open").await.expect("a total"), 25);
@@ -474,7 +483,8 @@ async fn speed() {
     let events: u64 = 100_000;
     let started = std::time::Instant::now();
     for number in 0..events / 2_000 {
-        let seeds: Vec<u64> = (0..2_000).map(|log| (number * 2_000 + log).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let seeds: Vec<u64> =
+            (0..2_000).map(|log| (number * 2_000 + log).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         index.write(&block(number, &seeds), Some(&head(number))).await.expect("written");
     }
     println!("{:.0} events a second", events as f64 / started.elapsed().as_secs_f64());

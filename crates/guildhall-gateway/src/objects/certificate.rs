@@ -1,13 +1,10 @@
 //! A certificate with everything that later calls bring back, and what each member earned.
 
 use alloy::primitives::Address;
-use guildhall_chain::{
-    EventKind,
-    bindings::Recourse::RecourseEvents,
-};
+use guildhall_chain::{EventKind, bindings::Recourse::RecourseEvents};
 use guildhall_protocol::{
-    Amount, BondUnits, Certificate, Claim, DealId, Fuel, Lot, Member, Odds, Terms, Trail, list::CLAIM_LEADING,
-    members_hash,
+    Amount, BondUnits, Certificate, Claim, DealId, Fuel, Lot, Member, Odds, Terms, Trail,
+    list::CLAIM_LEADING, members_hash,
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,9 +56,9 @@ pub struct CertificateRow {
 
 /// Members with what each was paid: the first of those that agree, as many as the deal pays for.
 pub(super) fn paid(members: &[Member], certificate: &Certificate, terms: Option<&Terms>) -> Vec<MemberRow> {
-    let payouts = terms.and_then(|terms| prices(terms, certificate.batch)).and_then(|prices| {
-        prices.payouts(certificate.seats, Fuel(certificate.fuel)).ok()
-    });
+    let payouts = terms
+        .and_then(|terms| prices(terms, certificate.batch))
+        .and_then(|prices| prices.payouts(certificate.seats, Fuel(certificate.fuel)).ok());
     let (mut left, each) = payouts.map_or((0, Amount::ZERO), |paid| (paid.paid_seats, paid.to_each_worker));
     let row = |member: &Member| {
         let earns = member.claim == CLAIM_LEADING && left > 0;
@@ -84,7 +81,8 @@ impl CertificateRow {
             let before = self.members.iter().find(|row| row.member.worker == member.worker);
             before.map_or(Amount::ZERO, |row| row.earned)
         };
-        self.members = members.iter().map(|member| MemberRow { member: *member, earned: earned(member) }).collect();
+        self.members =
+            members.iter().map(|member| MemberRow { member: *member, earned: earned(member) }).collect();
     }
 }
 
@@ -120,8 +118,9 @@ impl Folded for CertificateRow {
                 self.target = target.unwrap_or_default();
             }
         }
-        if let EventKind::Certifier(guildhall_chain::bindings::Certifier::CertifierEvents::StatusChanged(event)) =
-            &event.kind
+        if let EventKind::Certifier(guildhall_chain::bindings::Certifier::CertifierEvents::StatusChanged(
+            event,
+        )) = &event.kind
         {
             self.overturned |= super::deal::is_void(event.status);
         }

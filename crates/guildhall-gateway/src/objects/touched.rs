@@ -141,8 +141,12 @@ fn certifier(event: &Recorded, keys: &mut Vec<Key>) {
     let EventKind::Certifier(event) = &event.kind else { return };
     match event {
         CertifierEvents::Slashed(event) => keys.push(worker(event.worker)),
-        CertifierEvents::StatusChanged(event) => keys.push(certificate_key(DealId(event.dealId), event.batch)),
-        CertifierEvents::Delivered(event) => keys.push(task(DealId(event.dealId), event.task.saturating_to())),
+        CertifierEvents::StatusChanged(event) => {
+            keys.push(certificate_key(DealId(event.dealId), event.batch))
+        }
+        CertifierEvents::Delivered(event) => {
+            keys.push(task(DealId(event.dealId), event.task.saturating_to()))
+        }
         CertifierEvents::DeliveryTipped(event) => {
             keys.push(task(DealId(event.dealId), event.task.saturating_to()));
         }

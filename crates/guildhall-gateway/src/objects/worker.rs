@@ -209,11 +209,7 @@ impl Folded for Worker {
     }
 
     fn facets(&self) -> Vec<Facet> {
-        vec![
-            ("", String::new()),
-            ("pool", self.pool.to_string()),
-            ("operator", self.operator.to_string()),
-        ]
+        vec![("", String::new()), ("pool", self.pool.to_string()), ("operator", self.operator.to_string())]
     }
 
     fn shares(&self) -> Vec<Share> {

@@ -102,10 +102,13 @@ pub(super) async fn send(sender: &Sender, to: Address, call: &impl SolCall) -> R
 }
 
 impl Founding<'_> {
-    /// Gives every role coins for gas and tokens, and registers the runtime.
-    pub(super) async fn fund(&self) -> Result<()> {
+    /// Gives every role coins for gas and tokens, visitors too where they are `expected`, and registers the runtime.
+    pub(super) async fn fund(&self, expected: bool) -> Result<()> {
         self.coins().await?;
         self.tokens().await?;
+        if expected {
+            self.visitor().await?;
+        }
         if self.chain.registry().runtimeNumber(runtime_id()).call().await.is_ok_and(|number| number == 0) {
             let call = Registry::registerRuntimeCall { runtime: runtime_id() };
             send(&self.senders.deployer, self.chain.deployment().registry, &call).await?;

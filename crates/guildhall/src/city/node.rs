@@ -18,7 +18,7 @@ use super::{CityChain, CityConfig, roles::Ended};
 use crate::error::{Failure, Result};
 
 /// Chain id of an embedded city: nobody else's in the public lists.
-const CHAIN_ID: u64 = 20_261;
+pub(super) const CHAIN_ID: u64 = 20_261;
 /// Coins of the deployer in the first block, in whole coins.
 const DEPLOYER_COINS: u64 = 1_000_000;
 /// Without a transaction for so long, an empty block is sealed: time passes on the chain, too.

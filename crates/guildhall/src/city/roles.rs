@@ -160,14 +160,15 @@ pub(super) struct GatewayHandle {
 }
 
 impl GatewayHandle {
-    /// Starts the gateway.
+    /// Starts the gateway, if the city is to have one, which tells `rpc` to wallets.
     pub(super) async fn start(
         config: &CityConfig,
-        (address, rpc): (SocketAddr, Option<String>),
+        rpc: Option<String>,
         chain: &ChainClient,
         blobs: Arc<dyn BlobStore>,
         ended: mpsc::Sender<Ended>,
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
+        let Some(address) = config.gateway else { return Ok(None) };
         let dir = config.data.join("gateway");
         create_private_dir(&dir)?;
         let listener = TcpListener::bind(address).await.map_err(|error| {
@@ -195,7 +196,7 @@ impl GatewayHandle {
         let stop = CancellationToken::new();
         let run = guildhall_gateway::run(role, deps, stop.clone());
         let running = Running::start("gateway".to_owned(), stop, run, ended);
-        Ok(Self { running, url: format!("http://{address}") })
+        Ok(Some(Self { running, url: format!("http://{address}") }))
     }
 
     pub(super) fn url(&self) -> &str {

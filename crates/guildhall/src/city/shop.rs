@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use alloy::primitives::{B256, U256, aliases::U96};
+use guildhall_api::{ApiError, GatewayClient};
 use guildhall_chain::{Key, bindings::Registry};
 use guildhall_protocol::{
     AssetId, ContentId,
@@ -166,6 +167,29 @@ impl City {
             salt: B256::random(),
         };
         self.offer(&self.keys.owner, Order::Pool(order))
+    }
+
+    /// Puts every standing order of the data directory on the gateway's book, where requesters find them who have no folder of
+    /// orders. What the gateway refuses, because it is filled or cancelled meanwhile, stays off it.
+    ///
+    /// # Errors
+    /// `file.*`; `api.*` when the gateway does not answer. A city without one has no book.
+    pub async fn list_orders(&self) -> Result<()> {
+        let Some(url) = self.gateway_url() else { return Ok(()) };
+        let gateway = GatewayClient::new(&url)?;
+        for (file, signed) in self.orders().list()? {
+            if matches!(signed.order, Order::Request(_)) {
+                continue;
+            }
+            match gateway.put_order(&signed).await {
+                Ok(_) => {}
+                Err(ApiError::Refused(problem)) => {
+                    tracing::info!(file = %file.display(), %problem, "an order is not on the gateway's book");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// The standing orders of the city.

@@ -147,6 +147,7 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
     context.out.say("founding the city, or waking it up");
     let mut city = City::start(config).await?;
     let assets = stock(&city, &args.places, context.out).await?;
+    city.list_orders().await?;
     if let Some(url) = city.rpc_url() {
         atomic_write(&context.profile.data.join(CHAIN_URL_FILE), url.as_bytes(), MODE_PUBLIC)?;
     }

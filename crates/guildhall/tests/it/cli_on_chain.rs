@@ -521,7 +521,8 @@ async fn orders_that_cannot_be_taken_are_passed_over_with_the_reason() {
         sign("for-a-dataset", "--dataset 7");
         sign("for-a-pool", "--pool 7");
         let forged = sign("forged", "");
-        let mut order = <guildhall::orders::SignedOrder as guildhall::orders::OrderFile>::read(forged.as_ref()).unwrap();
+        let mut order =
+            <guildhall::orders::SignedOrder as guildhall::orders::OrderFile>::read(forged.as_ref()).unwrap();
         let Order::App(app) = &mut order.order else { panic!("an app order") };
         app.volume = 7;
         guildhall::orders::write(forged.as_ref(), &order).unwrap();

@@ -42,7 +42,16 @@ const SIGNS: &[Takes] = &[Deployment, Node, Key];
 pub(crate) const CASES: &[Case] = &[
     Case { args: &["demo"], takes: &[] },
     Case {
-        args: &["up", "--quiet", "--workers", "1", "--coordinator-listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0"],
+        args: &[
+            "up",
+            "--quiet",
+            "--workers",
+            "1",
+            "--coordinator-listen",
+            "127.0.0.1:0",
+            "--gateway-listen",
+            "127.0.0.1:0",
+        ],
         takes: &[Node, Key],
     },
     Case { args: &["key", "new", "bob"], takes: &[] },

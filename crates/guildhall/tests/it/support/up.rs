@@ -9,8 +9,16 @@ use serde_json::Value;
 
 use super::Desk;
 
-pub(crate) const UP: &[&str] =
-    &["up", "--listen", "127.0.0.1:0", "--coordinator-listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--json"];
+pub(crate) const UP: &[&str] = &[
+    "up",
+    "--listen",
+    "127.0.0.1:0",
+    "--coordinator-listen",
+    "127.0.0.1:0",
+    "--gateway-listen",
+    "127.0.0.1:0",
+    "--json",
+];
 
 /// The process, and what it said when it ran. It is stopped with the test, however that ends.
 pub(crate) struct RunningCity {
