@@ -29,7 +29,7 @@ fn halves() -> impl Strategy<Value = B256> {
     let order = U256::from_be_bytes(hex!("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"));
     let edges = [U256::ZERO, U256::ONE, order >> 1, order - U256::ONE, order, order + U256::ONE];
     let flip = |half: B256| half | B256::from(U256::ONE << 255);
-    let edge = prop::sample::select(edges.map(|edge| B256::from(edge)).to_vec());
+    let edge = prop::sample::select(edges.map(B256::from).to_vec());
     prop_oneof![words(), edge.clone(), edge.prop_map(flip)]
 }
 
