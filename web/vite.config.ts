@@ -10,6 +10,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/api": "http://127.0.0.1:8651" } },
+  server: { proxy: { "/api": "http://127.0.0.1:8660" } },
   test: { include: ["test/*.test.ts"] },
 });

@@ -313,7 +313,7 @@ fn words() -> Value {
 
 fn objects() -> Value {
     json!({
-        "About": open(&[("chain", "Number"), ("contracts", "Anything"), ("token", "Address"), ("version", "Text"), ("head", "Anything"), ("index", "Anything"), ("parameters", "Anything")]),
+        "About": open(&[("chain", "Number"), ("contracts", "Anything"), ("token", "Address"), ("version", "Text"), ("head", "Anything"), ("index", "Anything"), ("parameters", "Anything"), ("rpc", "Value")]),
         "Now": open(&[("block", "Decimal"), ("tasks_ordered", "Number"), ("tasks_certified", "Number"), ("stake", "Decimal"), ("pools", "Rows"), ("latest", "Rows")]),
         "Deal": open(&[("id", "Bytes32"), ("at", "Seen"), ("terms", "Anything"), ("opened", "Anything"), ("status", "Text"), ("batches", "Anything"), ("locked", "Decimal"), ("paid", "Decimal"), ("refunded", "Decimal")]),
         "Batch": open(&[("deal", "Bytes32"), ("batch", "Number"), ("status", "Text"), ("attempt", "Number"), ("tasks", "Number"), ("slashes", "Rows"), ("cases", "Rows")]),

@@ -1,4 +1,4 @@
-/** Asks the gateway: objects and lists with `ETag`, errors as problem documents (RFC 9457). */
+/** Asks the gateway: objects and lists with `etag`, errors as problem documents (RFC 9457). */
 
 /** What the gateway refused, or that it did not answer. */
 export class Problem extends Error {

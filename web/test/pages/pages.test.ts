@@ -165,7 +165,7 @@ test("the keyboard is enough to get about", async () => {
   await page.getByRole("link", { name: "Workers", exact: true }).focus();
   await page.keyboard.press("Enter");
   await page.getByText("Standing").first().waitFor();
-  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("H1");
+  expect(await page.evaluate(() => document.activeElement?.nodeName)).toBe("H1");
   expect(await page.title()).toBe("Workers · Guildhall");
   await page.goBack();
   await page.getByText("Latest certificates").waitFor();
