@@ -93,8 +93,10 @@ impl Desk {
         };
         let endpoint = found.endpoint.ok_or_else(silent)?;
         self.peers.coordinator(&endpoint).map_err(|_| {
-            let detail = format!("the address of pool {pool} is none that the gateway asks");
-            Problem::new(StatusCode::BAD_GATEWAY, "pool.bad_endpoint", detail)
+            let detail = format!("the address of pool {pool}, `{endpoint}`, is none that the gateway asks");
+            Problem::new(StatusCode::BAD_GATEWAY, "pool.bad_endpoint", detail).with_hint(
+                "it asks public addresses alone: the pool's owner sets one, or the gateway's sets `private_pools`",
+            )
         })
     }
 }
