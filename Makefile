@@ -18,7 +18,8 @@ help: ## what there is to do
 setup: ## install what is missing: Rust target, npm and Debian packages
 	@scripts/setup.sh
 
-assets: setup ## build the apps, fetch the model and the photographs
+assets: setup ## build the apps and the web application, fetch the model and the photographs
+	@scripts/web.sh build
 	@scripts/assets.sh
 
 demo: assets ## a city certifies real work on the embedded chain

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that is checked without running the system: format, lints, docs, shape of the tree, generated files, and the
+# Everything that is checked without running the system: format, lints, types, docs, shape of the tree, generated files, and the
 # apps' own code, natively.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +13,8 @@ step 'lints'
 cargo clippy --workspace --all-targets --locked -- -D warnings
 step 'apps'
 (cd apps && cargo clippy --workspace --all-targets --locked -- -D warnings && cargo test --workspace --locked)
+step 'web application'
+scripts/web.sh check
 step 'docs'
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 step 'shape of the tree'

@@ -10,6 +10,8 @@ scripts/assets.sh >"$log" 2>&1 & assets=$!
 trap 'kill "$assets" 2>/dev/null || true; rm -f "$log"' EXIT
 step 'contracts (apps, model and photographs beside them)'
 (cd contracts && npx --no-install forge test)
+step 'web application'
+scripts/web.sh build
 step 'compiling'
 cargo test --workspace --locked --no-run
 step 'apps, model and photographs'
@@ -23,3 +25,5 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/guildhall target=${CARGO_TARGET_DIR:-targe
 # The example was built with the tests: built alone it would have other features, and compile half of the tree anew.
 python3 apps/test_scores.py --assets "${GUILDHALL_ASSETS:-$cache/assets}" --wasm "${GUILDHALL_APPS:-build/apps}/image-class.wasm" \
   --sandbox "$target/debug/examples/run" --machine-code "$target/tmp/machine-code"
+step 'web application'
+scripts/web.sh test

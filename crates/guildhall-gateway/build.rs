@@ -13,10 +13,10 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-env-changed={BUNDLE}");
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/dist");
     let dist = env::var_os(BUNDLE).map_or(beside, PathBuf::from);
+    // As long as it is not there it counts as changed, so that it is found once it is.
+    println!("cargo:rerun-if-changed={}", dist.display());
     let mut files = Vec::new();
-    // A path that is not there would count as changed for ever.
     if dist.join("index.html").is_file() {
-        println!("cargo:rerun-if-changed={}", dist.display());
         collect(&dist.canonicalize()?, "", &mut files)?;
     }
     files.sort();

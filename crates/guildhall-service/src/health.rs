@@ -1,4 +1,4 @@
-//! Whether the process lives (`/health/live`) and whether it can serve (`/health/ready`).
+//! Whether the process lives (`/live`) and whether it can serve (`/ready`).
 //!
 //! Knows nothing of what is checked: a part asks for a [`Check`] and says how it is, or lets [`Check::watch`] ask it.
 
@@ -57,9 +57,10 @@ pub struct RoleChecks {
     pub store: Check,
 }
 
-/// What an operator's tools ask a process: `/health/live`, `/health/ready`, `/metrics`.
+/// What an operator's tools ask a process: `/live`, `/ready` and `/metrics`; the first two under `/health`, too, where one rule of a proxy
+/// closes them.
 pub fn routes(health: &Health, metrics: &Metrics) -> Router {
-    Router::new().nest("/health", health.router()).merge(metrics.router())
+    Router::new().nest("/health", health.router()).merge(health.router()).merge(metrics.router())
 }
 
 impl Health {

@@ -58,14 +58,14 @@ function tell(event: LiveEvent): void {
   }
 }
 
-async function follow(topics: readonly string[], signal: AbortSignal): Promise<void> {
+async function follow(topics: readonly string[], signal: AbortSignal, resumes: boolean): Promise<void> {
   const text = topics.map((topic) => `topic=${encodeURIComponent(topic)}`).join("&");
   const headers: Record<string, string> = { accept: "text/event-stream" };
   if (reader.lastId) headers["last-event-id"] = reader.lastId;
   const response = await fetch(`${BASE}/events?${text}`, { headers, signal });
   if (!response.ok || !response.body) throw new Error(`the stream answered ${response.status}`);
-  // Without an id to resume after, whatever happened while nobody listened is unknown: everything is read again.
-  if (!reader.lastId) tell({ topic: "", kind: "reset" });
+  // Without an id to resume after, whatever happened while nobody listened is unknown; what was asked in vain meanwhile is asked again.
+  if (!reader.lastId || resumes) tell({ topic: "", kind: "reset" });
   const decoder = new TextDecoder();
   const stream = response.body.getReader();
   for (;;) {
@@ -82,14 +82,17 @@ async function follow(topics: readonly string[], signal: AbortSignal): Promise<v
 }
 
 async function run(signal: AbortSignal, topics: readonly string[]): Promise<void> {
-  for (let failures = 0; !signal.aborted; failures++) {
+  for (let failures = 0, lost = false; !signal.aborted; failures++) {
     const started = Date.now();
     try {
-      await follow(topics, signal);
+      await follow(topics, signal, lost);
     } catch {
-      // The gateway is away: the pages go on with what they have, and say so when they are asked for more.
+      // The gateway is away: the pages go on with what they have.
     }
     if (signal.aborted) return;
+    // Everything is read again, so that each part of a page says for itself that it is not the latest.
+    if (!lost) tell({ topic: "", kind: "reset" });
+    lost = true;
     if (Date.now() - started > 10_000) failures = 0;
     const wait = WAITS_MS[Math.min(failures, WAITS_MS.length - 1)]!;
     await new Promise((done) => setTimeout(done, wait));

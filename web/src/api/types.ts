@@ -137,10 +137,15 @@ export interface BatchWhole extends Batch {
   readonly cases: readonly CaseRow[];
 }
 
+export type CaseKind = "bonded" | "staked" | "audit" | "expiry" | "accusation";
+
 export interface CaseRow {
   readonly id: Hex;
   readonly deal: Hex;
-  readonly case: { readonly facts: Numeric; readonly opener: Hex };
+  readonly case: {
+    readonly facts: { readonly index: number; readonly level: number; readonly kind: CaseKind; readonly seats: number };
+    readonly opener: Hex;
+  };
   readonly state: string;
   readonly verdict: string | null;
   readonly odds: Numeric | null;

@@ -9,7 +9,9 @@ import { DEFAULT_POLICY, type Policy, type RequestOrder } from "../protocol/orde
 
 /** Most executions of a task that a requester may pay for. */
 const REPLICAS_MAX = 32;
-export const FUEL_LIMIT = 8_000_000_000n;
+/** The most that an execution may use, to choose from: it is locked for each, and what is not used comes back. */
+export const FUEL_LIMITS = [100_000_000n, 1_000_000_000n, 8_000_000_000n, 64_000_000_000n] as const;
+export const FUEL_LIMIT = FUEL_LIMITS[2];
 const MEMORY_LIMIT = 512n << 20n;
 const HOUR = 3_600n;
 
@@ -57,6 +59,7 @@ export interface Wanted {
   readonly dataset: bigint;
   readonly pool: number;
   readonly policy: Policy;
+  readonly fuelLimit: bigint;
   readonly inputs: readonly Input[];
   readonly nonce: bigint;
   readonly prices: { readonly app: bigint; readonly dataset: bigint; readonly fee: bigint };
@@ -86,7 +89,7 @@ export function requestFor(wanted: Wanted, manifest: Uint8Array, now: bigint): R
     inputs: manifestId(manifest),
     taskCount: inputs.length,
     batchSize: batchSizeFor(inputs.length),
-    fuelLimit: FUEL_LIMIT,
+    fuelLimit: wanted.fuelLimit,
     memoryLimit: MEMORY_LIMIT,
     deadline: now + HOUR,
     policy: wanted.policy,

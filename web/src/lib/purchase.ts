@@ -29,6 +29,7 @@ export interface Purchase {
   /** What the quote was made with. */
   readonly prices: Quoted["prices"];
   readonly policy: Policy;
+  readonly fuelLimit: bigint;
   readonly inputs: readonly Input[];
   /** Says what is being done. */
   readonly tell: (what: string) => void;
@@ -48,7 +49,7 @@ async function store(inputs: readonly Input[], manifest: Uint8Array<ArrayBuffer>
 
 /** The id of the deal, once it stands on chain. */
 export async function order(purchase: Purchase): Promise<Hex> {
-  const { connected, about, account, app, dataset, pool, prices, policy, inputs, tell } = purchase;
+  const { connected, about, account, app, dataset, pool, prices, policy, fuelLimit, inputs, tell } = purchase;
   await onChain(connected, about);
   tell("Storing the inputs");
   const manifest = manifestOf(app.name || "app", inputs);
@@ -62,6 +63,7 @@ export async function order(purchase: Purchase): Promise<Hex> {
       dataset: dataset ? BigInt(dataset.id) : 0n,
       pool: pool.id,
       policy,
+      fuelLimit,
       inputs,
       nonce: big(account.now.nonce),
       prices: { app: cap(prices.app), dataset: cap(prices.dataset), fee: cap(prices.fee_per_mfuel) },

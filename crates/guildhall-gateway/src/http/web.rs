@@ -12,13 +12,12 @@ include!(concat!(env!("OUT_DIR"), "/bundle.rs"));
 /// What is said where no bundle was built.
 const UNBUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Guildhall gateway</title>\
 <h1>Guildhall gateway</h1><p>The interface is at <a href=\"/api/v1/openapi.json\">/api/v1</a>. The web application was not built into \
-this program: run <code>npm ci &amp;&amp; npm run build</code> in <code>web</code>, touch \
-<code>crates/guildhall-gateway/build.rs</code> and build again.</p></html>";
+this program: run <code>scripts/web.sh build</code> and build again.</p></html>";
 
 /// Nothing but what the bundle has; nodes of the chain that the reader chooses, of other hosts by TLS alone.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob:; \
     connect-src 'self' https: wss: http://127.0.0.1:* ws://127.0.0.1:* http://localhost:* ws://localhost:*; \
-    manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The routes: everything that is nobody else's.
 pub fn routes() -> Router {

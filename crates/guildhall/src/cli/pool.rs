@@ -58,6 +58,17 @@ pub(crate) enum PoolCommand {
         #[arg(long, value_parser = tokens, value_name = "TOKENS")]
         bond: Option<U256>,
     },
+    /// Prove that a worker's key is here, for an operator who joins from elsewhere, such as the web application.
+    Prove {
+        /// Number of the pool.
+        pool: u32,
+        /// Key of the worker.
+        #[arg(long, value_name = "NAME|FILE")]
+        worker: String,
+        /// Who will own it: nobody else can join with this proof.
+        #[arg(long, value_name = "ADDRESS")]
+        operator: Address,
+    },
     /// Show a pool: owner, coordinator, workers, bonds.
     Show {
         /// Number of the pool.
@@ -172,6 +183,11 @@ pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitS
             let worker = context.named_key(worker).await?;
             let outcome = join(&chain, context, pool, &worker, bond).await?;
             context.out.result(&Joined { worker: worker.address(), pool, transaction: outcome.hash })?;
+        }
+        PoolCommand::Prove { pool, worker, operator } => {
+            let worker = context.named_key(worker).await?;
+            let proof = proof_of(&chain, pool, &worker, operator)?;
+            context.out.result(&Proved { worker: worker.address(), operator, pool, proof })?;
         }
         PoolCommand::Show { pool } => context.out.result(&show(&chain, pool).await?)?,
         PoolCommand::List => context.out.result(&list(&chain).await?)?,
@@ -304,16 +320,22 @@ async fn join(
         Some(bond) => bond,
         None => chain.minimum_bond().await?.0,
     };
-    let domain = workforce_domain(chain.deployment().chain_id, chain.deployment().workforce);
-    let proof = worker.sign_message(&WorkerKey { operator: operator.address(), pool }, &domain)?;
+    let worker_signature = proof_of(chain, pool, worker, operator.address())?;
     let call = Workforce::joinCall {
         worker: worker.address(),
         pool,
         runtime,
         bond,
-        workerSignature: Bytes::copy_from_slice(&proof.to_bytes()),
+        workerSignature: worker_signature,
     };
     send(&sender(chain, &operator), chain.deployment().workforce, &call).await
+}
+
+/// The worker's signature that it serves this operator in this pool.
+fn proof_of(chain: &ChainClient, pool: u32, worker: &Key, operator: Address) -> Result<Bytes> {
+    let domain = workforce_domain(chain.deployment().chain_id, chain.deployment().workforce);
+    let proof = worker.sign_message(&WorkerKey { operator, pool }, &domain)?;
+    Ok(Bytes::copy_from_slice(&proof.to_bytes()))
 }
 
 async fn show(chain: &ChainClient, number: u32) -> Result<Shown> {
@@ -343,6 +365,21 @@ async fn list(chain: &ChainClient) -> Result<Listed> {
         pools.push(show(chain, number).await?);
     }
     Ok(Listed { pools })
+}
+
+#[derive(Serialize)]
+struct Proved {
+    worker: Address,
+    operator: Address,
+    pool: u32,
+    proof: Bytes,
+}
+
+impl Report for Proved {
+    fn text(&self, style: Style) -> String {
+        let note = format!("for operator {} and pool {} alone", self.operator, self.pool);
+        format!("worker {}\nproof  {}\n{}", self.worker, self.proof, style.faint(note))
+    }
 }
 
 #[derive(Serialize)]

@@ -210,6 +210,8 @@ async fn what_owners_and_operators_are_told() {
         // A key made here opens here, and the owner of a pool needs nothing else.
         let heir = town.city.keys.requester.address().to_string();
         teller.text("key_new", "key new harbour");
+        // Whoever joins from elsewhere needs the worker's word.
+        teller.both("pool_prove", &format!("pool prove 1 --worker worker-1 --operator {heir}"));
         teller.desk.json(&["key", "new", "quay"]);
         // Somebody new gets coins for gas and a balance from those who have them.
         teller.both("stake_gas", "stake gas 0.25 --to harbour --key deployer");

@@ -1,0 +1,132 @@
+/** What owners do from the pages, with a wallet that signs for real: publish, stake, dispute; and every page once, as it is in a city. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { violations } from "../pages/browser";
+import { APPS } from "./city";
+import { certified, orderText, payIn, quiet, visit, type Visit } from "./visit";
+
+let here: Visit;
+
+beforeAll(async () => {
+  here = await visit();
+  await payIn(here, 2_000);
+});
+afterAll(() => here?.close());
+
+test("an app is published: stored, registered, offered, and executed for whoever orders it", async () => {
+  const { page, city } = here;
+  await page.goto(`${city.url}/market?side=publish`);
+  // A section of its own makes it a module that nobody has registered.
+  const module = Buffer.concat([
+    readFileSync(join(APPS, "wordcount.wasm")),
+    Buffer.from([0, 5, 4, ...Buffer.from("mine")]),
+  ]);
+  const file = { name: "my-count.wasm", mimeType: "application/wasm", buffer: module };
+  await page.locator("input[type=file]").setInputFiles(file);
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.waitForURL(/\/market\/apps\/\d+$/);
+  await page.getByRole("heading", { name: "my-count" }).waitFor();
+  expect(await violations(page)).toEqual([]);
+  await orderText(here, "one two", "my-count");
+  await certified(page);
+  quiet(here);
+});
+
+test("what is no module is refused before anything is stored", async () => {
+  const { page, city, wallet } = here;
+  wallet.asked.length = 0;
+  await page.goto(`${city.url}/market?side=publish`);
+  const file = { name: "script.wasm", mimeType: "application/wasm", buffer: Buffer.from("<script>alert(1)</script>") };
+  await page.locator("input[type=file]").setInputFiles(file);
+  await page.getByText("this is no WebAssembly module").waitFor();
+  expect(await page.getByRole("button", { name: "Publish", exact: true }).isDisabled()).toBe(true);
+  expect(wallet.asked).toEqual([]);
+  quiet(here);
+});
+
+test("a machine joins, gets more stake, and leaves", async () => {
+  const { page, city, wallet } = here;
+  const worker = privateKeyToAccount(generatePrivateKey());
+  const { chain, contracts } = city.about;
+  const proof = await worker.signTypedData({
+    domain: {
+      name: "Guildhall Workforce",
+      version: "1",
+      chainId: Number(chain),
+      verifyingContract: contracts.workforce,
+    },
+    types: {
+      WorkerKey: [
+        { name: "operator", type: "address" },
+        { name: "pool", type: "uint32" },
+      ],
+    },
+    primaryType: "WorkerKey",
+    message: { operator: wallet.account.address, pool: 1 },
+  });
+  await page.goto(`${city.url}/account`);
+  await page.getByText("Join with a machine").click();
+  await page.getByLabel("The worker's address").fill(worker.address);
+  await page.getByLabel("Proof of its key").fill(proof);
+  await page.getByLabel("Bond").fill("100");
+  await page.getByRole("button", { name: "Join", exact: true }).click();
+  await page.getByText("It has joined").waitFor();
+  await page.goto(`${city.url}/workers/${worker.address}`);
+  const bond = page.locator("dl > div").filter({ has: page.getByText("Bond", { exact: true }) });
+  await bond.getByText("100", { exact: false }).waitFor();
+  await page.getByLabel("Amount").fill("50");
+  await page.getByRole("button", { name: "Add stake" }).click();
+  await page.getByText("The bond has grown").waitFor();
+  await bond.getByText("150", { exact: false }).waitFor();
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole("button", { name: "Leave the pool" }).click();
+  await page.getByText(/Its bond can be withdrawn in/).waitFor();
+  expect(await page.getByRole("button", { name: "Withdraw" }).isDisabled()).toBe(true);
+  quiet(here);
+});
+
+test("a result is disputed while its window is open, and the dispute is there for everybody", async () => {
+  const { page, city } = here;
+  const deal = await orderText(here, "right or wrong");
+  await certified(page);
+  await page.getByRole("button", { name: "Show its result" }).click();
+  await page.getByRole("button", { name: "Dispute this result" }).click();
+  await page.getByRole("textbox", { name: "Fuel" }).fill("1234");
+  await page.getByRole("textbox", { name: "Digest of the output" }).fill(`0x${"12".repeat(32)}`);
+  await page.getByRole("textbox", { name: "Digest of the trace" }).fill(`0x${"34".repeat(32)}`);
+  await page.getByRole("button", { name: "Open the dispute" }).click();
+  await page.getByText("The dispute is open").waitFor();
+  await page.goto(`${city.url}${deal}/batches/0`);
+  await page.getByText("dispute with a bond").waitFor();
+  expect(await violations(page)).toEqual([]);
+  quiet(here);
+});
+
+test("every page of a city is free of what axe finds, and asks nobody else", async () => {
+  const { page, city } = here;
+  const worker = (await (await fetch(`${city.url}/api/v1/workers`)).json()) as { items: { address: string }[] };
+  const places = [
+    "/",
+    "/run",
+    "/market",
+    "/market?side=orders",
+    "/market/apps/1",
+    "/deals",
+    "/workers",
+    "/pools",
+    "/pools/1",
+    "/account",
+  ];
+  for (const place of [...places, `/workers/${worker.items[0]!.address}`]) {
+    await page.goto(city.url + place);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page.locator(".notice.loading").waitFor({ state: "detached" });
+    expect(await violations(page), place).toEqual([]);
+  }
+  quiet(here);
+});

@@ -1,0 +1,163 @@
+/** From a choice to a certificate, with a wallet that signs for real; verified in the page, and not believed where the gateway lies. */
+
+import { join } from "node:path";
+
+import type { Route } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { fromHex } from "../../src/protocol/bytes";
+import { readBundle } from "../../src/verify/bundle";
+import { violations } from "../pages/browser";
+import { ASSETS } from "./city";
+import { certified, orderText, payIn, quiet, verify, visit, type Visit } from "./visit";
+
+let here: Visit;
+let deal: string;
+
+beforeAll(async () => {
+  here = await visit();
+});
+afterAll(() => here?.close());
+
+test("a visitor pays in", async () => {
+  await payIn(here, 2_000);
+  expect(here.wallet.asked.map((one) => one.method)).toEqual(["eth_sendTransaction", "eth_sendTransaction"]);
+  quiet(here);
+});
+
+test("a text is ordered with one signature and one transaction, and certified before one's eyes", async () => {
+  here.wallet.asked.length = 0;
+  deal = await orderText(here, "one two two");
+  expect(here.wallet.asked.map((one) => one.method)).toEqual(["eth_signTypedData_v4", "eth_sendTransaction"]);
+  await certified(here.page);
+  expect(await violations(here.page)).toEqual([]);
+  quiet(here);
+});
+
+test("its result is there, and every step of its verification holds", async () => {
+  const { page } = here;
+  await page.getByRole("button", { name: "Show its result" }).click();
+  await page.getByText("lines 0, words 3, distinct 2").waitFor();
+  expect(await verify(page)).toEqual([]);
+  await page.getByText("It holds: every step was recomputed here.").waitFor();
+  expect(await violations(page)).toEqual([]);
+  quiet(here);
+});
+
+describe("verification fails where the gateway lies", () => {
+  /** Changes what the gateway answers, on its way to the page. */
+  async function lie(path: RegExp, change: (body: Buffer) => Buffer | string): Promise<string[]> {
+    const { page } = here;
+    const answer = async (route: Route): Promise<void> => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: change(await response.body()) });
+    };
+    await page.route(path, answer);
+    await page.goto(`${here.city.url}${deal}/tasks/0`);
+    const failed = await verify(page);
+    await page.unroute(path, answer);
+    expect(await page.getByText("It does not hold. Do not rely on this result.").isVisible()).toBe(true);
+    quiet(here);
+    return failed;
+  }
+
+  test("about a result", async () => {
+    const failed = await lie(/\/results\/0$/, (body) => {
+      body[body.length - 2]! ^= 1;
+      return body;
+    });
+    expect(failed).toEqual(["The output is the one that the receipt names"]);
+  });
+
+  test("about a proof", async () => {
+    const failed = await lie(/\/results\/0$/, (body) => {
+      const trace = readBundle(new Uint8Array(body)).receipts[0]!.traceDigest;
+      body[body.indexOf(fromHex(trace))]! ^= 1;
+      return body;
+    });
+    expect(failed).toEqual(["The receipt stands at its place under the certified root"]);
+  });
+
+  test("about a contributor", async () => {
+    const failed = await lie(/\/api\/v1\/.*\/tasks\/0$/, (body) => {
+      const said = JSON.parse(body.toString()) as { batch: { certificate: { members: { worker: string }[] } } };
+      said.batch.certificate.members[0]!.worker = here.wallet.account.address;
+      return JSON.stringify(said);
+    });
+    expect(failed).toEqual(["The contributors are those that were certified"]);
+  });
+});
+
+test("photos get their scores, each of them a task", async () => {
+  const { page, city } = here;
+  await page.goto(`${city.url}/run`);
+  await page.getByLabel("App", { exact: true }).selectOption({ label: "image-class" });
+  await page.getByLabel("Dataset").selectOption({ label: "open-nsfw" });
+  const photos = ["astronaut.png", "coffee.png"].map((name) => join(ASSETS, "photos", name));
+  await page.locator("input[type=file]").setInputFiles(photos);
+  await page.getByRole("button", { name: /^Order 2 tasks/ }).click();
+  await page.waitForURL(/\/deals\/0x[0-9a-f]{64}$/);
+  await certified(page);
+  await page.getByRole("button", { name: "Show its result" }).click();
+  await page.locator("img.source").waitFor();
+  expect(await verify(page)).toEqual([]);
+  quiet(here);
+});
+
+test("a refusal in the wallet is told, and costs nothing", async () => {
+  const { page, wallet, city } = here;
+  const balance = async (): Promise<unknown> =>
+    ((await (await fetch(`${city.url}/api/v1/accounts/${wallet.account.address}`)).json()) as { now: unknown }).now;
+  const before = await balance();
+  wallet.refuses = true;
+  await page.goto(`${city.url}/run`);
+  await page.getByLabel("Or a text").fill("no");
+  await page.getByRole("button", { name: /^Order 1 task/ }).click();
+  await page.getByText("You said no in the wallet").waitFor();
+  wallet.refuses = false;
+  expect(await balance()).toEqual(before);
+  quiet(here);
+});
+
+test("five hundred tasks in one deal: a reload in the middle changes nothing", async () => {
+  const { page, city } = here;
+  await page.goto(`${city.url}/run`);
+  await page.getByLabel("App", { exact: true }).selectOption({ label: "wordcount" });
+  await page.getByText("More to choose").click();
+  await page.getByLabel("Limit of an execution").selectOption({ label: "100 M fuel" });
+  const files = Array.from({ length: 500 }, (_, at) => ({
+    name: `text-${at}.txt`,
+    mimeType: "text/plain",
+    buffer: Buffer.from(`word ${at}`),
+  }));
+  await page.locator("input[type=file]").setInputFiles(files);
+  await page.getByRole("button", { name: /^Order 500 tasks/ }).click();
+  await page.waitForURL(/\/deals\/0x[0-9a-f]{64}$/);
+  await page.reload();
+  await page.getByRole("heading", { name: "500 tasks" }).waitFor();
+  await certified(page);
+  await page.getByText("500of 500").waitFor();
+  await page.getByLabel("Number of a task").fill("499");
+  await page.getByRole("button", { name: "Show its result" }).click();
+  await page.getByText("1 499").waitFor();
+  expect(await verify(page)).toEqual([]);
+  expect(await violations(page)).toEqual([]);
+  quiet(here);
+});
+
+test("the city is killed under an open page: the page says so, and goes on when the city does", async () => {
+  const { page, city } = here;
+  await page.goto(city.url);
+  await page.getByText("Latest certificates").waitFor();
+  await city.kill();
+  await page.getByText("The gateway does not answer. Chain and pools work without it.").waitFor();
+  await page.getByText("Shown as it was last known").first().waitFor();
+  await city.start();
+  await page.getByText(/^Chain \d+, block/).waitFor();
+  await page.getByText("Shown as it was last known").first().waitFor({ state: "detached" });
+  here.complaints.length = 0;
+  const again = await orderText(here, "after the night");
+  await certified(page);
+  expect(again).not.toBe(deal);
+  quiet(here);
+});

@@ -1,0 +1,100 @@
+/** A visit to a city: a browser with a wallet in it, and what the page complained of. */
+
+import type { BrowserContext, Page } from "playwright-core";
+import { expect } from "vitest";
+
+import { launch } from "../pages/browser";
+import { City } from "./city";
+import { inject, NAME, type Wallet } from "./wallet";
+
+/** Certifying takes seconds; on a busy machine more. */
+const PATIENCE_MS = 100_000;
+
+export interface Visit {
+  readonly city: City;
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly wallet: Wallet;
+  /** What should not have happened in any page: errors, requests to elsewhere, refusals by the policy. */
+  readonly complaints: string[];
+  close(): Promise<void>;
+}
+
+function listen(context: BrowserContext, city: City): string[] {
+  const complaints: string[] = [];
+  const own = [city.url, city.rpc].map((url) => new URL(url).origin);
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  context.on("console", (message) => {
+    // A gateway that is down, or has nothing at a path, is told to the console by the browser itself.
+    const byBrowser = /^Failed to load resource/.test(message.text());
+    if (message.type() === "error" && !byBrowser) complaints.push(message.text());
+  });
+  context.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== "blob:" && !own.includes(url.origin)) complaints.push(`asked ${request.url()}`);
+  });
+  return complaints;
+}
+
+/** Founds a city and comes to it with a wallet that holds five thousand tokens. */
+export async function visit(): Promise<Visit> {
+  const city = await City.found();
+  const browser = await launch();
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    locale: "en-GB",
+    timezoneId: "UTC",
+  });
+  const complaints = listen(context, city);
+  const wallet = await inject(context, city.rpc, await city.visitor(5_000n));
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  return {
+    city,
+    context,
+    page,
+    wallet,
+    complaints,
+    async close() {
+      await browser.close();
+      await city.close();
+    },
+  };
+}
+
+/** Connects the wallet and pays into the Vault. */
+export async function payIn({ page, city }: Visit, tokens: number): Promise<void> {
+  await page.goto(`${city.url}/account`);
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.getByRole("button", { name: NAME }).click();
+  await page.getByLabel("Amount").fill(`${tokens}`);
+  await page.getByRole("button", { name: "Pay in" }).click();
+  await page.getByText("Paid in").waitFor();
+}
+
+/** Orders one task of an app on a text; answers the path of the deal. */
+export async function orderText({ page, city }: Visit, text: string, app = "wordcount"): Promise<string> {
+  await page.goto(`${city.url}/run`);
+  await page.getByLabel("App", { exact: true }).selectOption({ label: app });
+  await page.getByLabel("Or a text").fill(text);
+  await page.getByRole("button", { name: /^Order 1 task/ }).click();
+  await page.waitForURL(/\/deals\/0x[0-9a-f]{64}$/);
+  return new URL(page.url()).pathname;
+}
+
+/** Waits until the page of a deal says that all of it is certified. */
+export async function certified(page: Page): Promise<void> {
+  await page.locator(".head").getByText("certified", { exact: true }).waitFor();
+}
+
+/** Presses "Verify here"; answers the steps that failed. */
+export async function verify(page: Page): Promise<string[]> {
+  await page.getByRole("button", { name: "Verify here" }).click();
+  await page.getByText(/It holds: every step|It does not hold|Nothing is wrong, but/).waitFor();
+  return page.locator("li.fails b").allTextContents();
+}
+
+/** Nothing was complained of up to here. */
+export function quiet(visit: Visit): void {
+  expect(visit.complaints.splice(0)).toEqual([]);
+}
