@@ -65,6 +65,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { args: &["dataset", "register", "data"], takes: SIGNS },
     Case { args: &["pool", "create", "p", "--coordinator", ACCOUNT], takes: SIGNS },
     Case { args: &["pool", "join", "1", "--worker", "alice"], takes: SIGNS },
+    Case { args: &["pool", "prove", "1", "--worker", "alice", "--operator", ACCOUNT], takes: READS },
     Case { args: &["pool", "show", "1"], takes: READS },
     Case { args: &["pool", "list"], takes: READS },
     Case { args: &["pool", "endpoint", "1", "http://pool.example"], takes: SIGNS },
@@ -192,6 +193,7 @@ pub(crate) const KEYS: &[(&str, &str, &[&str])] = &[
     ("pool join", "worker", &["pool", "join", "1", "--worker", "nobody"]),
     ("pool set", "coordinator", &["pool", "set", "1", "--coordinator", "nobody"]),
     ("pool move", "worker", &["pool", "move", "1", "--worker", "nobody"]),
+    ("pool prove", "worker", &["pool", "prove", "1", "--worker", "nobody", "--operator", ACCOUNT]),
     ("pool report", "worker", &["pool", "report", "--worker", "nobody"]),
     ("pool wake", "worker", &["pool", "wake", "--worker", "nobody"]),
     (
