@@ -2,6 +2,8 @@
 # The command as a board takes it: one static file without the embedded chain, for aarch64 or x86-64.
 #   scripts/board.sh build [ARCHITECTURE] [CARGO OPTION...]    builds it (aarch64 if left out)
 #   scripts/board.sh package    Debian packages of both, in build/packages
+#   scripts/board.sh service    installs this machine's package in a Debian of its own (debootstrap, systemd-nspawn; as root), starts its
+#                               service beside a city of this machine, and waits until it has earned
 #   scripts/board.sh test       runs the sandbox and the apps on aarch64, under qemu: receipts are those of this machine, and a worker
 #                               joins a deal with workers of this machine
 set -euo pipefail
@@ -79,5 +81,6 @@ test)
   GUILDHALL_BOARD=$CARGO_TARGET_DIR/$target/debug/guildhall \
     cargo test --workspace --locked --test it -- --ignored devices::
   ;;
-*) fail "\`${1:-}\` is nothing that this does" "scripts/board.sh build|package|test" ;;
+service) scripts/service.sh ;;
+*) fail "\`${1:-}\` is nothing that this does" "scripts/board.sh build|package|service|test" ;;
 esac
