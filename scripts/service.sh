@@ -19,7 +19,8 @@ rm -rf "$root/var/lib/guildhall" "$root/var/lib/private/guildhall" "$root/etc/gu
 work=$(mktemp -d)
 # Without a system bus the container registers nowhere; it shares this machine's network, where the city listens.
 systemd-nspawn --quiet -D "$root" --boot --register=no --keep-unit --console=pipe >"$work/boot.log" 2>&1 </dev/null & container=$!
-trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+city=
+trap 'kill "$container" $city 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 until first=$(pgrep -P "$container" -x systemd) && inside=(nsenter -t "$first" -a) && "${inside[@]}" systemctl is-system-running 2>/dev/null | grep -Eq 'running|degraded'; do
   kill -0 "$container" || fail "the container ended: $(cat "$work/boot.log")" 'systemd-nspawn needs a kernel with namespaces'
   sleep 1
@@ -31,8 +32,8 @@ step 'a city, and an operator with a worker'
 cargo build --locked --bin guildhall
 guildhall=$CARGO_TARGET_DIR/debug/guildhall
 export GUILDHALL_DATA=$work/city
-"$guildhall" up --workers 3 --listen 127.0.0.1:0 --coordinator-listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0 >"$work/city.log" 2>&1 &
-until grep -q 'stop with Ctrl-C' "$work/city.log"; do kill -0 $! || fail "the city ended: $(cat "$work/city.log")" 'run guildhall up by hand'; sleep 1; done
+"$guildhall" up --workers 3 --listen 127.0.0.1:0 --coordinator-listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0 >"$work/city.log" 2>&1 & city=$!
+until grep -q 'stop with Ctrl-C' "$work/city.log"; do kill -0 "$city" || fail "the city ended: $(cat "$work/city.log")" 'run guildhall up by hand'; sleep 1; done
 for name in operator worker; do
   "$guildhall" key new "$name"
   "$guildhall" stake gas 1 --to "$name" --key deployer

@@ -1,7 +1,7 @@
 /** A real city: `guildhall up` in a directory of its own, its processes, and money for whoever visits it. */
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -82,6 +82,11 @@ export class City {
 
   static async found(): Promise<City> {
     const city = new City([await freePort(), await freePort(), await freePort()]);
+    // The classifier is compiled once for all tests, those of the program among them: it takes a minute.
+    const shared = join(TARGET, "tmp/machine-code");
+    mkdirSync(shared, { recursive: true });
+    mkdirSync(join(city.data, "workers"));
+    symlinkSync(shared, join(city.data, "workers/machine-code"));
     await city.start();
     city.about = (await (await fetch(`${city.url}/api/v1/about`)).json()) as About;
     return city;

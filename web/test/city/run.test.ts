@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { fromHex } from "../../src/protocol/bytes";
 import { readBundle } from "../../src/verify/bundle";
-import { violations } from "../pages/browser";
+import { SHOTS, violations } from "../pages/browser";
 import { ASSETS } from "./city";
 import { certified, orderText, payIn, quiet, verify, visit, type Visit } from "./visit";
 
@@ -101,6 +101,13 @@ test("photos get their scores, each of them a task", async () => {
   await page.getByRole("button", { name: "Show its result" }).click();
   await page.locator("img.source").waitFor();
   expect(await verify(page)).toEqual([]);
+  await page.evaluate(() => scrollTo(0, 0));
+  // The README's picture.
+  await page.screenshot({
+    path: `${SHOTS}/city-photo.png`,
+    clip: { x: 0, y: 0, width: 1280, height: 1500 },
+    fullPage: true,
+  });
   quiet(here);
 });
 

@@ -186,8 +186,7 @@ pub(crate) async fn run(command: PoolCommand, context: &Context) -> Result<ExitS
         }
         PoolCommand::Prove { pool, worker, operator } => {
             let worker = context.named_key(worker).await?;
-            let proof = proof_of(&chain, pool, &worker, operator)?;
-            context.out.result(&Proved { worker: worker.address(), operator, pool, proof })?;
+            context.out.result(&Proved::new(&chain, pool, &worker, operator)?)?;
         }
         PoolCommand::Show { pool } => context.out.result(&show(&chain, pool).await?)?,
         PoolCommand::List => context.out.result(&list(&chain).await?)?,
@@ -373,6 +372,12 @@ struct Proved {
     operator: Address,
     pool: u32,
     proof: Bytes,
+}
+
+impl Proved {
+    fn new(chain: &ChainClient, pool: u32, worker: &Key, operator: Address) -> Result<Self> {
+        Ok(Self { worker: worker.address(), operator, pool, proof: proof_of(chain, pool, worker, operator)? })
+    }
 }
 
 impl Report for Proved {
