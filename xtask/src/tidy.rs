@@ -1,11 +1,12 @@
 //! Tidy: the rules of the house that a program can check by reading the tree.
 //!
 //! Length of files and functions, layers of crates, words that the glossary bans, recipes of the Makefile, links between
-//! documents, trees of the contracts' unit tests. Knows nothing of formatting and lints: other tools do these.
+//! documents, metrics that are described and drawn, trees of the contracts' unit tests. Knows nothing of formatting and lints: other tools do these.
 
 mod functions;
 mod layers;
 mod links;
+mod metrics;
 mod trees;
 mod words;
 
@@ -81,6 +82,7 @@ fn problems(root: &Path) -> Result<Vec<Problem>> {
     problems.extend(layers::problems(&files)?);
     problems.extend(words::problems(&files));
     problems.extend(links::problems(root, &files));
+    problems.extend(metrics::problems(root, &files));
     problems.extend(trees::problems(&files));
     problems.extend(files.iter().find(|file| file.path == "Makefile").and_then(too_many_recipes));
     Ok(problems)
