@@ -37,6 +37,7 @@ const CONTRACTS = {
   registry: "Registry",
   workforce: "Workforce",
   court: "Court",
+  jury: "Jury",
 } as const;
 
 describe("the contracts", () => {

@@ -3,7 +3,18 @@
 import { describe, expect, test } from "vitest";
 
 import { fromHex, toBigint, toHex, wordHex, type Hex } from "../src/protocol/bytes";
-import { CASE, caseFacts, caseId, caseWindows, findingOf, jurorCommitment, sealOf } from "../src/protocol/cases";
+import {
+  CASE,
+  caseFacts,
+  caseId,
+  caseStakes,
+  caseWindows,
+  findingOf,
+  jurorCommitment,
+  packFacts,
+  packStakes,
+  sealOf,
+} from "../src/protocol/cases";
 import * as certificate from "../src/protocol/certificate";
 import { groupOf, oddsOf, opposingOf, seatsNeeded, targetOf, weightOf } from "../src/protocol/confidence";
 import { ownTraceKey } from "../src/protocol/content";
@@ -280,6 +291,8 @@ const ofCases: Record<string, Check> = {
     const record = { dealId, facts: toBigint(facts), stakes: toBigint(stakes), opener, worker, seal, before };
     expect(encode(CASE, record)).toHaveLength(7 * 32);
     expect(caseId(record)).toBe(fields.hex("id"));
+    expect(packFacts(caseFacts(record.facts))).toBe(record.facts);
+    expect(packStakes(caseStakes(record.stakes))).toBe(record.stakes);
     expect(caseWindows(caseFacts(record.facts))).toEqual({
       commitEnd: fields.big("commitEnd"),
       revealEnd: fields.big("revealEnd"),

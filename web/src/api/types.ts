@@ -27,7 +27,7 @@ export interface About {
   readonly chain: number;
   readonly version: string;
   readonly contracts: Readonly<
-    Record<"vault" | "registry" | "workforce" | "market" | "certifier" | "recourse" | "court", Hex>
+    Record<"vault" | "registry" | "workforce" | "market" | "certifier" | "recourse" | "court" | "jury", Hex>
   >;
   readonly token: Hex;
   readonly head: { readonly block: Numeric; readonly time: Numeric };
@@ -137,15 +137,39 @@ export interface BatchWhole extends Batch {
   readonly cases: readonly CaseRow[];
 }
 
+export interface ToldCase {
+  readonly deal: Hex;
+  readonly facts: {
+    readonly batch: number;
+    readonly index: number;
+    readonly level: number;
+    readonly kind: CaseKind;
+    readonly seats: number;
+    readonly runtime: number;
+    readonly window: Numeric;
+    readonly opened_at: Numeric;
+    readonly opened_block: Numeric;
+    readonly verdict_before: number;
+  };
+  readonly stakes: {
+    readonly bond: Numeric;
+    readonly runtime_bond: Numeric;
+    readonly slash: Numeric;
+    readonly pool: number;
+  };
+  readonly opener: Hex;
+  readonly worker: Hex;
+  readonly seal: Hex;
+  readonly before: Hex;
+}
+
 export type CaseKind = "bonded" | "staked" | "audit" | "expiry" | "accusation";
 
 export interface CaseRow {
   readonly id: Hex;
   readonly deal: Hex;
-  readonly case: {
-    readonly facts: { readonly index: number; readonly level: number; readonly kind: CaseKind; readonly seats: number };
-    readonly opener: Hex;
-  };
+  /** The record, as calls bring it back. */
+  readonly case: ToldCase;
   readonly state: string;
   readonly verdict: string | null;
   readonly odds: Numeric | null;
@@ -153,6 +177,8 @@ export interface CaseRow {
   readonly reveal_end: Numeric;
   readonly appeal_end: Numeric;
   readonly jurors: readonly { readonly worker: Hex; readonly finding: Hex | null }[];
+  /** Whether its opener has shown what it had sealed. */
+  readonly seal_shown: boolean;
   readonly opened: Seen;
 }
 

@@ -1,6 +1,7 @@
 /** Calls that wallets send: a selector and words, with bytes and texts behind them. `test/abi.test.ts` holds them to the ABI. */
 
 import { concat, fromHex, padded, toHex, word, type Hex } from "../protocol/bytes";
+import { CASE, type Case } from "../protocol/cases";
 import { CERTIFICATE, type Certificate } from "../protocol/certificate";
 import { encode } from "../protocol/struct";
 import { TERMS, type Terms } from "../protocol/terms";
@@ -54,10 +55,11 @@ export const SIGNATURES = {
     leavePool: "leavePool(address)",
     wake: "wake(address)",
   },
+  jury: { openSeal: `openSeal(${tuple(CASE.fields)},bytes32,bytes32)` },
   court: { openDispute: `openDispute(${tuple(TERMS.fields)},${tuple(CERTIFICATE.fields)},uint256,bytes32)` },
 } as const;
 
-const { token, vault, registry, workforce, court } = SIGNATURES;
+const { token, vault, registry, workforce, jury, court } = SIGNATURES;
 const text = (value: string): { bytes: Uint8Array } => ({ bytes: new TextEncoder().encode(value) });
 
 export const approve = (at: Hex, spender: Hex, amount: bigint): Call => ({
@@ -102,4 +104,8 @@ export const openDispute = (at: Hex, terms: Terms, certificate: Certificate, ind
     index,
     seal,
   ]),
+});
+export const openSeal = (at: Hex, record: Case, finding: Hex, salt: Hex): Call => ({
+  to: at,
+  data: calldata(jury.openSeal, [{ words: encode(CASE, record) }, finding, salt]),
 });

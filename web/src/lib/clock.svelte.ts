@@ -1,10 +1,19 @@
-/** The time, once a second, for texts such as "3 min ago". */
+/** The time, once a second, for texts such as "3 min ago" and for windows that close: the chain's, where that is ahead of ours. */
 
-let seconds = $state(Date.now() / 1000);
-setInterval(() => (seconds = Date.now() / 1000), 1000);
+let ahead = 0;
+const read = (): number => Date.now() / 1000 + ahead;
+let seconds = $state(read());
+setInterval(() => (seconds = read()), 1000);
 
 export const clock = {
   get now(): number {
     return seconds;
   },
 };
+
+/** Learns the time of the chain's last block. One that is behind says nothing: blocks may be rare. */
+export function keepTime(ofBlock: number): void {
+  const later = ofBlock - Date.now() / 1000;
+  if (later > 0 && Math.abs(later - ahead) > 1) ahead = later;
+  seconds = read();
+}

@@ -1,6 +1,6 @@
 /** Cases: a task of a certified batch before a jury. */
 
-import { keccak, keccakWords, Unpacker, type Hex } from "./bytes";
+import { keccak, keccakWords, Packer, Unpacker, type Hex } from "./bytes";
 import type { Receipt } from "./receipts";
 import { encode, struct, type Of } from "./struct";
 
@@ -47,6 +47,39 @@ export function caseFacts(facts: bigint): CaseFacts {
     openedBlock: fields.take(40),
     verdictBefore: fields.number(8),
   };
+}
+
+/** The word that says so. */
+export function packFacts(facts: CaseFacts): bigint {
+  return new Packer()
+    .put(facts.batch, 32)
+    .put(facts.index, 32)
+    .put(facts.level, 8)
+    .put(facts.kind, 8)
+    .put(facts.seats, 8)
+    .put(facts.runtime, 8)
+    .put(facts.window, 32)
+    .put(facts.openedAt, 40)
+    .put(facts.openedBlock, 40)
+    .put(facts.verdictBefore, 8).value;
+}
+
+/** What is at stake in a case. */
+export interface CaseStakes {
+  readonly bond: bigint;
+  readonly runtimeBond: bigint;
+  readonly slash: bigint;
+  readonly pool: number;
+}
+
+export function caseStakes(stakes: bigint): CaseStakes {
+  const fields = new Unpacker(stakes);
+  return { bond: fields.take(128), runtimeBond: fields.take(64), slash: fields.take(40), pool: fields.number(24) };
+}
+
+export function packStakes(stakes: CaseStakes): bigint {
+  return new Packer().put(stakes.bond, 128).put(stakes.runtimeBond, 64).put(stakes.slash, 40).put(stakes.pool, 24)
+    .value;
 }
 
 /** The ends of a case's windows: jurors commit, then reveal; a first verdict may be appealed. */

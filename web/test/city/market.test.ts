@@ -18,6 +18,10 @@ beforeAll(async () => {
 });
 afterAll(() => here?.close());
 
+async function asked<T>(path: string): Promise<T> {
+  return (await (await fetch(`${here.city.url}/api/v1${path}`)).json()) as T;
+}
+
 test("an app is published: stored, registered, offered, and executed for whoever orders it", async () => {
   const { page, city } = here;
   await page.goto(`${city.url}/market?side=publish`);
@@ -104,12 +108,13 @@ test("a result is disputed while its window is open, and the dispute is there fo
   await page.goto(`${city.url}${deal}/batches/0`);
   await page.getByText("dispute with a bond").waitFor();
   expect(await violations(page)).toEqual([]);
+  await page.getByText("This browser keeps what you sealed.").waitFor();
   quiet(here);
 });
 
 test("every page of a city is free of what axe finds, and asks nobody else", async () => {
   const { page, city } = here;
-  const worker = (await (await fetch(`${city.url}/api/v1/workers`)).json()) as { items: { address: string }[] };
+  const worker = await asked<{ items: { address: string }[] }>("/workers");
   const places = [
     "/",
     "/run",
