@@ -128,7 +128,9 @@ impl Streets {
         let (desk, said) = (Desk::new(), Said::default());
         let (rpc, inner) = (free_port(host), free_port(host));
         let up = |workers: usize| {
-            let listen = format!("--listen {host}:{rpc} --coordinator-listen {host}:{inner}");
+            let listen = format!(
+                "--listen {host}:{rpc} --coordinator-listen {host}:{inner} --gateway-listen {host}:0"
+            );
             Role::new("up", &format!("up --workers {workers} {listen} --json"))
         };
         let mut founding = up(1 + WORKERS.len());
