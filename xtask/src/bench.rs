@@ -69,6 +69,11 @@ const FIGURES: &[Figure] = &[
         "a city killed with 1,000 open tasks, from its start to its next certificate (s)",
     ),
     at_most("sandbox_hostile_ms", 50.0, "longest that an app goes on beyond its wall clock (ms)"),
+    at_least("gateway_rps", 3_000.0, "reads of lists and objects a second, 100,000 deals indexed"),
+    at_most("gateway_p99_ms", 50.0, "time that 99 of 100 of these stay under (ms)"),
+    at_least("gateway_events_per_s", 2_000.0, "events that are indexed a second"),
+    at_most("gateway_mb", 250.0, "memory of that gateway (MB)"),
+    at_most("gateway_mb_2000_streams", 150.0, "what 2,000 open event streams add to it (MB)"),
 ];
 
 /// A bench program with its arguments; it prints one JSON object of figures on standard output.
@@ -96,6 +101,7 @@ fn programs(root: &Path, native: &Path) -> Vec<Program> {
         ("bench_ledger", Vec::new()),
         ("bench_network", Vec::new()),
         ("bench_pool", Vec::new()),
+        ("bench_gateway", Vec::new()),
     ];
     programs.map(|(name, arguments)| (built.join(name), arguments)).to_vec()
 }

@@ -1,6 +1,7 @@
 //! `guildhall up` and `guildhall demo`: a city in one process.
 
 use std::{
+    io::IsTerminal as _,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -77,6 +78,9 @@ impl UpArgs {
 pub(crate) struct DemoArgs {
     #[command(flatten)]
     places: Places,
+    /// Leave the city open at the end, to be looked at in a browser, until Ctrl-C; so it is on a terminal if left out.
+    #[arg(long, value_name = "true|false")]
+    stay: Option<bool>,
 }
 
 /// Where apps and assets lie.
@@ -107,8 +111,18 @@ pub(crate) async fn demo(args: DemoArgs, context: &Context) -> Result<ExitStatus
         apps: args.places.apps.clone(),
         assets: args.places.assets(),
     };
-    let summary = play(&stage, context.out).await?;
+    let (mut city, summary) = play(&stage, context.out).await?;
     context.out.result(&summary)?;
+    // Ctrl-C ends the demonstration at any time; from here on it ends it well.
+    if args.stay.unwrap_or_else(|| std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        let gateway = city.gateway_url().unwrap_or_default();
+        context.out.say(format!("the city stays open at {gateway}; stop with Ctrl-C"));
+        tokio::select! {
+            () = stop_on_signal().cancelled_owned() => {}
+            failure = city.role_ended() => return Err(failure),
+        }
+    }
+    city.stop().await;
     Ok(if summary.holds() { ExitStatus::Done } else { ExitStatus::Negative })
 }
 

@@ -9,6 +9,7 @@ mod summary;
 use std::{
     collections::HashMap,
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -23,7 +24,7 @@ pub use liar::Liar;
 pub use summary::{Earned, Photo, Staged, Summary};
 
 use crate::{
-    city::{Asset, City, CityConfig, Purchase},
+    city::{Asset, City, CityChain, CityConfig, Purchase},
     cli::view::DealView,
     error::{Failure, Result},
     output::Out,
@@ -69,11 +70,11 @@ pub struct Stage {
     pub assets: PathBuf,
 }
 
-/// Plays the demonstration and says what came of it.
+/// Plays the demonstration and says what came of it; the city goes on until it is stopped.
 ///
 /// # Errors
 /// `demo.assets` when apps, model or photographs are missing, and whatever the city meets.
-pub async fn play(stage: &Stage, out: Out) -> Result<Summary> {
+pub async fn play(stage: &Stage, out: Out) -> Result<(City, Summary)> {
     let style = out.prose();
     let began = Instant::now();
     let props = Props::load(stage)?;
@@ -86,8 +87,7 @@ pub async fn play(stage: &Stage, out: Out) -> Result<Summary> {
     let names = city.workers().iter().map(|worker| worker.address()).zip(NAMES.map(str::to_owned)).collect();
     watch(&mut city, &opened, names, out).await?;
     let summary = judge(&city, &props, &opened, began, out).await?;
-    city.stop().await;
-    Ok(summary)
+    Ok((city, summary))
 }
 
 fn config(stage: &Stage) -> CityConfig {
@@ -97,7 +97,10 @@ fn config(stage: &Stage) -> CityConfig {
         fuel_per_sec: guildhall_protocol::Fuel(8_000_000_000),
         ..Parameters::default()
     };
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     CityConfig {
+        chain: CityChain::Embedded { rpc: Some(any_port) },
+        gateway: Some(any_port),
         parameters,
         // One after the other: certificates come all along, not all at the end.
         rounds_at_once: 1,
@@ -193,6 +196,9 @@ async fn tell_city(city: &City, out: Out) -> Result<()> {
         deployment.chain_id, deployment.market, deployment.certifier
     ));
     out.say(format!("pool {} at {}, {} tokens bonded", city.pool, city.coordinator_url(), show_tokens(bond)));
+    if let Some(gateway) = city.gateway_url() {
+        out.say(format!("to be looked at in a browser: {}", style.strong(gateway)));
+    }
     out.say(style.doubt(format!(
         "{} lies about every photograph; {} will be switched off half-way",
         NAMES[LIAR], NAMES[SWITCHED_OFF]
