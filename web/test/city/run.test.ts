@@ -90,7 +90,7 @@ describe("verification fails where the gateway lies", () => {
 
 test("photos get their scores, each of them a task", async () => {
   const { page, city } = here;
-  await page.goto(`${city.url}/run`);
+  await page.goto(`${city.url}/run?confidence=9`);
   await page.getByLabel("App", { exact: true }).selectOption({ label: "image-class" });
   await page.getByLabel("Dataset").selectOption({ label: "open-nsfw" });
   const photos = ["astronaut.png", "coffee.png"].map((name) => join(ASSETS, "photos", name));
@@ -117,7 +117,7 @@ test("a refusal in the wallet is told, and costs nothing", async () => {
     ((await (await fetch(`${city.url}/api/v1/accounts/${wallet.account.address}`)).json()) as { now: unknown }).now;
   const before = await balance();
   wallet.refuses = true;
-  await page.goto(`${city.url}/run`);
+  await page.goto(`${city.url}/run?confidence=9`);
   await page.getByLabel("Or a text").fill("no");
   await page.getByRole("button", { name: /^Order 1 task/ }).click();
   await page.getByText("You said no in the wallet").waitFor();
@@ -128,7 +128,7 @@ test("a refusal in the wallet is told, and costs nothing", async () => {
 
 test("five hundred tasks in one deal: a reload in the middle changes nothing", async () => {
   const { page, city } = here;
-  await page.goto(`${city.url}/run`);
+  await page.goto(`${city.url}/run?confidence=9`);
   await page.getByLabel("App", { exact: true }).selectOption({ label: "wordcount" });
   await page.getByText("More to choose").click();
   await page.getByLabel("Limit of an execution").selectOption({ label: "100 M fuel" });
