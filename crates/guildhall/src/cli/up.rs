@@ -1,7 +1,7 @@
 //! `guildhall up` and `guildhall demo`: a city in one process.
 
 use std::{
-    io::IsTerminal as _,
+    io::{self, IsTerminal as _},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -106,15 +106,17 @@ fn cache_dir() -> PathBuf {
 }
 
 pub(crate) async fn demo(args: DemoArgs, context: &Context) -> Result<ExitStatus> {
+    let is_open = args.stay.unwrap_or_else(|| io::stdin().is_terminal() && io::stderr().is_terminal());
     let stage = Stage {
         data: context.profile.data.join("demo"),
         apps: args.places.apps.clone(),
         assets: args.places.assets(),
+        is_open,
     };
     let (mut city, summary) = play(&stage, context.out).await?;
     context.out.result(&summary)?;
     // Ctrl-C ends the demonstration at any time; from here on it ends it well.
-    if args.stay.unwrap_or_else(|| std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+    if is_open {
         let gateway = city.gateway_url().unwrap_or_default();
         context.out.say(format!("the city stays open at {gateway}; stop with Ctrl-C"));
         tokio::select! {

@@ -68,6 +68,8 @@ pub struct Stage {
     pub apps: PathBuf,
     /// Directory of `open-nsfw.onnx` and `photos`.
     pub assets: PathBuf,
+    /// Whether there is a web application, for somebody to look at.
+    pub is_open: bool,
 }
 
 /// Plays the demonstration and says what came of it; the city goes on until it is stopped.
@@ -99,8 +101,8 @@ fn config(stage: &Stage) -> CityConfig {
     };
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     CityConfig {
-        chain: CityChain::Embedded { rpc: Some(any_port) },
-        gateway: Some(any_port),
+        chain: CityChain::Embedded { rpc: stage.is_open.then_some(any_port) },
+        gateway: stage.is_open.then_some(any_port),
         parameters,
         // One after the other: certificates come all along, not all at the end.
         rounds_at_once: 1,
