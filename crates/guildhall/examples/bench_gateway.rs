@@ -12,26 +12,23 @@ mod support;
 use std::{
     fs,
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{B256, Bytes, U256, aliases::U96, keccak256};
+use alloy::primitives::{B256, U256, aliases::U96, keccak256};
 use futures::future::join_all;
-use guildhall::{
-    city::{City, CityChain, CityConfig, Purchase},
-    requester::deal::Work,
-};
+use guildhall::city::{City, CityChain, CityConfig};
 use guildhall_chain::{Cursor, EventKind, Update};
 use guildhall_gateway::{
     Head, Index,
     index::file_url,
     recorded::{Place, Recorded},
 };
-use guildhall_protocol::{AssetId, DealId, Policy, UnixTime};
+use guildhall_protocol::{DealId, UnixTime};
 use serde_json::{Value, json};
-use support::{Process, resident};
+use support::{Process, hello, hello_wasm, resident};
 
 /// Deals in the index.
 const DEALS: u64 = 100_000;
@@ -50,21 +47,7 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Failed>;
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some(argument) if argument == guildhall_sandbox::CHILD_ARGUMENT => guildhall_sandbox::child_main(),
-        // The gateway, in a process of its own.
-        Some("gateway") => guildhall::cli::main(),
-        _ => match measure() {
-            Ok(figures) => {
-                println!("{figures}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        },
-    }
+    support::run(&["gateway"], measure)
 }
 
 #[tokio::main]
@@ -104,31 +87,9 @@ async fn measure() -> Result<Value> {
 
 /// One deal of one task.
 async fn order(city: &City) -> Result<DealId> {
-    let apps = std::env::var_os("GUILDHALL_APPS").map_or_else(|| PathBuf::from("build/apps"), PathBuf::from);
-    let hello = city.sell_app("hello", fs::read(apps.join("hello.wasm"))?, U96::ZERO).await?;
+    let app = city.sell_app("hello", hello_wasm(), U96::ZERO).await?.id;
     city.open_pool().await?;
-    let work =
-        Work { args: vec!["hello".to_owned()], env: Vec::new(), inputs: vec![Bytes::from_static(b"hello")] };
-    let purchase = Purchase {
-        app: hello.id,
-        dataset: AssetId::ZERO,
-        work,
-        batch_size: 1,
-        policy: Policy {
-            confidence: 64,
-            replicasMin: 3,
-            replicasMax: 3,
-            disputeWindow: 10,
-            ..Policy::default()
-        },
-        fuel_limit: 10_000_000,
-        memory_limit: 16 << 20,
-        deadline_secs: 600,
-        sponsor: None,
-        callback: Default::default(),
-        delivery_tip: Default::default(),
-    };
-    let ready = city.prepare(&purchase).await?;
+    let ready = city.prepare(&hello(app, 1)).await?;
     Ok(city.open(&ready).await?.deal)
 }
 

@@ -8,24 +8,21 @@
 mod support;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{Bytes, aliases::U96};
+use alloy::primitives::aliases::U96;
 use guildhall::{
-    city::{Asset, City, CityChain, CityConfig, Purchase},
+    city::{City, CityChain, CityConfig},
     error::{Failure, Result},
-    requester::{
-        deal::Work,
-        watch::{Watch, Watched},
-    },
+    requester::watch::{Watch, Watched},
 };
 use guildhall_api::CoordinatorClient;
-use guildhall_protocol::{AssetId, Policy};
+use guildhall_protocol::AssetId;
 use serde_json::json;
-use support::{Process, resident};
+use support::{Process, hello, hello_wasm, resident};
 
 /// Workers of the measured city.
 const WORKERS: usize = 3;
@@ -39,21 +36,8 @@ const TASKS: usize = 1_000;
 const CONNECT: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some(argument) if argument == guildhall_sandbox::CHILD_ARGUMENT => guildhall_sandbox::child_main(),
-        // The idle worker, in a process of its own.
-        Some("worker") => guildhall::cli::main(),
-        _ => match measure() {
-            Ok(figures) => {
-                println!("{figures}");
-                ExitCode::SUCCESS
-            }
-            Err(failure) => {
-                eprintln!("error: {failure}\nhint: {}", failure.hint_text().unwrap_or("see above"));
-                ExitCode::FAILURE
-            }
-        },
-    }
+    // The idle worker, in a process of its own.
+    support::run(&["worker"], measure)
 }
 
 #[tokio::main]
@@ -67,17 +51,17 @@ async fn measure() -> Result<serde_json::Value> {
     };
     let mut city = City::start(config).await?;
     city.switch_off(WORKERS).await;
-    let hello = city.sell_app("hello", app("hello")?, U96::ZERO).await?;
+    let app = city.sell_app("hello", hello_wasm(), U96::ZERO).await?.id;
     city.open_pool().await?;
     for _ in 0..WARM_UP {
-        deal(&city, &hello, 1).await?;
+        deal(&city, app, 1).await?;
     }
     let mut times = Vec::with_capacity(DEALS);
     for _ in 0..DEALS {
-        times.push(deal(&city, &hello, 1).await?.as_secs_f64() * 1_000.0);
+        times.push(deal(&city, app, 1).await?.as_secs_f64() * 1_000.0);
     }
     times.sort_by(f64::total_cmp);
-    let batch = deal(&city, &hello, TASKS).await?.as_secs_f64();
+    let batch = deal(&city, app, TASKS).await?.as_secs_f64();
     let idle = idle_worker(&city, dir.path()).await?;
     city.stop().await;
     Ok(json!({
@@ -88,37 +72,9 @@ async fn measure() -> Result<serde_json::Value> {
     }))
 }
 
-fn app(name: &str) -> Result<Vec<u8>> {
-    let dir = std::env::var_os("GUILDHALL_APPS").map_or_else(|| PathBuf::from("build/apps"), PathBuf::from);
-    let path = dir.join(format!("{name}.wasm"));
-    std::fs::read(&path)
-        .map_err(|error| Failure::file("read", &path, &error).hint("`make assets` builds the apps"))
-}
-
 /// Time from the signed order to the certificate, as a watcher of the chain sees it.
-async fn deal(city: &City, hello: &Asset, tasks: usize) -> Result<Duration> {
-    // All three must agree: at an assumed fifth of faulty stake that is 64:1.
-    let policy =
-        Policy { confidence: 64, replicasMin: 3, replicasMax: 3, disputeWindow: 10, ..Policy::default() };
-    let input = |number: usize| Bytes::from(format!("hello {number}").into_bytes());
-    let purchase = Purchase {
-        app: hello.id,
-        dataset: AssetId::ZERO,
-        work: Work {
-            args: vec!["hello".to_owned()],
-            env: Vec::new(),
-            inputs: (0..tasks).map(input).collect(),
-        },
-        batch_size: u32::try_from(tasks).unwrap_or(u32::MAX),
-        policy,
-        fuel_limit: 10_000_000,
-        memory_limit: 16 << 20,
-        deadline_secs: 600,
-        sponsor: None,
-        callback: Default::default(),
-        delivery_tip: Default::default(),
-    };
-    let ready = city.prepare(&purchase).await?;
+async fn deal(city: &City, app: AssetId, tasks: usize) -> Result<Duration> {
+    let ready = city.prepare(&hello(app, tasks)).await?;
     let began = Instant::now();
     let opened = city.open(&ready).await?;
     let mut watch = Watch::start(&city.chain, None, opened.deal, 1);

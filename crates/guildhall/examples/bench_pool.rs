@@ -10,7 +10,7 @@ mod support;
 use std::{
     collections::{HashMap, HashSet},
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
@@ -22,7 +22,7 @@ use alloy::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use guildhall::{
     city::{City, CityChain, CityConfig, Purchase},
-    requester::deal::{Opened, Work},
+    requester::deal::Opened,
 };
 use guildhall_api::{
     Ack, Audience, Claim, CoordinatorClient, Credential, Envelope, MemberEvent, OpenContribution, Purpose,
@@ -39,7 +39,7 @@ use guildhall_protocol::{
 };
 use guildhall_sandbox::runtime_id;
 use serde_json::{Value, json};
-use support::{Process, resident};
+use support::{Process, hello, hello_wasm, resident};
 use tokio::sync::mpsc;
 
 /// Workers of the pool, each of an operator of its own.
@@ -59,21 +59,7 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Failed>;
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some(argument) if argument == guildhall_sandbox::CHILD_ARGUMENT => guildhall_sandbox::child_main(),
-        // The command itself, in a process of its own.
-        Some("coordinator" | "up" | "deal") => guildhall::cli::main(),
-        _ => match measure() {
-            Ok(figures) => {
-                println!("{figures}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        },
-    }
+    support::run(&["coordinator", "up", "deal"], measure)
 }
 
 #[tokio::main]
@@ -87,7 +73,7 @@ async fn measure() -> Result<Value> {
     };
     let mut city = City::start(config).await?;
     city.switch_off(0).await;
-    let hello = city.sell_app("hello", std::fs::read(apps().join("hello.wasm"))?, U96::ZERO).await?.id;
+    let hello = city.sell_app("hello", hello_wasm(), U96::ZERO).await?.id;
     city.open_pool().await?;
     let members = join(&city).await?;
     let opened = buy(&city, hello).await?;
@@ -101,10 +87,6 @@ async fn measure() -> Result<Value> {
         "catchup_blocks_per_s": blocks_a_second,
         "recover_s": recover().await?,
     }))
-}
-
-fn apps() -> PathBuf {
-    std::env::var_os("GUILDHALL_APPS").map_or_else(|| PathBuf::from("build/apps"), PathBuf::from)
 }
 
 /// This program as the command, in a data directory.
@@ -169,13 +151,6 @@ async fn join_one(city: &City, deployer: &Sender, runtime: u8) -> Result<Member>
 /// Opens a deal whose tasks are certified one by one.
 async fn buy(city: &City, app: AssetId) -> Result<Opened> {
     let purchase = Purchase {
-        app,
-        dataset: AssetId::ZERO,
-        work: Work {
-            args: vec!["hello".to_owned()],
-            env: Vec::new(),
-            inputs: (0..ROUNDS).map(|number| Bytes::from(format!("hello {number}").into_bytes())).collect(),
-        },
         batch_size: 1,
         policy: Policy {
             confidence: 99,
@@ -184,12 +159,8 @@ async fn buy(city: &City, app: AssetId) -> Result<Opened> {
             disputeWindow: 60,
             ..Policy::default()
         },
-        fuel_limit: 10_000_000,
-        memory_limit: 16 << 20,
         deadline_secs: 3_600,
-        sponsor: None,
-        callback: Default::default(),
-        delivery_tip: Default::default(),
+        ..hello(app, ROUNDS)
     };
     Ok(city.open(&city.prepare(&purchase).await?).await?)
 }

@@ -13,7 +13,6 @@ export const clock = {
 
 /** Learns the time of the chain's last block. One that is behind says nothing: blocks may be rare. */
 export function keepTime(ofBlock: number): void {
-  const later = ofBlock - Date.now() / 1000;
-  if (later > 0 && Math.abs(later - ahead) > 1) ahead = later;
+  ahead = Math.max(ahead, ofBlock - Date.now() / 1000);
   seconds = read();
 }

@@ -29,7 +29,9 @@ async function problem(path: string, init: RequestInit = {}): Promise<[status: n
   return [said.status, said.code];
 }
 
-/** What a server answers to bytes that are no well-formed request. */
+const LEFT_OPEN = "left open";
+
+/** What a server answers to bytes that are no well-formed request until it closes the connection. */
 function raw(bytes: string): Promise<string> {
   return new Promise((done) => {
     const { port, hostname } = new URL(here.city.url);
@@ -38,7 +40,7 @@ function raw(bytes: string): Promise<string> {
     socket.on("data", (part) => (heard += part.toString("latin1")));
     socket.on("error", () => done(heard));
     socket.on("close", () => done(heard));
-    socket.setTimeout(20_000, () => socket.destroy());
+    socket.setTimeout(20_000, () => (done(LEFT_OPEN), socket.destroy()));
   });
 }
 
@@ -68,11 +70,13 @@ test("path tricks lead nowhere but to the page", async () => {
   }
 });
 
-test("headers of a megabyte, and requests that never end, are cut off", async () => {
+test("headers of a megabyte, requests that never end, and bytes that are none, are cut off", async () => {
+  const slow = raw("GET / HTTP/1.1\r\nHost: x\r\n");
   expect(await raw(`GET / HTTP/1.1\r\nHost: x\r\nX: ${"a".repeat(1 << 20)}\r\n\r\n`)).toMatch(
     /^(HTTP\/1.1 4(00|31)|$)/,
   );
   expect(await raw("GET / HTTP/1.1\r\nHost: x\r\n\r\n\x00\x01\x02\r\n\r\n")).toMatch(/^HTTP\/1.1 200/);
+  expect(await slow).not.toBe(LEFT_OPEN);
 });
 
 test("bodies that are no orders are refused: other types, bombs, too much", async () => {

@@ -31,29 +31,25 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route("/cases/{case}", get(case))
 }
 
-/// The addresses, numbers and words by which lists are narrowed down.
-fn facet(
-    params: &mut Params,
-    name: &'static str,
-    facets: &mut Vec<(&'static str, String)>,
-) -> Result<(), Problem> {
-    let value = match name {
-        "requester" => params.value::<alloy::primitives::Address>(name)?.map(lower),
-        "deal" => params.value::<DealId>(name)?.map(|deal| deal.to_string()),
-        "app" | "dataset" => params.value::<guildhall_protocol::AssetId>(name)?.map(|id| id.to_string()),
-        "pool" => params.value::<guildhall_protocol::PoolId>(name)?.map(|id| id.to_string()),
-        _ => params.text(name)?,
-    };
-    facets.extend(value.map(|value| (name, value)));
-    Ok(())
+/// The addresses, numbers and words by which a list is narrowed down, of those that it takes.
+fn facets(params: &mut Params, names: &[&'static str]) -> Result<Vec<(&'static str, String)>, Problem> {
+    let mut facets = Vec::new();
+    for &name in names {
+        let value = match name {
+            "requester" => params.value::<alloy::primitives::Address>(name)?.map(lower),
+            "deal" => params.value::<DealId>(name)?.map(|deal| deal.to_string()),
+            "app" | "dataset" => params.value::<guildhall_protocol::AssetId>(name)?.map(|id| id.to_string()),
+            "pool" => params.value::<guildhall_protocol::PoolId>(name)?.map(|id| id.to_string()),
+            _ => params.text(name)?,
+        };
+        facets.extend(value.map(|value| (name, value)));
+    }
+    Ok(facets)
 }
 
 async fn deals(State(desk): Shared, mut params: Params, headers: HeaderMap) -> Answer {
     let (limit, after) = params.page()?;
-    let mut facets = Vec::new();
-    for name in ["requester", "app", "dataset", "pool", "status"] {
-        facet(&mut params, name, &mut facets)?;
-    }
+    let facets = facets(&mut params, &["requester", "app", "dataset", "pool", "status"])?;
     params.done()?;
     let known = [DealStatus::Open, DealStatus::Certified, DealStatus::Partly, DealStatus::Refunded];
     if let Some((_, status)) = facets.iter().find(|(name, _)| *name == "status")
@@ -204,24 +200,27 @@ async fn events(State(desk): Shared, At(id): At<String>, mut params: Params, hea
     json_answer(&headers, &page)
 }
 
-async fn certificates(State(desk): Shared, mut params: Params, headers: HeaderMap) -> Answer {
-    let (limit, after) = params.page()?;
-    let mut facets = Vec::new();
-    facet(&mut params, "deal", &mut facets)?;
-    facet(&mut params, "pool", &mut facets)?;
-    params.done()?;
-    let page = desk.index.list(Kind::Certificate, &Query { facets, after, limit, ascending: false }).await?;
-    json_answer(&headers, &page_of(page, |listed| shown(&listed.object))?)
+async fn certificates(State(desk): Shared, params: Params, headers: HeaderMap) -> Answer {
+    latest(&desk, Kind::Certificate, &["deal", "pool"], params, &headers).await
 }
 
-async fn cases(State(desk): Shared, mut params: Params, headers: HeaderMap) -> Answer {
+async fn cases(State(desk): Shared, params: Params, headers: HeaderMap) -> Answer {
+    latest(&desk, Kind::Case, &["deal", "state"], params, &headers).await
+}
+
+/// Objects as they are, the latest first.
+async fn latest(
+    desk: &Desk,
+    kind: Kind,
+    names: &[&'static str],
+    mut params: Params,
+    headers: &HeaderMap,
+) -> Answer {
     let (limit, after) = params.page()?;
-    let mut facets = Vec::new();
-    facet(&mut params, "deal", &mut facets)?;
-    facet(&mut params, "state", &mut facets)?;
+    let facets = facets(&mut params, names)?;
     params.done()?;
-    let page = desk.index.list(Kind::Case, &Query { facets, after, limit, ascending: false }).await?;
-    json_answer(&headers, &page_of(page, |listed| shown(&listed.object))?)
+    let page = desk.index.list(kind, &Query { facets, after, limit, ascending: false }).await?;
+    json_answer(headers, &page_of(page, |listed| shown(&listed.object))?)
 }
 
 async fn case(State(desk): Shared, At(id): At<String>, params: Params, headers: HeaderMap) -> Answer {

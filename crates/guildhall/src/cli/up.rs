@@ -11,6 +11,7 @@ use clap::Args;
 use guildhall_chain::{Key, SeedKind};
 use guildhall_protocol::{Parameters, Secs};
 use guildhall_service::{
+    CancellationToken,
     files::{MODE_PUBLIC, atomic_write},
     health::{self, Health},
     tasks::stop_on_signal,
@@ -116,15 +117,15 @@ pub(crate) async fn demo(args: DemoArgs, context: &Context) -> Result<ExitStatus
     let (mut city, summary) = play(&stage, context.out).await?;
     context.out.result(&summary)?;
     // Ctrl-C ends the demonstration at any time; from here on it ends it well.
-    if is_open {
+    let ended = if is_open {
         let gateway = city.gateway_url().unwrap_or_default();
         context.out.say(format!("the city stays open at {gateway}; stop with Ctrl-C"));
-        tokio::select! {
-            () = stop_on_signal().cancelled_owned() => {}
-            failure = city.role_ended() => return Err(failure),
-        }
-    }
+        until(&stop_on_signal(), &mut city).await
+    } else {
+        Ok(())
+    };
     city.stop().await;
+    ended?;
     Ok(if summary.holds() { ExitStatus::Done } else { ExitStatus::Negative })
 }
 
@@ -169,14 +170,18 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
     }
     context.out.result(&Running::of(&city, assets))?;
     context.out.say("running; stop with Ctrl-C");
-    let failed = tokio::select! {
-        () = stop.cancelled() => None,
-        failure = city.role_ended() => Some(failure),
-    };
+    let ended = until(&stop, &mut city).await;
     context.out.say("stopping");
     city.stop().await;
-    // A city without one of its roles is not what was asked for.
-    failed.map_or(Ok(ExitStatus::Done), Err)
+    ended.map(|()| ExitStatus::Done)
+}
+
+/// Waits for the stop. A city without one of its roles is not what was asked for.
+async fn until(stop: &CancellationToken, city: &mut City) -> Result<()> {
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        failure = city.role_ended() => Err(failure),
+    }
 }
 
 /// Constant part of a wave's length: the time for the work, after the seed is there.
