@@ -11,8 +11,8 @@ const BUNDLE: &str = "GUILDHALL_WEB_DIST";
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed={BUNDLE}");
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/dist");
-    let dist = env::var_os(BUNDLE).map_or(beside, PathBuf::from);
+    // From this package's directory, where cargo starts this: clones that share a target directory share this program, too.
+    let dist = env::var_os(BUNDLE).map_or_else(|| PathBuf::from("../../web/dist"), PathBuf::from);
     // As long as it is not there it counts as changed, so that it is found once it is.
     println!("cargo:rerun-if-changed={}", dist.display());
     let mut files = Vec::new();
