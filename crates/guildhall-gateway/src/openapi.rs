@@ -205,8 +205,10 @@ pub fn document() -> Value {
 
 fn described(operation: &Operation) -> Value {
     let in_path = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let mut parameters: Vec<_> = in_path.map(|name| parameter(name, "path")).collect();
-    parameters.extend(operation.query.iter().map(|name| parameter(name, "query")));
+    let in_path =
+        in_path.map(|name| (if operation.path == "/blobs/{id}" { "content id" } else { name }, name));
+    let mut parameters: Vec<_> = in_path.map(|(what, name)| parameter(what, name, "path")).collect();
+    parameters.extend(operation.query.iter().map(|name| parameter(name, name, "query")));
     let refusal = json!({
         "description": "A refusal.",
         "content": { "application/problem+json": { "schema": of("Problem") } },
@@ -256,17 +258,20 @@ fn answer(gives: Gives) -> Value {
     json!({ "description": "Done.", "content": content })
 }
 
-fn parameter(name: &str, place: &str) -> Value {
-    let schema = match name {
+/// A parameter of the path or of the query, which is a `what`.
+fn parameter(what: &str, name: &str, place: &str) -> Value {
+    let schema = match what {
         "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
-        "batch" | "task" => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
-        "pool" | "operator" if place == "query" => {
+        "operator" if place == "path" => {
+            json!({ "type": "string", "pattern": "^([0-9]{1,9}|0x[0-9a-fA-F]{40})$" })
+        }
+        "batch" | "task" | "pool" | "operator" => {
             json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
         }
-        "pool" => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
         "deal" | "round" | "case" | "hash" => of("Bytes32"),
         "address" | "requester" | "signer" => of("Address"),
-        "app" | "dataset" => of("Decimal"),
+        "app" | "dataset" | "id" => of("Decimal"),
+        "content id" => of("ContentId"),
         "status" => json!({ "enum": ["open", "certified", "partly", "refunded"] }),
         "kind" => json!({ "enum": ["app", "dataset", "pool", "request"] }),
         "topic" => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1, "maxItems": 32 }),
@@ -281,6 +286,16 @@ fn open(fields: &[(&str, &str)]) -> Value {
         fields.iter().map(|(name, schema)| ((*name).to_owned(), of(schema))).collect();
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     json!({ "type": "object", "properties": properties, "required": required })
+}
+
+/// An object that is sent: these fields, perhaps those, and no others.
+fn closed(fields: &[(&str, &str)], optional: &[(&str, &str)]) -> Value {
+    let mut schema = open(fields);
+    for (name, of_what) in optional {
+        schema["properties"][*name] = of(of_what);
+    }
+    schema["additionalProperties"] = false.into();
+    schema
 }
 
 fn schemas() -> Value {
@@ -305,7 +320,7 @@ fn words() -> Value {
         "Bytes32": { "type": "string", "pattern": "^0x[0-9a-fA-F]{64}$" },
         "Hex": { "type": "string", "pattern": "^0x([0-9a-fA-F]{2})*$" },
         "ContentId": { "type": "string", "pattern": "^b3:[0-9a-f]{64}$" },
-        "Decimal": { "type": "string", "pattern": "^[0-9]+$" },
+        "Decimal": { "type": "string", "pattern": "^[0-9]{1,77}$" },
         "Seen": open(&[("block", "Decimal"), ("transaction", "Bytes32")]),
         "Problem": open(&[("status", "Number"), ("code", "Text"), ("title", "Text"), ("detail", "Text")]),
     })
@@ -333,11 +348,14 @@ fn objects() -> Value {
 
 fn asked() -> Value {
     json!({
-        "SignedOrder": open(&[("chain", "Number"), ("market", "Address"), ("kind", "Text"), ("order", "Anything"), ("signer", "Address"), ("signature", "Hex")]),
+        "SignedOrder": closed(&[("chain", "Number"), ("market", "Address"), ("kind", "Text"), ("order", "Anything"), ("signer", "Address"), ("signature", "Hex")], &[("payer_signature", "Hex")]),
         "Taken": open(&[("hash", "Bytes32"), ("left", "Decimal")]),
-        "MatchAsked": open(&[("order", "Anything")]),
+        "MatchAsked": closed(&[("order", "Anything")], &[("signature", "Hex"), ("payer_signature", "Hex")]),
         "Match": open(&[("deal", "Bytes32"), ("lock", "Decimal"), ("app", "Anything"), ("pool", "Anything"), ("transaction", "Value")]),
-        "QuoteAsked": open(&[("app", "Decimal"), ("pool", "Number"), ("tasks", "Number"), ("fuel_limit", "Decimal"), ("policy", "Anything")]),
+        "QuoteAsked": closed(
+            &[("app", "Decimal"), ("pool", "Number"), ("tasks", "Number"), ("fuel_limit", "Decimal"), ("policy", "Anything")],
+            &[("dataset", "Decimal"), ("requester", "Address"), ("batch_size", "Number"), ("fuel_expected", "Decimal")],
+        ),
         "QuoteAnswer": open(&[("quote", "Anything"), ("prices", "Anything")]),
     })
 }
