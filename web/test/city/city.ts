@@ -100,7 +100,7 @@ export class City {
   async start(): Promise<void> {
     const [chain, coordinator, gateway] = this.ports.map((port) => `127.0.0.1:${port}`) as [string, string, string];
     const where = ["--listen", chain, "--coordinator-listen", coordinator, "--gateway-listen", gateway];
-    this.running = await Running.start(["up", "--data", this.data, "--workers", "5", ...where]);
+    this.running = await Running.start(["up", "--data", this.data, "--workers", "5", "--dev-methods", ...where]);
   }
 
   /** Kills all of it at once. */
@@ -132,5 +132,11 @@ export class City {
 
   node() {
     return createPublicClient({ transport: http(this.rpc) });
+  }
+
+  /** Lets the chain's time pass. */
+  async pass(seconds: number): Promise<void> {
+    await this.node().request({ method: "evm_increaseTime", params: [seconds] } as never);
+    await this.node().request({ method: "evm_mine", params: [] } as never);
   }
 }

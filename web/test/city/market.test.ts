@@ -11,6 +11,8 @@ import { APPS } from "./city";
 import { certified, orderText, payIn, quiet, visit, type Visit } from "./visit";
 
 let here: Visit;
+/** The machine that joins, and leaves. */
+const worker = privateKeyToAccount(generatePrivateKey());
 
 beforeAll(async () => {
   here = await visit();
@@ -55,7 +57,6 @@ test("what is no module is refused before anything is stored", async () => {
 
 test("a machine joins, gets more stake, and leaves", async () => {
   const { page, city, wallet } = here;
-  const worker = privateKeyToAccount(generatePrivateKey());
   const { chain, contracts } = city.about;
   const proof = await worker.signTypedData({
     domain: {
@@ -109,12 +110,19 @@ test("a result is disputed while its window is open, and the dispute is there fo
   await page.getByText("dispute with a bond").waitFor();
   expect(await violations(page)).toEqual([]);
   await page.getByText("This browser keeps what you sealed.").waitFor();
+  const { items } = await asked<{ items: { commit_end: string }[] }>("/cases");
+  const { head } = await asked<{ head: { time: string } }>("/about");
+  await city.pass(Number(items[0]!.commit_end) - Number(head.time) + 1);
+  // A page keeps the time itself, and asks for it now and then only.
+  await page.reload();
+  await page.getByRole("button", { name: "Show what you sealed" }).click();
+  await page.getByText("What you sealed is shown.").waitFor();
   quiet(here);
 });
 
 test("every page of a city is free of what axe finds, and asks nobody else", async () => {
   const { page, city } = here;
-  const worker = await asked<{ items: { address: string }[] }>("/workers");
+  const workers = await asked<{ items: { address: string }[] }>("/workers");
   const places = [
     "/",
     "/run",
@@ -127,11 +135,23 @@ test("every page of a city is free of what axe finds, and asks nobody else", asy
     "/pools/1",
     "/account",
   ];
-  for (const place of [...places, `/workers/${worker.items[0]!.address}`]) {
+  for (const place of [...places, `/workers/${workers.items[0]!.address}`]) {
     await page.goto(city.url + place);
     await page.getByRole("heading", { level: 1 }).waitFor();
     await page.locator(".notice.loading").waitFor({ state: "detached" });
     expect(await violations(page), place).toEqual([]);
   }
+  quiet(here);
+});
+
+test("who left takes the bond back after seven days", async () => {
+  const { page, city } = here;
+  await page.goto(`${city.url}/workers/${worker.address}`);
+  await page.getByText(/Its bond can be withdrawn in/).waitFor();
+  await city.pass(7 * 86_400);
+  await page.reload();
+  await page.getByText("Its bond can be withdrawn, but for what is at risk.").waitFor();
+  await page.getByRole("button", { name: "Withdraw" }).click();
+  await page.getByText("It is in your balance").waitFor();
   quiet(here);
 });

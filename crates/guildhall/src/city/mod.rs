@@ -53,6 +53,8 @@ pub struct CityConfig {
     pub data: PathBuf,
     /// Which chain.
     pub chain: CityChain,
+    /// Whether whoever reaches the embedded chain may seal its blocks and move its time: for tests of contracts.
+    pub dev_methods: bool,
     /// Workers, each of an operator of its own.
     pub workers: usize,
     /// Where the coordinator listens; port 0 for any.
@@ -111,6 +113,7 @@ impl CityConfig {
         Self {
             data,
             chain: CityChain::Embedded { rpc: None },
+            dev_methods: false,
             workers: 9,
             coordinator: SocketAddr::from(([127, 0, 0, 1], 0)),
             gateway: None,

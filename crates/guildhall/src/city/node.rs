@@ -47,7 +47,7 @@ impl Node {
                 url: Some(url.to_string()),
             }),
             CityChain::Embedded { rpc } => {
-                let ledger = open(&config.data.join("chain.redb"), deployer)?;
+                let ledger = open(&config.data.join("chain.redb"), deployer, config.dev_methods)?;
                 let server = match rpc {
                     Some(address) => Some(ledger.serve(*address).await.map_err(|error| failure(&error))?),
                     None => None,
@@ -102,7 +102,7 @@ impl Node {
     }
 }
 
-fn open(path: &Path, deployer: Address) -> Result<Ledger> {
+fn open(path: &Path, deployer: Address, dev_methods: bool) -> Result<Ledger> {
     let stored = Ledger::stored_genesis(path).map_err(|error| failure(&error))?;
     let genesis = stored.unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
@@ -115,7 +115,7 @@ fn open(path: &Path, deployer: Address) -> Result<Ledger> {
         seal: SealMode::Instant { idle: Some(IDLE) },
         clock: Clock::System,
         beneficiary: Address::ZERO,
-        dev_methods: false,
+        dev_methods,
         limits: ServerLimits::default(),
     };
     Ledger::open(config).map_err(|error| failure(&error))

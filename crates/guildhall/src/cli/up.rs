@@ -53,6 +53,10 @@ pub(crate) struct UpArgs {
     /// `prevrandao` for Ethereum, or `beacon` for rollups (drand's quicknet; with `--beacon URL`).
     #[arg(long, value_name = "KIND")]
     seeds: Option<String>,
+    /// Let whoever reaches the embedded chain seal its blocks and move its time (`evm_mine`, `evm_increaseTime`,
+    /// `evm_setNextBlockTimestamp`), as tests of contracts do.
+    #[arg(long)]
+    dev_methods: bool,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -69,6 +73,7 @@ impl UpArgs {
             flag("coordinator_listen", self.coordinator_listen.as_ref()),
             flag("gateway_listen", self.gateway_listen.as_ref()),
             flag("seeds", self.seeds.as_ref()),
+            flag("dev_methods", self.dev_methods.then_some(true).as_ref()),
             self.beacon.flag(),
         ];
         self.config.load(&UP, context.out, flags)
@@ -151,6 +156,7 @@ pub(crate) async fn up(args: UpArgs, context: &Context) -> Result<ExitStatus> {
     };
     let config = CityConfig {
         chain,
+        dev_methods: settings.dev_methods,
         workers: settings.workers,
         coordinator: settings.coordinator_listen,
         gateway: Some(settings.gateway_listen),

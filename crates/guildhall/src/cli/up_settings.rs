@@ -22,6 +22,7 @@ pub(crate) struct UpSettings {
     pub(crate) gateway_listen: SocketAddr,
     #[serde(deserialize_with = "seeds")]
     pub(crate) seeds: SeedKind,
+    pub(crate) dev_methods: bool,
     #[serde(deserialize_with = "urls")]
     pub(crate) beacon: Vec<Url>,
 }
