@@ -12,6 +12,13 @@ use guildhall_service::{
     tasks::{OnFailure, StopReason, TaskGroup},
 };
 use tokio::{net::TcpListener, sync::Mutex};
+use tower_http::{
+    CompressionLevel,
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, NotForContentType, Predicate},
+    },
+};
 
 use crate::{
     book::Book,
@@ -107,7 +114,16 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
 fn router(desk: Arc<Desk>, blobs: Arc<dyn BlobStore>, extra_routes: axum::Router) -> axum::Router {
     let options = RouteOptions { max_put_bytes: BLOB_BYTES, guard: Arc::new(VisitorQuota::default()) };
     let blobs = guildhall_blobs::routes(blobs, options);
-    api(desk, blobs).merge(extra_routes).merge(web_routes())
+    api(desk, blobs).merge(extra_routes).merge(web_routes()).layer(compression())
+}
+
+/// Texts are sent compressed to who takes that: pages over a city's radio links. Bytes of others and the font go as they are, event
+/// streams at once.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let texts = DefaultPredicate::new()
+        .and(NotForContentType::const_new("application/octet-stream"))
+        .and(NotForContentType::const_new("font/"));
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(texts)
 }
 
 fn serve(group: &TaskGroup, listener: TcpListener, router: axum::Router) {
