@@ -143,9 +143,10 @@ impl Book {
         }
         let (app, dataset, pool) = subject(&signed.order);
         let (_, expiry) = signed.order.subject_and_expiry();
+        let (_, nonce) = volume_and_nonce(&signed.order);
         let statement = sqlx::query(
-            "INSERT INTO orders (hash, kind, signer, app, dataset, pool, price, expiry, left_over, body) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (hash) DO NOTHING",
+            "INSERT INTO orders (hash, kind, signer, app, dataset, pool, price, nonce, expiry, left_over, body) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (hash) DO NOTHING",
         );
         let statement = statement
             .bind(signed.digest().to_string())
@@ -155,7 +156,8 @@ impl Book {
             .bind(dataset)
             .bind(pool)
             .bind(padded(&signed.order.price().to_string()))
-            .bind(i64::try_from(expiry).unwrap_or(i64::MAX))
+            .bind(stored(nonce))
+            .bind(stored(expiry))
             .bind(left.to_string())
             .bind(serde_json::to_string(signed)?);
         let put = writing.run(statement).await?;
@@ -235,10 +237,8 @@ impl Book {
         now: UnixTime,
     ) -> Result<(), IndexError> {
         let mut filled = BTreeSet::new();
-        let mut gone: Vec<Statement<'static>> = vec![
-            sqlx::query("DELETE FROM orders WHERE expiry < $1")
-                .bind(i64::try_from(now.0).unwrap_or(i64::MAX)),
-        ];
+        let mut gone: Vec<Statement<'static>> =
+            vec![sqlx::query("DELETE FROM orders WHERE expiry < $1").bind(stored(now.0))];
         for event in events {
             if let Some(terms) = event.kind.deal_opened() {
                 filled.insert(("app", terms.app.to_string()));
@@ -285,30 +285,86 @@ fn by_hash(hash: B256) -> Statement<'static> {
     sqlx::query("DELETE FROM orders WHERE hash = $1").bind(hash.to_string())
 }
 
-fn of_side(side: &'static str, id: String) -> Statement<'static> {
-    sql(format!("DELETE FROM orders WHERE kind = '{side}' AND {side} = $1")).bind(id)
+/// Times and nonces as the database keeps them.
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// What an event ends: an order, or all that were signed before. Those that are signed after it come after it.
+/// Orders of a side before a nonce. An index that is built anew hears of all nonces again, and what was signed since stays.
+fn before(side: &'static str, id: String, nonce: u64) -> Statement<'static> {
+    sql(format!("DELETE FROM orders WHERE kind = '{side}' AND {side} = $1 AND nonce < $2"))
+        .bind(id)
+        .bind(stored(nonce))
+}
+
+/// What an event ends: an order, or all that were signed before. A transfer raises the nonce, too.
 fn over(event: &EventKind) -> Vec<Statement<'static>> {
     match event {
         EventKind::Market(MarketEvents::OrderCancelled(event)) => vec![by_hash(event.orderHash)],
         EventKind::Registry(RegistryEvents::NonceBumped(event)) => {
-            vec![of_side("app", event.id.to_string()), of_side("dataset", event.id.to_string())]
+            ["app", "dataset"].map(|side| before(side, event.id.to_string(), event.nonce)).into()
         }
         EventKind::Workforce(WorkforceEvents::PoolNonceBumped(event)) => {
-            vec![of_side("pool", event.pool.to_string())]
-        }
-        EventKind::Workforce(WorkforceEvents::PoolTransferred(event)) => {
-            vec![of_side("pool", event.pool.to_string())]
+            vec![before("pool", event.pool.to_string(), event.nonce.into())]
         }
         EventKind::Workforce(WorkforceEvents::PoolClosing(event)) => {
-            vec![of_side("pool", event.pool.to_string())]
+            vec![before("pool", event.pool.to_string(), u64::MAX)]
         }
         EventKind::Vault(VaultEvents::NonceBumped(event)) => {
-            let statement = sqlx::query("DELETE FROM orders WHERE kind = 'request' AND signer = $1");
-            vec![statement.bind(lower(event.requester))]
+            let statement =
+                sqlx::query("DELETE FROM orders WHERE kind = 'request' AND signer = $1 AND nonce < $2");
+            vec![statement.bind(lower(event.requester)).bind(stored(event.nonce.saturating_to()))]
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::{Address, Bytes, U256, aliases::U96};
+    use guildhall_chain::bindings::Workforce;
+    use guildhall_protocol::orders::PoolOrder;
+
+    use super::*;
+    use crate::index::{file_url, testing::deployment};
+
+    fn offer(nonce: u32) -> SignedOrder {
+        let order = AnyOrder::Pool(PoolOrder {
+            pool: 7,
+            feePerMfuel: U96::from(5_u8),
+            minimumFee: U96::ZERO,
+            volume: 10,
+            fuelLimitMax: 1_000,
+            appRestrict: U256::ZERO,
+            datasetRestrict: U256::ZERO,
+            requesterRestrict: Address::ZERO,
+            expiry: u64::MAX,
+            nonce,
+            salt: B256::ZERO,
+        });
+        let (market, signer) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        SignedOrder { chain: 1, market, order, signer, signature: Bytes::new(), payer_signature: None }
+    }
+
+    /// As when it happens, and as when an index that is built anew hears of it long after.
+    #[tokio::test]
+    async fn a_raised_nonce_ends_what_was_signed_before_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = file_url(&dir.path().join("index.sqlite")).expect("a path");
+        let book = Book::new(Arc::new(Index::open(&url, &deployment()).await.expect("opens")));
+        for nonce in [0, 1, 2] {
+            assert_eq!(book.put(&offer(nonce), 10).await.expect("put"), Put::New);
+        }
+        let raised = |nonce| Workforce::PoolNonceBumped { pool: 7, nonce };
+        for nonce in [1, 2, 1] {
+            let event = EventKind::Workforce(WorkforceEvents::PoolNonceBumped(raised(nonce)));
+            let mut writing = book.index.db().write().await.expect("a turn");
+            for statement in over(&event) {
+                writing.run(statement).await.expect("runs");
+            }
+            writing.commit().await.expect("kept");
+        }
+        let (left, _) = book.search(&Search { limit: 10, ..Search::default() }).await.expect("read");
+        assert_eq!(left.into_iter().map(|listing| listing.signed).collect::<Vec<_>>(), [offer(2)]);
     }
 }

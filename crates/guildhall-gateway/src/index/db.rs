@@ -45,8 +45,8 @@ const TABLES: [&str; 13] = [
     "CREATE INDEX IF NOT EXISTS points_by_place ON points (place)",
     // The order book: not from the chain, and kept when the index is built anew.
     "CREATE TABLE IF NOT EXISTS orders (hash TEXT PRIMARY KEY, kind TEXT NOT NULL, signer TEXT NOT NULL, \
-     app TEXT NOT NULL, dataset TEXT NOT NULL, pool TEXT NOT NULL, price TEXT NOT NULL, expiry BIGINT NOT NULL, \
-     left_over TEXT NOT NULL, body TEXT NOT NULL)",
+     app TEXT NOT NULL, dataset TEXT NOT NULL, pool TEXT NOT NULL, price TEXT NOT NULL, nonce BIGINT NOT NULL, \
+     expiry BIGINT NOT NULL, left_over TEXT NOT NULL, body TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS orders_by_price ON orders (kind, app, dataset, pool, price, hash)",
     "CREATE INDEX IF NOT EXISTS orders_by_signer ON orders (signer)",
     "CREATE INDEX IF NOT EXISTS orders_by_expiry ON orders (expiry)",
