@@ -29,6 +29,16 @@ pub struct RoundRef {
     pub attempt: u8,
 }
 
+impl RoundRef {
+    /// Log lines about this round carry its deal, batch, attempt and id, the same fields in every role. At the level of errors, so
+    /// that every line that is written has them.
+    pub fn span(&self) -> tracing::Span {
+        tracing::error_span!(
+            parent: None, "round", deal = %self.deal, batch = self.batch, attempt = self.attempt, round = %self.id
+        )
+    }
+}
+
 /// What every typed message of a round says: of which round and wave it speaks.
 pub trait OfRound: SolStruct + Copy + PartialEq {
     /// The round's id.

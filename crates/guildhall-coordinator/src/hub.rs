@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use alloy::primitives::Address;
-use guildhall_api::{MemberEvent, ProgressEvent};
+use guildhall_api::{MemberEvent, ProgressEvent, RoundRef};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::limits::{MAX_STREAMS, PROGRESS_QUEUE, STREAM_QUEUE};
@@ -67,8 +67,10 @@ impl Hub {
         }
     }
 
-    /// Tells the watchers.
+    /// Tells the watchers, and the log.
     pub fn announce(&self, event: ProgressEvent) {
+        let RoundRef { id, deal, batch, attempt } = event.round;
+        tracing::info!(parent: None, %deal, batch, attempt, round = %id, step = ?event.step, "a step of a round");
         // Nobody watching is no error.
         let _ = self.watchers.send(event);
     }

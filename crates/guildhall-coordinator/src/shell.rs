@@ -195,7 +195,9 @@ async fn revert(desk: &Desk, from: u64) {
             match desk.chain.batch(&terms, at.batch).await {
                 Ok(found) => break found,
                 // Nothing else is heard of a chain that does not answer, either.
-                Err(error) => tracing::warn!(round = %at.id, %error, "whether it has ended cannot be asked"),
+                Err(error) => {
+                    at.span().in_scope(|| tracing::warn!(%error, "whether it has ended cannot be asked"));
+                }
             }
             tokio::time::sleep(ASK_AGAIN).await;
         };
@@ -335,7 +337,7 @@ fn sign_list(desk: &Desk, round: RoundId, draft: ListDraft) -> Result<Option<Sig
     let hash = match SignedList::hash_of(before, wave, &entries) {
         Ok(hash) => hash,
         Err(error) => {
-            tracing::error!(%round, wave, %error, "a list cannot be closed");
+            at.span().in_scope(|| tracing::error!(wave, %error, "a list cannot be closed"));
             return Ok(None);
         }
     };
@@ -452,7 +454,7 @@ fn report(desk: &Desk, posts: &[Post], posted: Result<u64, PostError>) {
         _ => Vec::new(),
     };
     for post in posts {
-        tracing::warn!(round = %post.round, %error, "could not post");
+        tracing::warn!(deal = %post.terms.deal(), batch = post.batch, round = %post.round, %error, "could not post");
         desk.machine().not_posted(post.round, &lost, desk.clock.now());
     }
     desk.wake();

@@ -46,7 +46,12 @@ impl Follow {
                 let next = stop.run_until_cancelled(updates.next()).await;
                 let Some(Some(update)) = next else { return Ok(()) };
                 match update {
-                    Update::Event(event) => events.push(Recorded::from(*event)),
+                    Update::Event(event) => {
+                        if let Some((deal, batch)) = event.kind.deal() {
+                            tracing::debug!(%deal, ?batch, event = event.name, "the chain tells");
+                        }
+                        events.push(Recorded::from(*event));
+                    }
                     Update::Head { number, time, cursor, .. } => {
                         let head = Head { number, time: UnixTime(time), cursor };
                         changed.extend(self.index.write(&events, Some(&head)).await?);

@@ -158,6 +158,7 @@ impl Relay {
 
     fn tell(&self, pool: PoolId, event: &ProgressEvent) {
         self.rounds.note(event.round.id, pool);
+        event.round.span().in_scope(|| tracing::debug!(%pool, step = ?event.step, "the coordinator tells"));
         let missed = matches!(event.step, ProgressStep::Missed { .. });
         let topics = [
             format!("round:{}", event.round.id),

@@ -18,6 +18,7 @@ use guildhall_service::CancellationToken;
 use rand::seq::IndexedRandom as _;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::bench::Bench;
 use crate::chain::Plea;
@@ -63,7 +64,8 @@ pub async fn audit(
             () = stop.cancelled() => return Ok(()),
             Some(next) = certified.recv(), if audits.len() < MAX_AUDITS => {
                 let bench = bench.clone();
-                audits.spawn(async move { examine(&bench, share, next).await });
+                let span = tracing::error_span!(parent: None, "audit", deal = %next.deal, batch = next.batch);
+                audits.spawn(async move { examine(&bench, share, next).await }.instrument(span));
             }
             Some(ended) = audits.join_next() => {
                 let ended = ended.map_err(|error| WorkerError::Task {

@@ -20,6 +20,7 @@ use guildhall_service::CancellationToken;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::afterwards::bundle_of;
 use crate::bench::Bench;
@@ -94,14 +95,14 @@ pub async fn serve(
     }
     for (case, found) in heard {
         known.insert(case.id());
-        open.spawn(one(bench.clone(), case, found));
+        open.spawn(serve_one(bench.clone(), case, found));
     }
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             Some(case) = cases.recv(), if open.len() < MAX_CASES => {
                 if known.insert(case.id()) {
-                    open.spawn(one(bench.clone(), case, None));
+                    open.spawn(serve_one(bench.clone(), case, None));
                 }
             }
             Some(ended) = open.join_next() => {
@@ -113,6 +114,19 @@ pub async fn serve(
             }
         }
     }
+}
+
+/// A case, with what it is about in every log line.
+fn serve_one(
+    bench: Arc<Bench>,
+    case: Case,
+    found: Option<Found>,
+) -> impl Future<Output = Result<CaseId, WorkerError>> {
+    let (id, facts) = (case.id(), case.facts);
+    let span = tracing::error_span!(
+        parent: None, "case", deal = %case.deal, batch = facts.batch, index = facts.index, case = %id
+    );
+    one(bench, case, found).instrument(span)
 }
 
 async fn one(bench: Arc<Bench>, case: Case, found: Option<Found>) -> Result<CaseId, WorkerError> {
@@ -134,7 +148,7 @@ async fn ended(bench: &Bench, case: &Case, left: Result<(), Leave>) -> Result<Ca
     bench.journal.forget_case(case).await?;
     match left {
         Ok(()) => metrics::counter!("worker_cases_served_total").increment(1),
-        Err(Leave::Nothing(reason)) => tracing::debug!(case = %id, reason, "left a case"),
+        Err(Leave::Nothing(reason)) => tracing::debug!(reason, "left a case"),
         Err(Leave::Journal(error)) => return Err(error),
     }
     Ok(id)
@@ -325,7 +339,7 @@ async fn conclude(bench: &Bench, case: &Case) -> Result<(), Leave> {
                 }
                 tokio::time::sleep(turn).await;
                 if let Err(Leave::Nothing(reason)) = go_on(bench, case, end).await {
-                    tracing::debug!(case = %case.id(), reason, "somebody else was faster, or it is too early");
+                    tracing::debug!(reason, "somebody else was faster, or it is too early");
                     tokio::time::sleep(RETRY_MAX).await;
                 }
             }
@@ -365,7 +379,7 @@ async fn accuse(bench: &Bench, case: &Case, mine: Contradiction) -> Result<(), L
         plead(bench, Plea::OpenSeal { case, finding, salt }, case.facts.reveal_end()).await
     {
         // After a restart it may be too late. The case is seen through all the same: nobody else may come.
-        tracing::warn!(case = %case.id(), reason, "could not show what was sealed");
+        tracing::warn!(reason, "could not show what was sealed");
     }
     bench.clock.reach(case.facts.reveal_end()).await;
     conclude(bench, case).await

@@ -12,6 +12,7 @@ use guildhall_protocol::batch::own_trace_root;
 use guildhall_protocol::messages::{Commitment, Reservation, Unavailable};
 use guildhall_protocol::{Batch, ContentId, Terms, UnixTime};
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
 use crate::bench::{Bench, Kept, RoundEvent};
 use crate::court;
@@ -132,9 +133,9 @@ fn take(bench: &Arc<Bench>, seat: &mut Seat, shown: &mut Shown, event: RoundEven
             Err(fault) => {
                 let signed = list.check(bench.coordinator, bench.domain()).is_ok();
                 if signed && let Some(first) = shown.contradicted(&list) {
-                    tokio::spawn(court::expose(bench.clone(), first, (*list).clone()));
+                    tokio::spawn(court::expose(bench.clone(), first, (*list).clone()).in_current_span());
                 }
-                tracing::error!(round = %list.round.id, fault, "not signing for this list");
+                tracing::error!(fault, "not signing for this list");
                 metrics::counter!("worker_list_faults_total").increment(1);
             }
         },
@@ -224,7 +225,7 @@ fn apply(bench: &Bench, at: RoundRef, seat: &mut Seat, step: &Step, done: Done) 
             bench.waits(at.id);
         }
         Done::Executed(Err(Stuck::Withheld(reason))) => {
-            tracing::warn!(round = %at.id, reason, "the bytes of the batch are withheld");
+            tracing::warn!(reason, "the bytes of the batch are withheld");
             seat.withheld();
             bench.waits(at.id);
         }
@@ -259,7 +260,7 @@ fn apply(bench: &Bench, at: RoundRef, seat: &mut Seat, step: &Step, done: Done) 
         }
         Done::Reserved(Err(error)) | Done::Sent(Err(error)) => {
             let code = error.refusal().unwrap_or("api.foreign").to_owned();
-            tracing::info!(round = %at.id, %error, "the coordinator refused");
+            tracing::info!(%error, "the coordinator refused");
             seat.refused(&code, bench.clock.now());
         }
     }
@@ -344,10 +345,11 @@ async fn promise(bench: &Arc<Bench>, work: &Work, executed: Executed) -> Result<
     };
     let promise = bench.journal.promise(promise).await?;
     let keeper = bench.clone();
-    tokio::spawn(async move {
+    let keep = async move {
         if let Err(error) = keeper.keep(Kept { bundle, traces }).await {
             tracing::error!(%error, "could not keep what was executed: it cannot be shown in a dispute");
         }
-    });
+    };
+    tokio::spawn(keep.in_current_span());
     Ok(promise)
 }

@@ -229,6 +229,7 @@ impl SandboxExecutor {
             if place >= tasks {
                 return Ok(());
             }
+            tracing::debug!(task = first + place, "executing");
             let (sandbox, task) = (self.sandbox.clone(), batch.task(first + place, place));
             let ran = tokio::task::spawn_blocking(move || (sandbox.run(&task), turn)).await;
             let (execution, _turn) = ran.map_err(|error| ExecuteError::Host(error.to_string()))?;

@@ -94,7 +94,7 @@ async fn close(bench: &Bench, terms: &Terms, inquest: &Inquest) -> Result<(), Le
         tokio::time::sleep(POST_TURN * place as u32).await;
         let closed = plead(bench, Plea::Close { terms, inquest, hearing: &hearing }, end).await;
         let Err(Leave::Nothing(reason)) = closed else { return closed };
-        tracing::debug!(case = %inquest.case.id(), reason, "somebody else was faster, or it is too early");
+        tracing::debug!(reason, "somebody else was faster, or it is too early");
         tokio::time::sleep(RETRY_MAX).await;
         if bench.clock.now() >= end {
             return Err(nothing("it was not closed"));

@@ -91,8 +91,10 @@ impl ProgressSender {
         self.0.subscribe()
     }
 
-    /// Tells whoever listens.
+    /// Tells whoever listens, and the log.
     pub fn tell(&self, round: RoundRef, step: ProgressStep) {
+        let RoundRef { id, deal, batch, attempt } = round;
+        tracing::info!(parent: None, %deal, batch, attempt, round = %id, ?step, "a step of a worker");
         // Nobody listening is no error.
         let _ = self.0.send(Progress { round, step });
     }

@@ -8,6 +8,7 @@ use guildhall_protocol::{BondUnits, DealId, PoolId, Prices, Status, Terms, UnixT
 use guildhall_service::CancellationToken;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tracing::Instrument as _;
 
 use crate::afterwards::{agrees, catch_up, see_to_end};
 use crate::agenda::{Agenda, Next, Opening};
@@ -132,10 +133,11 @@ impl Taker {
         metrics::gauge!("worker_seats_open").increment(1.0);
         let bench = self.bench.clone();
         let terms = work.as_ref().map(|work| work.terms.clone()).or_else(|| self.terms(at.deal));
-        self.seats.spawn(async move {
+        let seat = async move {
             let left = drive(&bench, seat, Place { at, work, terms }, events).await;
             (at, left)
-        });
+        };
+        self.seats.spawn(seat.instrument(at.span()));
     }
 
     async fn hear(&mut self, news: News) -> Result<(), WorkerError> {
@@ -224,7 +226,7 @@ impl Taker {
             }
             Left::Ended(outcome) => self.ended(at, outcome, promise),
             Left::Refused(reason) | Left::Failed(reason) => {
-                tracing::warn!(round = %at.id, reason, "left a seat");
+                at.span().in_scope(|| tracing::warn!(reason, "left a seat"));
                 self.bench.progress.tell(at, ProgressStep::Left { reason });
                 self.catch_up(promise);
             }
@@ -247,14 +249,15 @@ impl Taker {
         }
         if let Some(promise) = promise.filter(|_| certified) {
             // A task of its own: outputs may be long, and the next seat waits for neither.
-            tokio::spawn(see_to_end(self.bench.clone(), promise, agreed));
+            tokio::spawn(see_to_end(self.bench.clone(), promise, agreed).instrument(at.span()));
         }
     }
 
     /// A round ended, and nobody said how.
     fn catch_up(&self, promise: Option<Promise>) {
         if let Some(promise) = promise {
-            tokio::spawn(catch_up(self.bench.clone(), promise));
+            let span = promise.at.span();
+            tokio::spawn(catch_up(self.bench.clone(), promise).instrument(span));
         }
     }
 
