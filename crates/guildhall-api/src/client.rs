@@ -151,6 +151,20 @@ impl CoordinatorClient {
         json(self.answer(request).await?).await
     }
 
+    /// Whether a blob is here.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn has_blob(&self, id: ContentId) -> Result<bool, ApiError> {
+        let request = self.request(Method::HEAD, &format!("v1/blobs/{id}"))?;
+        match self.answer(request.timeout(REQUEST_TIMEOUT)).await {
+            Ok(_) => Ok(true),
+            // Without a body, a refusal is no problem document.
+            Err(ApiError::Foreign { status: 404, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Stores a blob, under the id of its bytes.
     ///
     /// # Errors

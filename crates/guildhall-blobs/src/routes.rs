@@ -158,13 +158,27 @@ fn wanted(header: Option<&HeaderValue>, len: u64) -> Wanted {
     }
 }
 
+/// The length of a blob. `HEAD` asks whether it is here, at once; `GET` wants it, wherever the store has to fetch it. Where
+/// that is, is nobody else's business.
+async fn length(store: &dyn BlobStore, id: ContentId, method: &Method) -> Result<u64, BlobError> {
+    match store.has(id).await? {
+        Some(len) => Ok(len),
+        None if method == Method::HEAD => Err(BlobError::missing(id)),
+        None => match store.local(id).await {
+            Ok(blob) => Ok(blob.len),
+            Err(BlobError::NotFound { .. }) => Err(BlobError::missing(id)),
+            Err(error) => Err(error),
+        },
+    }
+}
+
 async fn read(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let len = shared.store.has(id).await.map_err(problem)?.ok_or_else(|| problem(BlobError::missing(id)))?;
+    let len = length(&*shared.store, id, request.method()).await.map_err(problem)?;
     let etag = format!("\"{:x}\"", id.0);
     let headers = request.headers();
     if headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == etag.as_bytes()) {

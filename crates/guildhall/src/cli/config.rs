@@ -22,8 +22,6 @@ const WORKER: Spec = Spec { role: "worker", defaults: include_str!("../defaults/
 /// Settings of a coordinator.
 const COORDINATOR: Spec =
     Spec { role: "coordinator", defaults: include_str!("../defaults/coordinator.toml") };
-/// Settings of a gateway.
-const GATEWAY: Spec = Spec { role: "gateway", defaults: include_str!("../defaults/gateway.toml") };
 
 /// Where settings come from.
 #[derive(Debug, Args)]
@@ -42,6 +40,12 @@ pub(crate) type Flag = (&'static str, Option<String>);
 /// A flag's value as a text, as the file has it.
 pub(crate) fn flag(key: &'static str, value: Option<&impl ToString>) -> Flag {
     (key, value.map(ToString::to_string))
+}
+
+/// Addresses of a flag that may be given several times, as the file has them.
+pub(crate) fn flag_of_urls(key: &'static str, values: &[Url]) -> Flag {
+    let values: Vec<_> = values.iter().map(Url::as_str).collect();
+    (key, (!values.is_empty()).then(|| values.join(",")))
 }
 
 /// Settings of `guildhall worker`; `src/defaults/worker.toml` says what each means.
@@ -74,21 +78,8 @@ pub(crate) struct CoordinatorSettings {
     pub(crate) dir: Option<PathBuf>,
     #[serde(deserialize_with = "non_empty")]
     pub(crate) copies: Option<Url>,
-}
-
-/// Settings of `guildhall gateway`; `src/defaults/gateway.toml` says what each means.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct GatewaySettings {
-    pub(crate) listen: SocketAddr,
-    #[serde(deserialize_with = "non_empty")]
-    pub(crate) dir: Option<PathBuf>,
-    #[serde(deserialize_with = "non_empty")]
-    pub(crate) database: Option<String>,
-    #[serde(deserialize_with = "non_empty")]
-    pub(crate) rpc: Option<Url>,
-    pub(crate) private_pools: bool,
-    pub(crate) rate_limit: bool,
+    #[serde(deserialize_with = "urls")]
+    pub(crate) sources: Vec<Url>,
 }
 
 /// Addresses in one text, with commas between.
@@ -109,11 +100,6 @@ impl ConfigArgs {
     /// Settings of a coordinator; nothing where only the default file was asked for.
     pub(crate) fn coordinator(&self, out: Out, flags: Vec<Flag>) -> Result<Option<CoordinatorSettings>> {
         self.load(&COORDINATOR, out, flags)
-    }
-
-    /// Settings of a gateway; nothing where only the default file was asked for.
-    pub(crate) fn gateway(&self, out: Out, flags: Vec<Flag>) -> Result<Option<GatewaySettings>> {
-        self.load(&GATEWAY, out, flags)
     }
 
     /// Settings of a role; nothing where only the default file was asked for.
@@ -170,8 +156,6 @@ pub(super) mod tests {
         assert!(worker.status_listen.is_none() && worker.coordinator.is_none() && worker.dir.is_none());
         let coordinator: CoordinatorSettings = of(&COORDINATOR, &[]).unwrap();
         assert!(coordinator.listen.ip().is_loopback() && coordinator.copies.is_none());
-        let gateway: GatewaySettings = of(&GATEWAY, &[]).unwrap();
-        assert!(gateway.listen.ip().is_loopback() && gateway.database.is_none() && gateway.rate_limit);
     }
 
     #[test]

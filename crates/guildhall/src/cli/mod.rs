@@ -24,6 +24,8 @@ mod config;
 mod deal;
 mod dispute;
 mod doctor;
+#[cfg(feature = "gateway")]
+mod gateway;
 mod inquest;
 mod key;
 mod net;
@@ -124,7 +126,8 @@ enum Command {
     /// Run the coordinator of a pool.
     Coordinator(roles::CoordinatorArgs),
     /// Serve what anybody needs to know and do over HTTP, and the web application.
-    Gateway(roles::GatewayArgs),
+    #[cfg(feature = "gateway")]
+    Gateway(gateway::GatewayArgs),
     /// Orders: sign, list, cancel.
     #[command(subcommand)]
     Order(order::OrderCommand),
@@ -271,7 +274,8 @@ async fn run(command: Command, context: &Context) -> Result<ExitStatus> {
         Command::Pool(command) => pool::run(command, context).await,
         Command::Worker(args) => roles::worker(args, context).await,
         Command::Coordinator(args) => roles::coordinator(args, context).await,
-        Command::Gateway(args) => roles::gateway(args, context).await,
+        #[cfg(feature = "gateway")]
+        Command::Gateway(args) => gateway::gateway(args, context).await,
         Command::Order(command) => order::run(command, context).await,
         Command::Quote(args) => quote::run(*args, context).await,
         Command::Deal(command) => deal::run(command, context).await,

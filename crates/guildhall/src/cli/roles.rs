@@ -1,11 +1,13 @@
-//! `guildhall worker`, `guildhall coordinator` and `guildhall gateway`: the roles, each alone.
+//! `guildhall worker` and `guildhall coordinator`: the roles, each alone.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use alloy::primitives::Address;
 use clap::Args;
 use guildhall_api::CoordinatorClient;
-use guildhall_blobs::{BlobStore, FetchPolicy, FsStore, Layered, ObjectSource};
+use guildhall_blobs::{
+    BlobError, BlobSource, BlobStore, FetchPolicy, FsStore, HttpSource, HttpTimeouts, Layered, ObjectSource,
+};
 use guildhall_chain::BeaconSource;
 use guildhall_protocol::PoolId;
 use guildhall_sandbox::{Config as SandboxConfig, Sandbox};
@@ -24,7 +26,7 @@ use url::Url;
 
 use super::{
     Context,
-    config::{ConfigArgs, CoordinatorSettings, Flag, GatewaySettings, WorkerSettings, flag},
+    config::{ConfigArgs, CoordinatorSettings, Flag, WorkerSettings, flag, flag_of_urls},
     net::sender,
 };
 use crate::{
@@ -33,8 +35,8 @@ use crate::{
     values::{show_odds, show_tokens},
 };
 
-/// Room for a coordinator's store.
-const STORE_QUOTA_BYTES: u64 = 64 << 30;
+/// Room for a coordinator's store, or a gateway's.
+pub(super) const STORE_QUOTA_BYTES: u64 = 64 << 30;
 
 /// Where rounds of the beacon are fetched.
 #[derive(Clone, Debug, Args)]
@@ -47,8 +49,7 @@ pub(crate) struct BeaconArgs {
 
 impl BeaconArgs {
     pub(crate) fn flag(&self) -> Flag {
-        let servers: Vec<_> = self.servers.iter().map(Url::as_str).collect();
-        ("beacon", (!servers.is_empty()).then(|| servers.join(",")))
+        flag_of_urls("beacon", &self.servers)
     }
 }
 
@@ -96,6 +97,10 @@ pub(crate) struct CoordinatorArgs {
     /// `AWS_*` variables, or `file:///DIR`.
     #[arg(long, value_name = "URL")]
     copies: Option<Url>,
+    /// Where a worker's request for bytes that nobody stored here is passed on, such as a gateway's
+    /// `https://gateway.example/api/v1`, whose visitors leave inputs there; several are asked in turn.
+    #[arg(long = "source", value_name = "URL")]
+    sources: Vec<Url>,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -123,78 +128,13 @@ impl CoordinatorArgs {
             flag("listen", self.listen.as_ref()),
             flag("dir", self.dir.as_ref().map(|dir| dir.display()).as_ref()),
             flag("copies", self.copies.as_ref()),
+            flag_of_urls("sources", &self.sources),
         ];
         self.config.coordinator(context.out, flags)
     }
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct GatewayArgs {
-    /// Where to listen; 127.0.0.1:8660 if left out.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
-    /// Directory of the index and of the bytes; `gateway` in the data directory if left out.
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-    /// Database of the index, such as `postgres://USER@HOST/NAME`; a SQLite file in the directory if left out.
-    #[arg(long, value_name = "URL", env = "GUILDHALL_GATEWAY_DATABASE", hide_env_values = true)]
-    database: Option<String>,
-    /// Read everything from the chain again. The order book stays.
-    #[arg(long)]
-    rebuild: bool,
-    #[command(flatten)]
-    config: ConfigArgs,
-}
-
-impl GatewayArgs {
-    fn settings(&self, context: &Context) -> Result<Option<GatewaySettings>> {
-        let flags = vec![
-            flag("listen", self.listen.as_ref()),
-            flag("dir", self.dir.as_ref().map(|dir| dir.display()).as_ref()),
-            flag("database", self.database.as_ref()),
-        ];
-        self.config.gateway(context.out, flags)
-    }
-}
-
-pub(crate) async fn gateway(args: GatewayArgs, context: &Context) -> Result<ExitStatus> {
-    let Some(settings) = args.settings(context)? else { return Ok(ExitStatus::Done) };
-    let chain = context.chain().await?;
-    let dir = DataDir::open(settings.dir.unwrap_or_else(|| context.profile.data.join("gateway")))?;
-    let blobs = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
-    let listener = bind("gateway.listen", settings.listen, "--listen").await?;
-    let address = listener.local_addr().map_err(|error| Failure::new("gateway.listen", error.to_string()))?;
-    let health = Health::new();
-    let config = guildhall_gateway::Config {
-        data_dir: dir.path().to_owned(),
-        database: settings.database,
-        rebuild: args.rebuild,
-        private_pools: settings.private_pools,
-        rates: settings.rate_limit,
-        rpc: settings.rpc.map(String::from),
-    };
-    let deps = guildhall_gateway::Deps {
-        chain,
-        blobs: Arc::new(blobs),
-        listener,
-        checks: health.role("gateway"),
-        extra_routes: health::routes(&health, &metrics()?),
-    };
-    let url = format!("http://{address}");
-    context.out.say(format!("gateway at {url}"));
-    context.out.line(&GatewayStarted { step: "started", gateway: &url })?;
-    guildhall_gateway::run(config, deps, stop_on_signal()).await?;
-    Ok(ExitStatus::Done)
-}
-
-/// The first line of a gateway with `--json`.
-#[derive(Serialize)]
-struct GatewayStarted<'a> {
-    step: &'static str,
-    gateway: &'a str,
-}
-
-async fn bind(role: &'static str, address: SocketAddr, remedy: &str) -> Result<TcpListener> {
+pub(super) async fn bind(role: &'static str, address: SocketAddr, remedy: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::new(role, format!("could not listen at {address}: {error}"))
             .hint(format!("choose another address with `{remedy}`, or stop who uses it"))
@@ -314,6 +254,13 @@ pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Res
         return Err(Failure::new("coordinator.no_pool", "no pool was named, and they count from one")
             .hint("name it with `--pool NUMBER`, or `pool` in the configuration file"));
     }
+    let sources = settings.sources.iter().map(|url| {
+        let source = HttpSource::new(url, HttpTimeouts::default())?;
+        Ok::<Arc<dyn BlobSource>, BlobError>(Arc::new(source))
+    });
+    let sources = sources
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(|error| Failure::from(error).hint("write it as `https://gateway.example/api/v1`"))?;
     let copies = settings.copies.as_ref().map(|url| ObjectSource::new(url, ObjectSource::options_from_env()));
     let copies = copies
         .transpose()
@@ -323,8 +270,8 @@ pub(crate) async fn coordinator(args: CoordinatorArgs, context: &Context) -> Res
     let dir = DataDir::open(settings.dir.unwrap_or_else(|| context.profile.data.join("coordinator")))?;
     let local = FsStore::open(dir.join("blobs"), STORE_QUOTA_BYTES).await?;
     let blobs: Arc<dyn BlobStore> = match copies {
-        Some(copies) => Arc::new(Layered::with_copies(local, copies, Vec::new(), FetchPolicy::default())),
-        None => Arc::new(local),
+        Some(copies) => Arc::new(Layered::with_copies(local, copies, sources, FetchPolicy::default())),
+        None => Arc::new(Layered::new(local, sources, FetchPolicy::default())),
     };
     let listener = bind("coordinator.listen", settings.listen, "--listen").await?;
     let health = Health::new();

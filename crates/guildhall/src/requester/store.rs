@@ -6,9 +6,7 @@ use std::{path::Path, sync::Arc};
 
 use alloy::primitives::Bytes;
 use guildhall_api::{Audience, CoordinatorClient, Credential, Purpose};
-use guildhall_blobs::{
-    BlobError, BlobSource, BlobStore, FetchPolicy, FsStore, HttpSource, HttpTimeouts, Layered,
-};
+use guildhall_blobs::{BlobSource, BlobStore, FetchPolicy, FsStore, HttpSource, HttpTimeouts, Layered};
 use guildhall_chain::Key;
 use guildhall_protocol::ContentId;
 use url::Url;
@@ -56,13 +54,9 @@ impl PoolStore {
     /// Whether the store has some bytes.
     ///
     /// # Errors
-    /// `blobs.*` when it can't be asked.
+    /// `api.*` when it can't be asked.
     pub async fn has(&self, id: ContentId) -> Result<bool> {
-        match source(self.client.base().as_str())?.fetch(id, 0).await {
-            Ok(_) => Ok(true),
-            Err(BlobError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.client.has_blob(id).await?)
     }
 
     /// Stores bytes, unless they are there.

@@ -115,11 +115,16 @@ async fn a_node_that_is_away_as_the_work_begins_is_waited_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn receipts_that_a_node_makes_up_are_not_believed_where_a_second_one_is_asked() {
     let (town, node) = found_behind(2, true, |config| config).await;
-    // Every other receipt says the contrary of what happened.
+    // Every other receipt says the contrary of what happened: of a deal's few perhaps none.
     node.set(Faults { forged: 500, ..Faults::default() });
-    let told = town.certified(&town.hello, Shopping::of(&["one", "two", "three", "four"])).await;
-    assert!(node.met() > 0, "some were made up");
-    assert!(is_certified(&told, 4));
+    for deal in 0.. {
+        assert!(deal < 20, "none was made up");
+        let told = town.certified(&town.hello, Shopping::of(&["one", "two", "three", "four"])).await;
+        assert!(is_certified(&told, 4));
+        if node.met() > 0 {
+            break;
+        }
+    }
     checks::conserved(&town.city.chain).await;
     town.city.stop().await;
 }

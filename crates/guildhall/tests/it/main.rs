@@ -12,6 +12,7 @@ mod court;
 mod crashes;
 mod devices;
 mod end_to_end;
+mod gateway;
 mod guides;
 mod inquest;
 mod support;

@@ -48,12 +48,12 @@ pub(crate) struct Role {
     pub(crate) name: String,
     /// The command, and whatever it is started by.
     pub(crate) program: Vec<String>,
-    words: Vec<String>,
+    pub(crate) words: Vec<String>,
     child: Option<Child>,
 }
 
 impl Role {
-    fn new(name: &str, words: &str) -> Self {
+    pub(crate) fn new(name: &str, words: &str) -> Self {
         let words = words.split(' ').map(str::to_owned).collect();
         let program = vec![env!("CARGO_BIN_EXE_guildhall").to_owned()];
         Self { name: name.to_owned(), program, words, child: None }
@@ -106,7 +106,7 @@ pub(crate) struct Streets {
     pub(crate) roles: Vec<Role>,
     pub(crate) said: Said,
     pub(crate) chain: ChainClient,
-    coordinator: String,
+    pub(crate) coordinator: String,
     /// Its assets, by name.
     assets: Value,
 }
@@ -150,10 +150,15 @@ impl Streets {
             does(&format!("pool move 2 --worker {worker} --key {operator}"));
         }
         let mut roles = vec![chain];
-        let words = format!("coordinator --pool 2 --key harbour --listen {coordinator} --dir harbour --json");
+        let words = format!(
+            "coordinator -v --log-format json --pool 2 --key harbour --listen {coordinator} --dir harbour --json"
+        );
         roles.push(Role::new("coordinator", &words));
         for worker in WORKERS {
-            roles.push(Role::new(worker, &format!("worker --key {worker} --dir {worker} --lanes 1 --json")));
+            roles.push(Role::new(
+                worker,
+                &format!("worker -v --log-format json --key {worker} --dir {worker} --lanes 1 --json"),
+            ));
         }
         roles[COORDINATOR].start(&desk, &said);
         let url = format!("http://{host}:{rpc}").parse().unwrap();
@@ -289,6 +294,14 @@ impl Streets {
         });
         let deal = told.terms.deal();
         stored.await.unwrap_or_else(|_| panic!("task {task} of deal {deal} has no result\n{}", self.logs()))
+    }
+
+    /// Lines of a role's log that name a deal, in a field of their own or of what they belong to.
+    pub(crate) fn log_lines_about(&self, role: &str, deal: DealId) -> Vec<Value> {
+        let text = fs::read_to_string(self.desk.path().join(format!("{role}.log"))).unwrap();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let deal = deal.to_string();
+        lines.filter(|line| line["deal"] == deal || line["span"]["deal"] == deal).collect()
     }
 
     pub(crate) fn logs(&self) -> String {
