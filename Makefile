@@ -35,7 +35,7 @@ check: setup ## format, lints, docs, tidy, generated files, the apps natively
 	@$(contracts) && scripts/check.sh
 
 bench: assets ## measure, write bench/results.json and bench/README.md
-	cargo run -p xtask -- bench
+	cargo run --bin xtask -- bench
 
 gas: setup ## measure gas on anvil, write contracts/snapshots/gas.json
 	$(contracts) && node contracts/tools/gas.mjs
@@ -54,7 +54,7 @@ fmt: setup ## format Rust and Solidity
 	cargo fmt --all && cd apps && cargo fmt --all && cd ../contracts && npx --no-install forge fmt
 
 gen: setup ## write what is generated and committed: vectors, contract artifacts
-	$(contracts) && node contracts/tools/abi.mjs && cargo run -p xtask -- gen
+	$(contracts) && node contracts/tools/abi.mjs && cargo run --bin xtask -- gen
 
 clean: ## remove what was built in this clone
 	rm -rf build contracts/out contracts/cache

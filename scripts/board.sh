@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The command as a board takes it: one static file without the embedded chain, for aarch64 or x86-64.
+# The command as a board takes it: one static file without the embedded chain and the gateway, for aarch64 or x86-64.
 #   scripts/board.sh build [ARCHITECTURE] [CARGO OPTION...]    builds it (aarch64 if left out)
 #   scripts/board.sh package    Debian packages of both, in build/packages
 #   scripts/board.sh service    installs this machine's package in a Debian of its own (debootstrap, systemd-nspawn; as root), starts its

@@ -18,7 +18,7 @@ scripts/web.sh check
 step 'docs'
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 step 'shape of the tree'
-cargo run -q -p xtask --locked -- tidy
+cargo run -q --bin xtask --locked -- tidy
 step 'generated files'
-cargo run -q -p xtask --locked -- check-gen
+cargo run -q --bin xtask --locked -- check-gen
 node contracts/tools/abi.mjs --check
