@@ -66,7 +66,8 @@ abstract contract Disputes is Cheats {
         uint256 block_ = uint40(done.trail) + 2;
         if (block.number <= block_) _mine(block_ + 1 - block.number, 1);
         if (block.timestamp >= slot.finalAt || block.number > block_ + 200) return;
-        bytes32 hash = bytes32(seed);
+        // Never zero, which would be no hash.
+        bytes32 hash = keccak256(abi.encode(seed));
         while (_drawOf(hash, certificate) >> 252 != 0) {
             hash = keccak256(abi.encode(hash));
         }
