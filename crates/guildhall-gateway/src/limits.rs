@@ -11,6 +11,13 @@ pub const DATABASE_CONNECTIONS: u32 = 8;
 /// How long a query waits for a connection; then the request gets 503.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(10);
 
+/// Bytes of answers that are kept until the next block; with more, all of them are forgotten.
+pub const ANSWERS_KEPT_BYTES: usize = 32 << 20;
+/// Largest answer that is kept, in bytes.
+pub const ANSWER_KEPT_BYTES: usize = 512 << 10;
+/// Longest path and query whose answer is kept, in bytes.
+pub const QUERY_KEPT_BYTES: usize = 512;
+
 /// Items of a page unless the request says otherwise.
 pub const PAGE_USUAL: u32 = 50;
 /// Most items of a page; a larger `limit` is refused.

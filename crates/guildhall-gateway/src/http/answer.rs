@@ -160,14 +160,20 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
 
 /// Answers as JSON, or that nothing is new.
 pub(super) fn json_answer(headers: &HeaderMap, value: &impl Serialize) -> Answer {
-    let bytes =
-        serde_json::to_vec(value).map_err(|error| Problem::internal("gateway.json", error.to_string()))?;
+    let internal = |error: String| Problem::internal("gateway.json", error);
+    let bytes = serde_json::to_vec(value).map_err(|error| internal(error.to_string()))?;
     let etag = format!("\"{}\"", &blake3::hash(&bytes).to_hex()[..32]);
+    let etag = HeaderValue::from_str(&etag).map_err(|error| internal(error.to_string()))?;
+    Ok(sent(headers, etag, bytes.into()))
+}
+
+/// JSON as it was written, or that nothing is new.
+pub(super) fn sent(headers: &HeaderMap, etag: HeaderValue, bytes: Bytes) -> Response {
     let fresh =
         headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok()).is_some_and(|known| {
             known.split(',').take(TOPICS_A_STREAM).any(|known| {
                 let known = known.trim();
-                known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag
+                known == "*" || known.strip_prefix("W/").unwrap_or(known).as_bytes() == etag.as_bytes()
             })
         });
     let mut response = if fresh {
@@ -175,12 +181,10 @@ pub(super) fn json_answer(headers: &HeaderMap, value: &impl Serialize) -> Answer
     } else {
         ([(header::CONTENT_TYPE, "application/json")], bytes).into_response()
     };
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        response.headers_mut().insert(header::ETAG, etag);
-    }
+    response.headers_mut().insert(header::ETAG, etag);
     // To be asked for again, but not to be sent again.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    response
 }
 
 /// An object as it is shown: without what only the index needs.

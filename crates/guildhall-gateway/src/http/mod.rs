@@ -7,6 +7,7 @@ mod answer;
 mod city;
 mod deals;
 mod events;
+mod kept;
 mod market;
 mod orders;
 mod people;
@@ -41,6 +42,7 @@ use crate::{
     relay::Rounds,
 };
 use answer::{json_answer, missing};
+pub use kept::Answers;
 pub use rate::{Rates, VisitorQuota};
 pub use web::routes as web_routes;
 
@@ -61,6 +63,8 @@ pub struct Desk {
     pub rounds: Arc<Rounds>,
     /// What was asked of the chain.
     pub facts: Facts,
+    /// What was answered since the last block.
+    pub answers: Answers,
     /// How fast an address may ask; nothing = as fast as it can.
     pub rates: Option<Rates>,
     /// Where wallets reach the chain, if somebody said so.
@@ -107,8 +111,11 @@ type Shared = State<Arc<Desk>>;
 pub fn api(desk: Arc<Desk>, blobs: Router) -> Router {
     let v1 = Router::new()
         .merge(city::routes())
-        .merge(deals::routes())
-        .merge(people::routes())
+        .merge(
+            deals::routes()
+                .merge(people::routes())
+                .route_layer(middleware::from_fn_with_state(desk.clone(), kept::kept)),
+        )
         .merge(market::routes())
         .merge(orders::routes())
         .merge(results::routes())

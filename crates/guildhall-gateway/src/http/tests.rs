@@ -51,6 +51,7 @@ impl Bed {
             peers: Peers::new(false).expect("a client"),
             rounds: Arc::default(),
             facts: Facts::default(),
+            answers: Answers::default(),
             rates: None,
             rpc: None,
             stop: CancellationToken::new(),
@@ -276,6 +277,21 @@ async fn a_stream_says_what_changes_and_goes_on_where_it_was_cut() {
     assert!(!text.contains(r#""block":"9""#), "{text}");
     let text = heard(bed.send(request("1-1")).await, "reset").await;
     assert!(text.contains("event: reset"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_kept_is_answered_as_it_was_the_first_time() {
+    let bed = Bed::new().await;
+    let first = bed.get("/deals?limit=3").await;
+    let etag = first.headers()[header::ETAG].clone();
+    let again = bed.get("/deals?limit=3").await;
+    assert_eq!((again.status(), &again.headers()[header::ETAG]), (StatusCode::OK, &etag));
+    assert_eq!(json_of(first).await, json_of(again).await);
+    let known = Request::get("/api/v1/deals?limit=3").header(header::IF_NONE_MATCH, etag);
+    let known = bed.send(known.body(Body::empty()).expect("a request")).await;
+    assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(refusal(bed.get("/deals?limit=0").await).await.0, 400);
+    assert_eq!(refusal(bed.get("/deals?limit=0").await).await.0, 400, "a refusal is not kept");
 }
 
 #[tokio::test]
