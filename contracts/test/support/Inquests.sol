@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ICases} from "../../src/interfaces/ICases.sol";
 import {IInquest} from "../../src/interfaces/IInquest.sol";
 import {IJurors} from "../../src/interfaces/IJurors.sol";
 import {Accusation, Case, Docket, Hearing, Juror, JurorWord, Leaf, Receipt} from "../../src/types/Cases.sol";
@@ -108,13 +109,11 @@ abstract contract Inquests is Trials {
 
     /// @dev Shows what a claim says of the case's task.
     function _showClaim(Inquiry memory inquiry, Receipt[] memory receipts) internal {
-        inquest.showReceipt(
-            inquiry.terms,
-            inquiry.record,
-            inquiry.docket,
-            _indexOfClaim(inquiry, receipts),
-            _leavesOf(inquiry, receipts)
-        );
+        uint256 claim = _indexOfClaim(inquiry, receipts);
+        bytes32 finding = _findingOf(receipts[inquiry.record.facts.index()]);
+        vm.expectEmit(address(inquest));
+        emit IInquest.ClaimShown(_idOf(inquiry.record), claim, finding);
+        inquest.showReceipt(inquiry.terms, inquiry.record, inquiry.docket, claim, _leavesOf(inquiry, receipts));
     }
 
     function _leavesOf(Inquiry memory inquiry, Receipt[] memory receipts) internal pure returns (Leaf[] memory leaves) {
@@ -237,6 +236,12 @@ abstract contract Inquests is Trials {
         vm.recordLogs();
         inquest.finalize(inquiry.terms, inquiry.docket, hearing);
         (found, finding,) = abi.decode(_dataOf(IInquest.InquestClosed.selector), (bool, bytes32, uint256));
+    }
+
+    /// @dev The next call says that it takes `units` from worker `who`.
+    function _expectPunished(Inquiry memory inquiry, uint256 who, uint256 units) internal {
+        vm.expectEmit(address(inquest));
+        emit ICases.Punished(inquiry.terms.dealId, 0, _worker(who), units);
     }
 
     /// @dev Jurors sorted by operator.

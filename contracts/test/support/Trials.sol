@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ICases} from "../../src/interfaces/ICases.sol";
 import {ICourt} from "../../src/interfaces/ICourt.sol";
 import {IJurors} from "../../src/interfaces/IJurors.sol";
 import {IJury} from "../../src/interfaces/IJury.sol";
@@ -267,12 +268,21 @@ abstract contract Trials is Plays {
 
     /// @dev Has the verdict carried out once nobody can appeal any more.
     function _finalize(Trial memory trial) internal {
+        _finalizeTaking(trial, new address[](0), 0);
+    }
+
+    /// @dev The same, and `units` are taken from each of these workers, in this order.
+    function _finalizeTaking(Trial memory trial, address[] memory punished, uint256 units) internal {
         Hearing[] memory hearings = new Hearing[](1);
         hearings[0] = _hearing(trial);
         if (block.timestamp < trial.record.facts.appealEnd()) vm.warp(trial.record.facts.appealEnd());
         CaseState verdict = CaseState(uint8(court.caseWord(trial.terms.dealId, 0, trial.record.facts.index())));
         vm.expectEmit(address(court));
         emit ICourt.CaseClosed(trial.terms.dealId, 0, uint32(trial.record.facts.index()), verdict);
+        for (uint256 i; i < punished.length; ++i) {
+            vm.expectEmit(address(court));
+            emit ICases.Punished(trial.terms.dealId, 0, punished[i], units);
+        }
         court.finalize(trial.terms, trial.done, hearings, trial.finding);
     }
 

@@ -8,7 +8,7 @@ import {Accounts} from "../../src/libraries/Accounts.sol";
 import {CertifiedBatch, Claim, LogItem, Status} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {Plays} from "../support/Plays.sol";
-import {vm} from "../support/Vm.sol";
+import {Vm, vm} from "../support/Vm.sol";
 
 contract CertifyTest is Plays {
     LogItem[] private _none;
@@ -50,13 +50,39 @@ contract CertifyTest is Plays {
         vm.assertEq(done.certificate.seats, 5);
     }
 
+    /// @dev All fuel of the limit is used and all that may be paid are: what is left of the lock is what rounding it up added.
+    function test_certify_givenARefundOfOneBaseUnit_thePayerHasIt() public {
+        Offer memory offer = _offer();
+        offer.request.policy.confidence = 4;
+        (offer.request.policy.replicasMin, offer.request.policy.replicasMax) = (1, 1);
+        (offer.pool.feePerMfuel, offer.request.feePerMfuelMax) = (FEE + 1, FEE + 1);
+        uint64 fuel = FUEL_LIMIT + 1;
+        offer.request.fuelLimit = fuel;
+        (Terms memory terms, uint256[] memory seated) = _openWithSeats(offer, 5, 1);
+        uint256 gross = uint256(fuel) * (FEE + 1) / 1e6;
+        Claim[] memory claims = new Claim[](1);
+        claims[0] = Claim(RIGHT, fuel);
+        uint256 locked = _balance(requester);
+        _certify(_draftOf(terms, 0, claims, _some(seated, 0, 1, 0)));
+        vm.assertEq(_lockOf(terms, 1), gross + APP_PRICE + 1);
+        vm.assertEq(_balance(requester) - locked, 1);
+    }
+
     function test_certify_givenADissenter_itSlashesIt() public {
         Terms memory terms = _open(_offer());
         Draft memory draft = _draft(terms, 0, _both(_all(0, 4, 0), _all(4, 1, 1)));
         vm.expectEmit(address(certifier));
         emit ICertifier.Slashed(terms.dealId, 0, _worker(4), 80);
+        vm.recordLogs();
         _post(draft);
         vm.assertEq(_word(4).bond(), BOND / UNIT - 80);
+        // Nobody else is named.
+        uint256 slashed;
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] == ICertifier.Slashed.selector) ++slashed;
+        }
+        vm.assertEq(slashed, 1);
     }
 
     function test_certify_givenTwoWaves_theLaterWeighsLess() public {
@@ -304,6 +330,42 @@ contract CertifyTest is Plays {
         vm.assertEq(stored, bytes32(uint256(1)));
         vm.expectRevert(abi.encodeWithSelector(ICertifier.WrongTerms.selector, terms.dealId));
         certifier.expire(terms, 0, 0, _none);
+    }
+
+    /// @dev Workers 0 to `count - 1` reveal on chain and the batch expires; the first `paid` of them are paid for `fuel`, nobody else.
+    function _expireRevealed(Terms memory terms, uint256 count, uint64 fuel, uint256 paid) private {
+        LogItem[] memory log;
+        Claim memory claim = Claim(RIGHT, fuel);
+        for (uint256 i; i < count; ++i) {
+            log = _commitOnChain(terms, 0, log, i, claim);
+        }
+        for (uint256 i; i < count; ++i) {
+            log = _revealOnChain(terms, 0, log, i, i, claim);
+        }
+        bytes32 roundId = _roundId(terms, 0);
+        vm.warp(terms.deadline + 601);
+        uint256 gross = uint256(fuel) * FEE / 1e6;
+        uint256 net = gross - gross / 10 - gross / 20;
+        vm.expectEmit(address(certifier));
+        emit ICertifier.BatchExpired(terms.dealId, 0, _lockOf(terms, 1) - paid * net, paid * net);
+        certifier.expire(terms, 0, roundId, log);
+        for (uint256 i; i < count; ++i) {
+            vm.assertEq(_fees(i), i < paid ? net : 0);
+        }
+    }
+
+    function test_expire_givenMoreRevealsThanArePaid_itPaysReplicasMax() public {
+        Offer memory offer = _offer();
+        offer.request.policy.replicasMax = 3;
+        _expireRevealed(_open(offer), 4, FUEL_LIMIT, 3);
+    }
+
+    function test_expire_givenRevealsAboveTheFuelLimit_itPaysNobody() public {
+        _expireRevealed(_open(_offer()), 3, FUEL_LIMIT + 1, 0);
+    }
+
+    function test_expire_givenFewerRevealsThanReplicasMin_itPaysNobody() public {
+        _expireRevealed(_open(_offer()), 2, FUEL, 0);
     }
 
     function test_reopen_givenTheDeadlineIsNear_itReverts() public {

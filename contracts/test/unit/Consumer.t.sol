@@ -9,6 +9,16 @@ import {PolicyWord} from "../../src/types/Terms.sol";
 import {Consumer} from "../support/Doubles.sol";
 import {Test, vm} from "../support/Vm.sol";
 
+/// @notice What the test asks of the example, which is compiled as it is deployed.
+interface IAlarm {
+    event Alarm(bytes32 indexed dealId, int256 centidegrees);
+
+    error BadOutput(uint256 length);
+
+    function onDelivery(Delivery calldata delivery, bytes calldata output) external;
+    function centidegrees() external view returns (int256);
+}
+
 contract ConsumerTest is Test {
     address private constant CERTIFIER = address(0xce);
     address private constant REQUESTER = address(0x4e);
@@ -123,5 +133,74 @@ contract ConsumerTest is Test {
 
     function pack(Policy calldata policy) external pure returns (PolicyWord) {
         return PolicyWords.pack(policy);
+    }
+}
+
+contract TemperatureAlarmTest is Test {
+    address private constant CERTIFIER = address(0xce);
+    address private constant REQUESTER = address(0x4e);
+    int256 private constant THRESHOLD = 4000;
+    IAlarm private _alarm;
+
+    function setUp() public {
+        bytes memory arguments = abi.encode(CERTIFIER, REQUESTER, uint256(1), uint32(3), THRESHOLD);
+        _alarm = IAlarm(_deploy("TemperatureAlarm.sol:TemperatureAlarm", arguments));
+    }
+
+    /// @dev A delivery that is just good enough for the example.
+    function _delivery() private pure returns (Delivery memory d) {
+        (d.dealId, d.requester, d.app, d.pool) = (keccak256("deal"), REQUESTER, 1, 3);
+        (d.odds, d.seats, d.isFinal) = (60_000_000, 3, true);
+        d.policy = PolicyWord.wrap(2000 << 32);
+    }
+
+    function _refused(Delivery memory delivery, string memory what) private {
+        vm.prank(CERTIFIER);
+        vm.expectRevert(abi.encodeWithSelector(GuildhallConsumer.NotExpected.selector, what));
+        _alarm.onDelivery(delivery, abi.encode(THRESHOLD));
+    }
+
+    function test_onDelivery_givenAReadingAboveTheThreshold_itRaisesTheAlarm() public {
+        Delivery memory delivery = _delivery();
+        vm.expectEmit(address(_alarm));
+        emit IAlarm.Alarm(delivery.dealId, THRESHOLD + 1);
+        vm.prank(CERTIFIER);
+        _alarm.onDelivery(delivery, abi.encode(THRESHOLD + 1));
+        vm.assertTrue(_alarm.centidegrees() == THRESHOLD + 1);
+    }
+
+    function test_onDelivery_givenAReadingAtTheThreshold_itKeepsIt() public {
+        vm.recordLogs();
+        vm.prank(CERTIFIER);
+        _alarm.onDelivery(_delivery(), abi.encode(THRESHOLD));
+        vm.assertEq(vm.getRecordedLogs().length, 0);
+        vm.assertTrue(_alarm.centidegrees() == THRESHOLD);
+    }
+
+    function test_onDelivery_givenLessThanItAsksFor_itReverts() public {
+        Delivery memory d = _delivery();
+        d.requester = address(1);
+        _refused(d, "requester");
+        d = _delivery();
+        d.app = 2;
+        _refused(d, "app");
+        d = _delivery();
+        d.pool = 4;
+        _refused(d, "pool");
+        d = _delivery();
+        d.odds -= 1;
+        _refused(d, "confidence");
+        d = _delivery();
+        d.seats -= 1;
+        _refused(d, "seats");
+        d = _delivery();
+        d.policy = PolicyWord.wrap(1999 << 32);
+        _refused(d, "faultyShare");
+    }
+
+    function test_onDelivery_givenAnOutputOfAnotherLength_itReverts() public {
+        vm.prank(CERTIFIER);
+        vm.expectRevert(abi.encodeWithSelector(IAlarm.BadOutput.selector, 64));
+        _alarm.onDelivery(_delivery(), abi.encode(THRESHOLD, THRESHOLD));
     }
 }

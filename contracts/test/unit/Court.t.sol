@@ -95,7 +95,11 @@ contract CourtTest is Trials {
         Trial memory trial = _certified(offer, _lying(0));
         uint256 payer = _balance(requester);
         vm.assertTrue(_try(trial, _same(right, 6), _lying(0), right) == CaseState.Overturned);
-        _finalize(trial);
+        address[] memory contributors = new address[](3);
+        for (uint256 i; i < 3; ++i) {
+            contributors[i] = trial.done.members[i].worker();
+        }
+        _finalizeTaking(trial, contributors, 20_000);
         // Twenty of each contributor: a fifth burnt.
         vm.assertEq(_burnt(), 12e18);
         for (uint256 i; i < 3; ++i) {
@@ -168,7 +172,9 @@ contract CourtTest is Trials {
         findings[2] = wrong;
         findings[3] = 0;
         vm.assertTrue(_try(trial, findings, _honest(), wrong) == CaseState.Upheld);
-        _finalize(trial);
+        address[] memory jurors = new address[](2);
+        (jurors[0], jurors[1]) = (_worker(trial.seated[2]), _worker(trial.seated[3]));
+        _finalizeTaking(trial, jurors, JUROR_SLASH);
         for (uint256 i = 2; i < 4; ++i) {
             vm.assertEq(_word(trial.seated[i]).bond(), BOND / UNIT - JUROR_SLASH);
             vm.assertEq(_fees(trial.seated[i]), 0);
@@ -219,6 +225,22 @@ contract CourtTest is Trials {
         court.decide(trial.done.certificate, hearing);
     }
 
+    // ---------------------------------------------------------------- jurors
+
+    /// @dev A juror commits up to the last second of wave 2: in the next one findings are shown, and nobody may copy them.
+    function test_commit_givenTheWindowsAreOver_itReverts() public {
+        Trial memory trial = _certified(_trialOffer(), _honest());
+        _disputeWithJury(trial, 0, wrong, 2);
+        uint256 end = trial.record.facts.commitEnd();
+        vm.warp(end - 1);
+        vm.assertEq(_commitJuror(trial, _records(trial), trial.seated[0], right).word.wave(), 2);
+        vm.warp(end);
+        address worker = _worker(trial.seated[1]);
+        vm.prank(worker);
+        vm.expectRevert(abi.encodeWithSelector(ICases.TooLate.selector, end));
+        jury.commit(trial.terms, trial.done, _records(trial), worker, "late");
+    }
+
     // ---------------------------------------------------------------- by a worker's stake
 
     function test_openDisputeAsWorker_givenASeatThatWasLeftOut_itsStakeAnswers() public {
@@ -256,7 +278,9 @@ contract CourtTest is Trials {
         _sit(trial, findings);
         _hear(trial, findings, _honest(), 0);
         vm.assertTrue(_decide(trial) == CaseState.Upheld);
-        _finalize(trial);
+        address[] memory opener = new address[](1);
+        opener[0] = _worker(who);
+        _finalizeTaking(trial, opener, 2 * GROSS / UNIT);
         vm.assertEq(_word(who).bond(), BOND / UNIT - 2 * GROSS / UNIT);
         vm.assertEq(_fees(trial.seated[0]), JUROR_FEE);
         _assertConserved();

@@ -180,6 +180,20 @@ contract ExpiryTest is Inquests {
         }
     }
 
+    /// @dev A juror commits up to the last second of wave 2: in the next one findings are shown, and nobody may copy them.
+    function test_commit_givenTheWindowsAreOver_itReverts() public {
+        (Inquiry memory inquiry,) = _oneLiar();
+        _openWithJury(inquiry, 0, 2);
+        uint256 end = inquiry.record.facts.commitEnd();
+        vm.warp(end - 1);
+        vm.assertEq(_commitInquest(inquiry, inquiry.seated[0], right).word.wave(), 2);
+        vm.warp(end);
+        address worker = _worker(inquiry.seated[1]);
+        vm.prank(worker);
+        vm.expectRevert(abi.encodeWithSelector(ICases.TooLate.selector, end));
+        inquest.commit(inquiry.terms, inquiry.record, inquiry.docket, worker, "late");
+    }
+
     function test_commit_givenAnotherDocket_itReverts() public {
         (Inquiry memory inquiry,) = _oneLiar();
         _openWithJury(inquiry, 0, 1);
@@ -277,6 +291,9 @@ contract ExpiryTest is Inquests {
         _findAll(inquiry, _same(right, 4));
         _showClaim(inquiry, _honest());
         _showClaim(inquiry, _lying(0));
+        for (uint256 i = 2; i < 4; ++i) {
+            _expectPunished(inquiry, who[i], RESERVED);
+        }
         (bool found, bytes32 finding) = _conclude(inquiry);
         vm.assertTrue(found && finding == right);
         vm.assertEq(_balance(disputer), 100e18);
@@ -411,6 +428,7 @@ contract ExpiryTest is Inquests {
         _openWithJury(inquiry, 0, 7);
         _findAll(inquiry, findings);
         _showClaim(inquiry, _honest());
+        _expectPunished(inquiry, inquiry.seated[6], JUROR_SLASH);
         (found,) = _conclude(inquiry);
         vm.assertTrue(found);
         vm.assertEq(_word(inquiry.seated[6]).bond(), BOND / UNIT - JUROR_SLASH);
@@ -495,6 +513,7 @@ contract AccusationTest is Inquests {
         // The accused shows what it had made up; an execution comes to something else.
         _findAll(inquiry, _same(keccak256("what an execution leaves"), 4));
         _showTrace(inquiry, 0);
+        _expectPunished(inquiry, 0, FALSE_TRACE);
         (bool found,) = _conclude(inquiry);
         vm.assertTrue(found);
         vm.assertEq(_word(0).bond(), BOND / UNIT - FALSE_TRACE);
@@ -515,6 +534,8 @@ contract AccusationTest is Inquests {
         uint256 fees = _fees(0);
         _accuseWithJury(inquiry, 0, 1, 4);
         _findAll(inquiry, _same(_trueTrace(inquiry), 4));
+        vm.expectEmit(address(inquest));
+        emit IInquest.ClaimShown(_idOf(inquiry.record), 0, _trueTrace(inquiry));
         _showTrace(inquiry, 0);
         _conclude(inquiry);
         vm.assertEq(_balance(disputer), 100e18 - DISPUTE_BOND);

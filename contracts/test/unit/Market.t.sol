@@ -148,6 +148,35 @@ contract MatchTest is Deals {
         _outOfBounds(offer, "fuelLimit", FUEL_LIMIT, 1, FUEL_LIMIT - 1);
     }
 
+    /// @dev What is refused one further is taken here.
+    function test_match_givenTheLastOfEachBound_itTakesIt() public {
+        for (uint256 i; i < 18; ++i) {
+            Offer memory offer = _withDataset(_offer());
+            if (i == 0) offer.app.expiry = uint64(block.timestamp);
+            if (i == 1) offer.dataset.expiry = uint64(block.timestamp);
+            if (i == 2) offer.pool.expiry = uint64(block.timestamp);
+            if (i == 3) offer.request.expiry = uint64(block.timestamp);
+            if (i == 4) offer.request.batchSize = 65_536;
+            if (i == 5) (offer.request.callback, offer.request.callbackGas) = (stranger, 1_000_000);
+            if (i == 6) offer.request.fuelLimit = 1;
+            if (i == 7) offer.pool.fuelLimitMax = FUEL_LIMIT;
+            // The constant, and a tenth of a second rounded up.
+            if (i == 8) offer.request.deadline = uint64(block.timestamp + 61);
+            if (i == 9) offer.request.deadline = uint64(block.timestamp + 365 days);
+            if (i == 10) offer.request.policy.faultyShareBps = 500;
+            if (i == 11) (offer.request.policy.faultyShareBps, offer.request.policy.confidence) = (4900, 1);
+            if (i == 12) offer.request.policy.replicasMin = 8;
+            if (i == 13) (offer.request.policy.replicasMin, offer.request.policy.replicasMax) = (1, 32);
+            if (i == 14) offer.request.policy.disputeWindow = 60;
+            if (i == 15) offer.request.policy.disputeWindow = uint32(3 days);
+            // Eight fresh workers, of weight four.
+            if (i == 16) offer.request.policy.confidence = 65_536;
+            if (i == 17) (offer.app.volume, offer.dataset.volume, offer.pool.volume) = (1, 1, 1);
+            bytes32 dealId = _match(_sign(offer));
+            vm.assertNotEq(market.termsHash(dealId), 0);
+        }
+    }
+
     /// @dev What no sandbox takes: less than one page of memory, or more than 32 bits address.
     function test_match_givenAMemoryLimitThatNoSandboxTakes_itReverts() public {
         uint64[4] memory limits = [0, (1 << 16) - 1, (1 << 32) + 1, type(uint64).max];

@@ -24,6 +24,13 @@ contract VaultTest is City {
         vault.deposit(requester, uint256(1) << 96);
     }
 
+    function test_deposit_givenTheMostThatFits_itCredits() public {
+        token.mint(requester, type(uint96).max);
+        vm.prank(requester);
+        vault.deposit(stranger, type(uint96).max);
+        vm.assertEq(_balance(stranger), type(uint96).max);
+    }
+
     function test_deposit_forSomebodyElse_itCreditsThem() public {
         vm.expectEmit(address(vault));
         emit IVault.Deposited(requester, uint160(stranger), 3e18);
@@ -88,6 +95,8 @@ contract VaultTest is City {
         vault.collect(Accounts.BURNT, stranger);
         vm.expectRevert(notAllowed);
         vault.collectProtocolFees(none, stranger);
+        vm.expectRevert(notAllowed);
+        vault.drawFees(pool, 1);
         vm.stopPrank();
     }
 
@@ -192,6 +201,18 @@ contract VaultTest is City {
         vm.stopPrank();
         vm.assertEq(vault.balanceOf(Accounts.ofPool(pool)), 0);
         vm.assertEq(_balance(stranger), 6);
+    }
+
+    /// @dev The permit is not even shown to the token.
+    function test_pull_givenTheBalance_itDepositsNothing() public {
+        IVault.Permit memory permit;
+        vm.recordLogs();
+        vm.startPrank(address(market));
+        vault.pull(requester, RICHES, permit);
+        vault.pull(requester, RICHES - 1, permit);
+        vm.stopPrank();
+        vm.assertEq(vm.getRecordedLogs().length, 0);
+        vm.assertEq(_balance(requester), RICHES);
     }
 
     function test_collectProtocolFees_toNobody_itReverts() public {

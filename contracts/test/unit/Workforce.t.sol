@@ -48,9 +48,20 @@ contract PoolsTest is City {
     }
 
     function test_createPool_whenTheNameIsTooLong_itReverts() public {
-        vm.prank(poolOwner);
+        vm.startPrank(poolOwner);
         vm.expectRevert(abi.encodeWithSelector(IWorkforce.OutOfBounds.selector, 129, 128));
         workforce.createPool(address(0xc0), 0, false, MINIMUM_DEPOSIT, string(new bytes(129)));
+        workforce.createPool(address(0xc0), 5000, false, MINIMUM_DEPOSIT, string(new bytes(128)));
+        vm.stopPrank();
+    }
+
+    function test_setPool_whenTheShareIsAboveAHalf_itReverts() public {
+        vm.startPrank(poolOwner);
+        vm.expectRevert(abi.encodeWithSelector(IWorkforce.OutOfBounds.selector, 5001, 5000));
+        workforce.setPool(pool, coordinator, 5001, false);
+        workforce.setPool(pool, coordinator, 5000, false);
+        vm.stopPrank();
+        vm.assertEq(workforce.poolOf(pool).shareBps(), 5000);
     }
 
     function test_createPool_givenACoordinatorOfAnotherPool_itReverts() public {
@@ -273,6 +284,8 @@ contract WorkersTest is City {
         workforce.earn(_worker(0), pool, 1);
         vm.expectRevert(notAllowed);
         workforce.punish(_worker(0), 1, block.timestamp);
+        vm.expectRevert(notAllowed);
+        workforce.takeBack(_worker(0), 1, block.timestamp);
         vm.stopPrank();
     }
 
@@ -440,10 +453,19 @@ contract WorkersTest is City {
         vm.assertEq(workforce.poolOf(pool).bond(), 50_000);
     }
 
+    /// @dev Up to the last second of its time at risk; what is left of the bond bounds what is left at risk.
     function test_punish_itReachesWhatIsAtRisk() public {
-        vm.prank(address(court));
-        uint256 slashed = workforce.punish(_worker(0), 200_000, block.timestamp);
-        vm.assertEq(slashed, 100_000);
+        MemberWord[] memory members = new MemberWord[](1);
+        members[0] = MemberWord.wrap(uint256(uint160(_worker(0))) << 96 | 40_000);
+        vm.startPrank(address(court));
+        workforce.settle(members);
+        uint256 slashed = workforce.punish(_worker(0), 70_000, block.timestamp - 5 days + 1);
+        vm.assertEq(slashed, 70_000);
+        vm.assertEq(_exposure(0), 30_000);
+        slashed = workforce.punish(_worker(0), 200_000, block.timestamp);
+        vm.stopPrank();
+        vm.assertEq(slashed, 30_000);
+        vm.assertEq(_exposure(0), 0);
         vm.assertEq(_word(0).bond(), 0);
         vm.assertEq(workforce.poolOf(pool).bond(), 0);
     }
@@ -468,6 +490,13 @@ contract WorkersTest is City {
         vm.assertEq(_word(0).bond(), 99_700);
         vm.assertEq(_word(0).reputation(), 7);
         vm.assertEq(workforce.runtimeBond(1), workforce.poolOf(pool).bond());
+    }
+
+    /// @dev It moved between the certificate and its audit: what it did elsewhere counts for nothing here.
+    function test_earn_givenAnotherPool_itChangesNothing() public {
+        vm.prank(address(court));
+        workforce.earn(_worker(0), pool + 1, 7);
+        vm.assertEq(_word(0).reputation(), 0);
     }
 
     function test_earn_itSaturates() public {
