@@ -27,7 +27,7 @@ pub struct Answers(Mutex<Inner>);
 struct Inner {
     version: u64,
     bytes: usize,
-    /// By path and query: the tag and the body.
+    /// By path and query: its mark (`ETag`) and the body.
     answers: HashMap<String, (HeaderValue, Bytes)>,
 }
 
