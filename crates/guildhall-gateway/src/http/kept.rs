@@ -27,7 +27,7 @@ pub struct Answers(Mutex<Inner>);
 struct Inner {
     version: u64,
     bytes: usize,
-    /// By path and query: its mark (`ETag`) and the body.
+    /// By path and query: the mark that a client has of it, and the body.
     answers: HashMap<String, (HeaderValue, Bytes)>,
 }
 
