@@ -12,7 +12,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use guildhall_service::Problem;
 
@@ -72,9 +72,7 @@ pub(super) async fn kept(State(desk): Shared, request: Request, next: Next) -> R
             desk.answers.put(version, asked, etag, bytes.clone());
             Response::from_parts(parts, Body::from(bytes))
         }
-        Err(error) => {
-            axum::response::IntoResponse::into_response(Problem::internal("gateway.body", error.to_string()))
-        }
+        Err(error) => Problem::internal("gateway.body", error.to_string()).into_response(),
     }
 }
 

@@ -60,7 +60,7 @@ impl Gateway {
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     }
 
-    /// The last block that it read, if that is the chain's last one.
+    /// Whether the last block that it read is the chain's last one.
     async fn caught_up(&self) -> bool {
         let about = self.get("/about").await;
         about["index"]["block"] == about["head"]["block"]
