@@ -320,6 +320,8 @@ export interface Asset {
   readonly content: string;
   readonly runtime: number | null;
   readonly key_commitment: Hex | null;
+  /** What orders of it are signed with. */
+  readonly nonce: Numeric;
   readonly registered: Seen;
   readonly best: Best;
   /** Deals and tasks that it was ordered for. */

@@ -47,6 +47,7 @@ export const SIGNATURES = {
   registry: {
     registerApp: "registerApp(bytes32,bytes32,string)",
     registerDataset: "registerDataset(bytes32,bytes32,string)",
+    bumpNonce: "bumpNonce(uint256)",
   },
   workforce: {
     join: "join(address,uint32,uint8,uint256,bytes)",
@@ -82,6 +83,7 @@ export const registerDataset = (at: Hex, content: Hex, key: Hex, name: string): 
   to: at,
   data: calldata(registry.registerDataset, [content, key, text(name)]),
 });
+export const bumpNonce = (at: Hex, asset: bigint): Call => ({ to: at, data: calldata(registry.bumpNonce, [asset]) });
 export const join = (at: Hex, worker: Hex, pool: number, runtime: number, bond: bigint, signature: Hex): Call => ({
   to: at,
   data: calldata(workforce.join, [worker, pool, runtime, bond, { bytes: fromHex(signature) }]),

@@ -49,7 +49,7 @@ class Running {
       child.once("error", failed);
       createInterface({ input: child.stderr! }).on("line", (line) => {
         if (said.push(line) > 50) said.shift();
-        if (/stop with Ctrl-C/.test(line)) done();
+        if (/stop with Ctrl-C|^gateway at /.test(line)) done();
       });
       void ended.then(() => failed(new Error(`guildhall ${args.join(" ")} ended: ${said.join("\n")}`)));
     });
@@ -70,9 +70,34 @@ const environment = (): NodeJS.ProcessEnv => ({
   ...process.env,
 });
 
+/** A gateway of its own beside a city's, with an index of its own. */
+export class Gateway {
+  private running: Running | undefined;
+  readonly url: string;
+
+  constructor(
+    private readonly data: string,
+    private readonly port: number,
+  ) {
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  /** Starts it, or wakes it up, at the same address. */
+  async start(): Promise<void> {
+    const where = ["--dir", join(this.data, "gateway-of-its-own"), "--listen", `127.0.0.1:${this.port}`];
+    this.running = await Running.start(["gateway", "--data", this.data, ...where]);
+  }
+
+  async kill(): Promise<void> {
+    await this.running?.kill();
+    this.running = undefined;
+  }
+}
+
 export class City {
   private readonly data = mkdtempSync(join(tmpdir(), "guildhall-web-"));
   private running: Running | undefined;
+  private beside: Gateway | undefined;
   readonly url: string;
   about!: About;
 
@@ -109,7 +134,15 @@ export class City {
     this.running = undefined;
   }
 
+  /** Another gateway for this city. */
+  async gateway(): Promise<Gateway> {
+    this.beside = new Gateway(this.data, await freePort());
+    await this.beside.start();
+    return this.beside;
+  }
+
   async close(): Promise<void> {
+    await this.beside?.kill();
     await this.kill();
     rmSync(this.data, { recursive: true, force: true });
   }

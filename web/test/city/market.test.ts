@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { violations } from "../pages/browser";
+import { SHOTS, violations } from "../pages/browser";
 import { APPS } from "./city";
 import { certified, orderText, payIn, quiet, visit, type Visit } from "./visit";
 
@@ -24,7 +24,7 @@ async function asked<T>(path: string): Promise<T> {
   return (await (await fetch(`${here.city.url}/api/v1${path}`)).json()) as T;
 }
 
-test("an app is published: stored, registered, offered, and executed for whoever orders it", async () => {
+test("an app is published: stored, registered, offered, executed for whoever orders it, and offered anew", async () => {
   const { page, city } = here;
   await page.goto(`${city.url}/market?side=publish`);
   // A section of its own makes it a module that nobody has registered.
@@ -38,8 +38,38 @@ test("an app is published: stored, registered, offered, and executed for whoever
   await page.waitForURL(/\/market\/apps\/\d+$/);
   await page.getByRole("heading", { name: "my-count" }).waitFor();
   expect(await violations(page)).toEqual([]);
+  const published = page.url();
   await orderText(here, "one two", "my-count");
   await certified(page);
+
+  await page.goto(published);
+  await page.getByRole("button", { name: "Take all offers back" }).click();
+  await page.getByText("No offer of it stands any more").waitFor();
+  await page.getByText("no offer stands", { exact: true }).waitFor();
+  await page.getByLabel("Price a task").fill("0.25");
+  await page.getByRole("button", { name: "Offer it" }).click();
+  await page.getByText("It is on the book").waitFor();
+  await page.locator("dl > div").filter({ hasText: "the cheapest offer" }).getByText("0.25").waitFor();
+  expect(await violations(page)).toEqual([]);
+  await page.screenshot({ path: `${SHOTS}/city-asset.png`, fullPage: true });
+  quiet(here);
+});
+
+test("a dataset is published, and paid for by whoever has an app work on it", async () => {
+  const { page, city } = here;
+  await page.goto(`${city.url}/market?side=publish`);
+  await page.getByText("Dataset", { exact: true }).click();
+  const file = { name: "harbour.csv", mimeType: "text/csv", buffer: Buffer.from("depth,time\n3,12\n") };
+  await page.locator("input[type=file]").setInputFiles(file);
+  await page.getByLabel("Price a task").fill("0.5");
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.waitForURL(/\/market\/datasets\/\d+$/);
+  await page.getByRole("heading", { name: "harbour" }).waitFor();
+  const number = new URL(page.url()).pathname.split("/").at(-1)!;
+  const deal = await orderText(here, "how deep", "wordcount", `&dataset=${number}`);
+  await certified(page);
+  const { terms } = await asked<{ terms: { datasetPrice: string } }>(deal);
+  expect(BigInt(terms.datasetPrice)).toBe(5n * 10n ** 17n);
   quiet(here);
 });
 

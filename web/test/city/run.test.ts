@@ -9,7 +9,7 @@ import { fromHex } from "../../src/protocol/bytes";
 import { readBundle } from "../../src/verify/bundle";
 import { SHOTS, violations } from "../pages/browser";
 import { ASSETS } from "./city";
-import { certified, orderText, payIn, quiet, verify, visit, type Visit } from "./visit";
+import { certified, orderText, payIn, pressOrder, quiet, verify, visit, type Visit } from "./visit";
 
 let here: Visit;
 let deal: string;
@@ -133,18 +133,55 @@ test("photos get their scores, each of them a task", async () => {
   quiet(here);
 });
 
+/** What the chain has of the visitor: balance, locked, nonce. */
+async function holdings(): Promise<unknown> {
+  const answer = await fetch(`${here.city.url}/api/v1/accounts/${here.wallet.account.address}`);
+  return ((await answer.json()) as { now: unknown }).now;
+}
+
 test("a refusal in the wallet is told, and costs nothing", async () => {
-  const { page, wallet, city } = here;
-  const balance = async (): Promise<unknown> =>
-    ((await (await fetch(`${city.url}/api/v1/accounts/${wallet.account.address}`)).json()) as { now: unknown }).now;
-  const before = await balance();
+  const { page, wallet } = here;
+  const before = await holdings();
   wallet.refuses = true;
-  await page.goto(`${city.url}/run?confidence=9`);
-  await page.getByLabel("Or a text").fill("no");
-  await page.getByRole("button", { name: /^Order 1 task/ }).click();
+  await pressOrder(here, "no");
   await page.getByText("You said no in the wallet").waitFor();
   wallet.refuses = false;
-  expect(await balance()).toEqual(before);
+  expect(await holdings()).toEqual(before);
+  quiet(here);
+});
+
+test("a reload at any moment costs nothing that was not sent, and loses nothing that was", async () => {
+  const { page, city, wallet } = here;
+  const before = await holdings();
+  const signing = wallet.hold("eth_signTypedData_v4");
+  await pressOrder(here, "never signed for");
+  await signing.asked;
+  await page.reload();
+  signing.answer();
+  await page.getByText("Give it something to work on.").waitFor();
+  expect(await holdings()).toEqual(before);
+
+  const sending = wallet.hold("eth_sendTransaction");
+  await pressOrder(here, "sent by the wallet when the page was gone");
+  await sending.asked;
+  await page.goto(`${city.url}/deals?requester=${wallet.account.address}`);
+  const rows = page.locator("tbody tr");
+  await rows.first().waitFor();
+  const known = await rows.count();
+  sending.answer();
+  await rows.nth(known).waitFor();
+  await rows.first().getByRole("link").first().click();
+  await page.waitForURL(/\/deals\/0x[0-9a-f]{64}$/);
+  for (let moment = 0; moment < 3; moment++) {
+    await page.reload();
+    await page.getByRole("heading", { level: 1 }).waitFor();
+  }
+  await certified(page);
+  await page.reload();
+  await page.getByRole("button", { name: "Show its result" }).click();
+  await page.getByRole("button", { name: "Verify here" }).click();
+  await page.reload();
+  expect(await verify(page)).toEqual([]);
   quiet(here);
 });
 
@@ -171,6 +208,24 @@ test("five hundred tasks in one deal: a reload in the middle changes nothing", a
   await page.getByText("1 499").waitFor();
   expect(await verify(page)).toEqual([]);
   expect(await violations(page)).toEqual([]);
+  quiet(here);
+});
+
+test("a gateway is killed under an open page: the page tells what happened meanwhile once it is back", async () => {
+  const gateway = await here.city.gateway();
+  const page = await (await here.context.browser()!.newContext()).newPage();
+  await page.goto(`${gateway.url}/deals`);
+  await page.locator(`a[href="${deal}"]`).first().waitFor();
+  await gateway.kill();
+  await page.getByText("The gateway does not answer. Chain and pools work without it.").waitFor();
+  const meanwhile = await orderText(here, "without that gateway");
+  await certified(here.page);
+  expect(await page.locator(`a[href="${meanwhile}"]`).count()).toBe(0);
+  await gateway.start();
+  await page.locator(`a[href="${meanwhile}"]`).first().waitFor();
+  await page.getByText("The gateway does not answer.").waitFor({ state: "detached" });
+  await gateway.kill();
+  await page.context().close();
   quiet(here);
 });
 

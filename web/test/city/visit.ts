@@ -72,13 +72,19 @@ export async function payIn({ page, city }: Visit, tokens: number): Promise<void
   await page.getByText("Paid in").waitFor();
 }
 
-/** Orders one task of an app on a text; answers the path of the deal. */
-export async function orderText({ page, city }: Visit, text: string, app = "wordcount"): Promise<string> {
+/** Chooses an app and a text for one task, and presses the button that orders it. */
+export async function pressOrder({ page, city }: Visit, text: string, app = "wordcount", query = ""): Promise<void> {
   // Little confidence: where a slow machine's round is drawn anew, five workers can still reach four times as much, and more.
-  await page.goto(`${city.url}/run?confidence=9`);
+  await page.goto(`${city.url}/run?confidence=9${query}`);
   await page.getByLabel("App", { exact: true }).selectOption({ label: app });
   await page.getByLabel("Or a text").fill(text);
   await page.getByRole("button", { name: /^Order 1 task/ }).click();
+}
+
+/** Orders one task of an app on a text; answers the path of the deal. */
+export async function orderText(visit: Visit, text: string, app?: string, query?: string): Promise<string> {
+  const { page } = visit;
+  await pressOrder(visit, text, app, query);
   await page.waitForURL(/\/deals\/0x[0-9a-f]{64}$/);
   return new URL(page.url()).pathname;
 }

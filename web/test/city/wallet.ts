@@ -12,6 +12,8 @@ export interface Wallet {
   readonly asked: { readonly method: string; readonly params: readonly unknown[] }[];
   /** What its owner says to the next questions. */
   refuses: boolean;
+  /** Lets the next question of a method wait for its owner. */
+  hold(method: string): { readonly asked: Promise<void>; answer(): void };
 }
 
 interface Request {
@@ -21,7 +23,18 @@ interface Request {
 
 /** Puts a wallet into every page of a context. */
 export async function inject(context: BrowserContext, rpc: string, account: PrivateKeyAccount): Promise<Wallet> {
-  const wallet: Wallet = { account, asked: [], refuses: false };
+  let held: { readonly method: string; readonly ask: () => void; readonly answered: Promise<void> } | undefined;
+  const wallet: Wallet = {
+    account,
+    asked: [],
+    refuses: false,
+    hold(method) {
+      let ask!: () => void, answer!: () => void;
+      const asked = new Promise<void>((done) => (ask = done));
+      held = { method, ask, answered: new Promise<void>((done) => (answer = done)) };
+      return { asked, answer };
+    },
+  };
   const node = createPublicClient({ transport: http(rpc) });
   const signer = createWalletClient({ account, transport: http(rpc) });
   const answer = async ({ method, params = [] }: Request): Promise<unknown> => {
@@ -29,6 +42,12 @@ export async function inject(context: BrowserContext, rpc: string, account: Priv
     if (!["eth_signTypedData_v4", "eth_sendTransaction"].includes(method))
       return node.request({ method, params } as never);
     wallet.asked.push({ method, params });
+    if (held?.method === method) {
+      const { ask, answered } = held;
+      held = undefined;
+      ask();
+      await answered;
+    }
     if (wallet.refuses) throw Object.assign(new Error("User rejected the request"), { code: 4001 });
     if (method === "eth_signTypedData_v4") return account.signTypedData(JSON.parse(params[1] as string));
     const { to, data, value } = params[0] as { to: Hex; data: Hex; value: Hex };

@@ -151,7 +151,7 @@ test("a city without anything tells what to do", async () => {
     await page.goto(empty.url + path);
     await page.locator(".notice.empty").first().waitFor();
     expect(await violations(page)).toEqual([]);
-    await page.screenshot({ path: `${SHOTS}/empty${path.replace("/", "-")}light.png`.replace("-light", "-now-light") });
+    await page.screenshot({ path: `${SHOTS}/empty-${path.slice(1) || "now"}-light.png` });
     await context.close();
   }
   await empty.close();

@@ -173,13 +173,13 @@ fn page(report: &Report, table: &str) -> String {
 
 Written by `make simulate` on {date}, {rounds} rounds from seed {seed}: {operators} operators with stakes of 20,000 to 80,000 coins, deals of \
 {TASKS} tasks in one batch at 99:1 against the faulty share that there is (a fifth at least), each execution of a batch paid with ten coins \
-and costing five. A wrong result that becomes final is worth {WORTH_COINS} coins to those who made it; {COLLATERAL_COINS} coins of stake stand \
-behind each certificate. The lot, weights, odds, payouts, audits and juries are the protocol's, the coordinator is the real state machine; workers \
+and costing five. A wrong task whose certificate becomes final is worth {WORTH_COINS} coins to those who made it; {COLLATERAL_COINS} coins of \
+stake stand behind each certificate. The lot, weights, odds, payouts, audits and juries are the protocol's, the coordinator is the real state machine; workers \
 are reduced to what they decide. All figures: [simulation.json](simulation.json).
 
 - **faulty**: what the faulty part of the stake does, all of it together. *Breaks*: one batch in twenty has a wrong task, each time another. *Copies*: one \
 executes, the others copy; one contribution in twenty is accused. *Lies*: always, all alike. *Lies to win*: only where those who hold seats are such that \
-the lie is certified. *Races*: at once, without executing, where the seats of its own are enough alone. *Earns, then lies*: once its reputation counts in full. *Withholds*: says that there are no bytes. *Churn*: before one round in \
+the lie is certified. *Lies in one task*: the same, but the other nine are right, so that an audit seldom sees it. *Races*: at once, without executing, where the seats of its own are enough alone. *Earns, then lies*: once its reputation counts in full. *Withholds*: says that there are no bytes. *Churn*: before one round in \
 twenty somebody is replaced by a newcomer.
 - **coordinator**: *theirs* tells everybody else that all seats are taken, where its friends alone suffice.
 - **reputation**: *counts* with one operator at least, all of them with the record of {SETTLED_AUDITS} audits; else three operators with fresh weights.

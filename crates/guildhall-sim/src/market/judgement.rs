@@ -156,7 +156,11 @@ impl Market {
                 if certified.claim.is_wrong() { certified.claim.wrong_task() } else { found.wrong_task() };
             if matches!(
                 self.operators[place].behaviour,
-                Behaviour::Lies | Behaviour::LiesToWin | Behaviour::Races | Behaviour::Earns
+                Behaviour::Lies
+                    | Behaviour::LiesToWin
+                    | Behaviour::LiesOnce
+                    | Behaviour::Races
+                    | Behaviour::Earns
             ) {
                 // A liar does not call a jury.
             } else if members.contains(&place) {
@@ -202,7 +206,7 @@ impl Market {
         let jurors = self.sit(bench);
         let certified = match bench.certified.claim {
             found if !found.is_wrong_at(bench.index) => Finding::Right,
-            Found::Lie => Finding::Lie,
+            Found::Lie | Found::LieOnce => Finding::Lie,
             _ => Finding::Own(u32::MAX),
         };
         let target = bench.certified.round.target;
@@ -278,8 +282,9 @@ impl Market {
             Behaviour::Withholds => return None,
             _ if self.dice.hits(ABSENT_PERMILLE) => return None,
             Behaviour::Lies => return Some(Finding::Lie),
-            Behaviour::LiesToWin | Behaviour::Races | Behaviour::Earns
-                if bench.certified.claim == Found::Lie =>
+            Behaviour::LiesToWin | Behaviour::LiesOnce | Behaviour::Races | Behaviour::Earns
+                if matches!(bench.certified.claim, Found::Lie | Found::LieOnce)
+                    && bench.certified.claim.is_wrong_at(bench.index) =>
             {
                 return Some(Finding::Lie);
             }

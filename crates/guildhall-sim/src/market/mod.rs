@@ -42,12 +42,12 @@ const GROSS_COINS: u64 = 10;
 const TASK_FUEL: u64 = 1_000_000;
 /// What an execution costs who executes, in thousandths of what it pays.
 const COST_PERMILLE: i128 = 500;
-/// What a wrong certificate that became final is worth to those who made it, in coins: ten executions of the batch.
-pub const WORTH_COINS: u64 = 100;
-/// Stake that a certificate must have behind it, in coins: [`WORTH_COINS`] times the certificates of which one is audited; twice
-/// that, since with a fifth of the jurors faulty half of the false certificates that come before a jury are voided and nobody is
+/// What a wrong task whose certificate became final is worth to those who made it, in coins: ten executions of it.
+pub const WORTH_COINS: u64 = 10;
+/// Stake that a certificate must have behind it, in coins: [`WORTH_COINS`] for each task times the certificates of which one is
+/// audited, in one task; twice that, since with a fifth of the jurors faulty half of the false certificates that come before a jury are voided and nobody is
 /// slashed; and half as much again.
-pub const COLLATERAL_COINS: u64 = WORTH_COINS * 3 * AUDITED_OF as u64;
+pub const COLLATERAL_COINS: u64 = WORTH_COINS * TASKS as u64 * 3 * AUDITED_OF as u64;
 /// Points that halve the odds of a fault, as in a new deployment.
 const REPUTATION_STEP: u16 = 100;
 /// From one deal to the next.
@@ -112,6 +112,10 @@ pub struct Outcomes {
     pub provisional_wrong: u64,
     /// Wrong certificates that became final.
     pub final_wrong: u64,
+    /// Wrong tasks of provisional certificates.
+    pub provisional_wrong_tasks: u64,
+    /// Wrong tasks of final ones.
+    pub final_wrong_tasks: u64,
     /// Wrong certificates that a jury overturned.
     pub overturned: u64,
     /// Right ones.
@@ -279,12 +283,17 @@ impl Market {
         outcomes.members += certified.members.len() as u64;
         outcomes.seconds += certified.at.0 - terms.opened().time.0;
         let wrong = certified.claim.is_wrong();
+        let wrong_tasks = u64::from(certified.claim.wrong_tasks());
         outcomes.provisional_wrong += u64::from(wrong);
+        outcomes.provisional_wrong_tasks += wrong_tasks;
         let judged = self.judge(terms, &certified);
         outcomes.cases += u64::from(judged.cases);
         outcomes.accused += u64::from(self.accuse(terms, &certified));
         match judged.verdict {
-            judgement::Verdict::Stands => outcomes.final_wrong += u64::from(wrong),
+            judgement::Verdict::Stands => {
+                outcomes.final_wrong += u64::from(wrong);
+                outcomes.final_wrong_tasks += wrong_tasks;
+            }
             judgement::Verdict::Overturned if wrong => outcomes.overturned += 1,
             judgement::Verdict::Overturned => outcomes.overturned_right += 1,
             judgement::Verdict::Void if wrong => outcomes.void_wrong += 1,
@@ -355,7 +364,7 @@ impl Market {
                 milli.saturating_mul(1_000_000_000).checked_div(i128::try_from(stake).unwrap_or(i128::MAX));
             i64::try_from(gain.unwrap_or(0)).unwrap_or(i64::MAX)
         };
-        let worth = i128::from(outcomes.final_wrong) * i128::from(WORTH_COINS) * COIN_WEI;
+        let worth = i128::from(outcomes.final_wrong_tasks) * i128::from(WORTH_COINS) * COIN_WEI;
         outcomes.honest_gain = gain(false, 0);
         let faulty = self.operators.iter().filter(|operator| operator.suspect);
         let stake = faulty.map(|operator| operator.stake_rounds).sum::<u128>() / 1_000_000_000;

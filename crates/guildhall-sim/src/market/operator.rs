@@ -25,6 +25,8 @@ pub enum Behaviour {
     Lies,
     /// Claims the lie when those who hold seats in the round are such that it will be certified, else the truth.
     LiesToWin,
+    /// The same with a lie in one task only, which an audit seldom looks at.
+    LiesOnce,
     /// Claims the lie at once, without executing anything, when the seats of the accomplices alone would be certified, to be done
     /// before the others; else the truth.
     Races,
@@ -43,6 +45,7 @@ impl Behaviour {
             Self::Copies => "copies",
             Self::Lies => "lies",
             Self::LiesToWin => "lies to win",
+            Self::LiesOnce => "lies in one task",
             Self::Races => "races",
             Self::Earns => "earns, then lies",
             Self::Withholds => "withholds",
@@ -59,6 +62,8 @@ pub(crate) enum Found {
     Slip { task: u32, mark: B256 },
     /// The lie that the faulty have agreed on, in every task.
     Lie,
+    /// The same in the first task, the truth in all others.
+    LieOnce,
 }
 
 impl Found {
@@ -72,7 +77,13 @@ impl Found {
             Self::Truth => false,
             Self::Slip { task, .. } => task == index,
             Self::Lie => true,
+            Self::LieOnce => index == 0,
         }
+    }
+
+    /// How many tasks are wrong.
+    pub(crate) fn wrong_tasks(self) -> u32 {
+        (0..TASKS).filter(|index| self.is_wrong_at(*index)).count() as u32
     }
 
     /// A task that is wrong.
@@ -86,6 +97,7 @@ impl Found {
             Self::Truth => B256::repeat_byte(1),
             Self::Slip { mark, .. } => mark,
             Self::Lie => B256::repeat_byte(2),
+            Self::LieOnce => B256::repeat_byte(3),
         };
         Claim { root, fuel: batch_fuel() }
     }

@@ -96,7 +96,9 @@ impl Market {
                     Some(*copied.get_or_insert_with(|| self.slip(place, super::table::COPIED_PERMILLE)))
                 }
                 Behaviour::Lies => Some(Found::Lie),
-                Behaviour::LiesToWin | Behaviour::Races => Some(if wins { Found::Lie } else { Found::Truth }),
+                Behaviour::LiesToWin | Behaviour::LiesOnce | Behaviour::Races => {
+                    Some(if wins { Found::Lie } else { Found::Truth })
+                }
                 Behaviour::Earns => Some(if full(place) { Found::Lie } else { Found::Truth }),
                 Behaviour::Withholds => None,
             });

@@ -8,11 +8,12 @@ use super::{Behaviour, COLLATERAL_COINS, Outcomes, Plan, TASKS, WORTH_COINS};
 /// Shares of faulty stake, in thousandths.
 const SHARES: [u64; 3] = [100, 200, 330];
 /// What the faulty do. A broken machine spoils one batch in twenty.
-const BEHAVIOURS: [Behaviour; 7] = [
+const BEHAVIOURS: [Behaviour; 8] = [
     Behaviour::Breaks(50),
     Behaviour::Copies,
     Behaviour::Lies,
     Behaviour::LiesToWin,
+    Behaviour::LiesOnce,
     Behaviour::Races,
     Behaviour::Earns,
     Behaviour::Withholds,
@@ -63,13 +64,13 @@ fn excess_coins(outcomes: &Outcomes, honest: &Outcomes) -> f64 {
 }
 
 /// One standard deviation of that, in coins: of the lot, which seats somebody more often than somebody else, and of the audits,
-/// which catch one lie in sixteen and then cost all the collateral.
+/// which look at one task of one batch in sixteen, and where that is a lie cost all the collateral.
 #[expect(clippy::cast_precision_loss, reason = "a comparison with luck")]
 fn luck_coins(outcomes: &Outcomes) -> f64 {
     const EXECUTION_COINS: f64 = 5.0;
     let seats = outcomes.executions as f64 / f64::from(TASKS);
-    let lies = outcomes.provisional_wrong as f64 / f64::from(AUDITED_OF);
-    let caught_coins = (COLLATERAL_COINS + WORTH_COINS) as f64;
+    let lies = outcomes.provisional_wrong_tasks as f64 / f64::from(AUDITED_OF * TASKS);
+    let caught_coins = (COLLATERAL_COINS + WORTH_COINS * u64::from(TASKS)) as f64;
     (seats * EXECUTION_COINS.powi(2) + lies * caught_coins.powi(2)).sqrt()
 }
 
@@ -80,7 +81,10 @@ impl Plan {
     /// reputation does not count; and with a coordinator of theirs only once a certificate is final. Stake holds as long as the
     /// faulty share is the one that the policy reckons with: juries are drawn so that they can convict.
     pub fn promises(&self) -> Vec<Promise> {
-        let looks = matches!(self.behaviour, Behaviour::LiesToWin | Behaviour::Races | Behaviour::Earns);
+        let looks = matches!(
+            self.behaviour,
+            Behaviour::LiesToWin | Behaviour::LiesOnce | Behaviour::Races | Behaviour::Earns
+        );
         let odds = !self.count_reputation || !looks;
         let mut promises = Vec::new();
         if self.behaviour == Behaviour::Honest {

@@ -1,6 +1,6 @@
 //! Markets of a few thousand rounds: the promises that `make simulate` measures at length.
 
-use guildhall_sim::market::{Behaviour, Plan, Promise, Rival, rival, scenarios, simulate};
+use guildhall_sim::market::{Behaviour, Outcomes, Plan, Promise, Rival, rival, scenarios, simulate};
 
 /// Rounds of the shortest market that says something.
 const ROUNDS: u64 = 400;
@@ -88,6 +88,19 @@ fn who_copies_loses_by_accusations_what_it_saves() {
         accused.faulty_gain < accused.honest_gain,
         "one contribution in twenty is looked at: {accused:?}"
     );
+}
+
+#[test]
+fn a_lie_in_one_task_of_ten_is_found_as_seldom_as_it_is_worth_little() {
+    let one = Plan { count_reputation: true, settled: true, rounds: 4_000, ..plan(Behaviour::LiesOnce, 200) };
+    let all = Plan { behaviour: Behaviour::LiesToWin, ..one };
+    let (lies, lies_whole) = (simulate(one), simulate(all));
+    assert_eq!(lies.provisional_wrong_tasks, lies.provisional_wrong, "{lies:?}");
+    assert_eq!(lies_whole.provisional_wrong_tasks, 10 * lies_whole.provisional_wrong, "{lies_whole:?}");
+    let stands = |outcomes: &Outcomes| outcomes.final_wrong * 1_000 / outcomes.provisional_wrong;
+    assert!(stands(&lies_whole) < stands(&lies), "an audit looks at one task: {lies_whole:?} {lies:?}");
+    let honest = simulate(Plan { behaviour: Behaviour::Honest, ..one });
+    assert!(Promise::Stake.is_kept(&one, &lies, &honest), "{lies:?} {honest:?}");
 }
 
 #[test]
