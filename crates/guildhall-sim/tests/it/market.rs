@@ -92,7 +92,7 @@ fn who_copies_loses_by_accusations_what_it_saves() {
 
 #[test]
 fn a_lie_in_one_task_of_ten_is_found_as_seldom_as_it_is_worth_little() {
-    let one = Plan { count_reputation: true, settled: true, rounds: 4_000, ..plan(Behaviour::LiesOnce, 200) };
+    let one = Plan { count_reputation: true, settled: true, rounds: 2_000, ..plan(Behaviour::LiesOnce, 200) };
     let all = Plan { behaviour: Behaviour::LiesToWin, ..one };
     let (lies, lies_whole) = (simulate(one), simulate(all));
     assert_eq!(lies.provisional_wrong_tasks, lies.provisional_wrong, "{lies:?}");
