@@ -9,7 +9,7 @@ import { fromHex } from "../../src/protocol/bytes";
 import { readBundle } from "../../src/verify/bundle";
 import { SHOTS, violations } from "../pages/browser";
 import { ASSETS } from "./city";
-import { certified, orderText, payIn, pressOrder, quiet, verify, visit, type Visit } from "./visit";
+import { certified, guest, orderText, payIn, pressOrder, quiet, verify, visit, type Visit } from "./visit";
 
 let here: Visit;
 let deal: string;
@@ -64,6 +64,23 @@ test("its result is there, and every step of its verification holds", async () =
   await page.getByText("It holds: every step was recomputed here.").waitFor();
   expect(await violations(page)).toEqual([]);
   quiet(here);
+});
+
+test("who has no wallet orders with the account for visitors, which the browser remembers", async () => {
+  const visitor = await guest(here);
+  const { page, city } = visitor;
+  await page.goto(city.url);
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.getByText("This browser announces no wallet.").waitFor();
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole("button", { name: "Development account" }).click();
+  await page.getByRole("button", { name: /^0xf39f/ }).waitFor();
+  await orderText(visitor, "no wallet at all");
+  await certified(page);
+  await page.getByRole("button", { name: "Show its result" }).click();
+  expect(await verify(page)).toEqual([]);
+  quiet(visitor);
+  await visitor.close();
 });
 
 describe("verification fails where the gateway lies", () => {

@@ -62,6 +62,15 @@ export async function visit(): Promise<Visit> {
   };
 }
 
+/** Somebody else in the same city, whose browser has no wallet. */
+export async function guest(visit: Visit): Promise<Visit> {
+  const context = await visit.context.browser()!.newContext();
+  const complaints = listen(context, visit.city);
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  return { ...visit, context, page, complaints, close: () => context.close() };
+}
+
 /** Connects the wallet and pays into the Vault. */
 export async function payIn({ page, city }: Visit, tokens: number): Promise<void> {
   await page.goto(`${city.url}/account`);
