@@ -49,6 +49,7 @@ test("an app is published: stored, registered, offered, executed for whoever ord
   await page.getByLabel("Price a task").fill("0.25");
   await page.getByRole("button", { name: "Offer it" }).click();
   await page.getByText("It is on the book").waitFor();
+  expect(await page.getByText("No offer of it stands any more").count()).toBe(0);
   await page.locator("dl > div").filter({ hasText: "the cheapest offer" }).getByText("0.25").waitFor();
   expect(await violations(page)).toEqual([]);
   await page.screenshot({ path: `${SHOTS}/city-asset.png`, fullPage: true });
