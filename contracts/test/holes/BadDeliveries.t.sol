@@ -4,9 +4,10 @@ pragma solidity ^0.8.28;
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
+import {IDeliveryCallback} from "../../src/interfaces/IDeliveryCallback.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
-import {CertifiedBatch, Claim} from "../../src/types/Certificates.sol";
+import {Certificate, CertifiedBatch, Claim, Delivery} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
 import {TrickCallback, TrickToken} from "../support/Doubles.sol";
 import {Plays} from "../support/Plays.sol";
@@ -28,12 +29,17 @@ contract BadDeliveriesTest is Plays {
     }
 
     /// @dev Certifies a batch of `tasks` tasks and waits until it is final.
-    function _certified(uint32 tasks) private returns (CertifiedBatch memory done) {
+    function _certified(uint32 tasks) private returns (CertifiedBatch memory) {
+        return _certifiedWith(Receipts.make(tasks, 1000));
+    }
+
+    function _certifiedWith(Receipt[] memory receipts) private returns (CertifiedBatch memory done) {
+        uint32 tasks = uint32(receipts.length);
         Offer memory offer = _offerOf(tasks, tasks);
         offer.request.callback = address(_callback);
         offer.request.callbackGas = CALLBACK_GAS;
         _terms = _open(offer);
-        done = _certifyRoot(Receipts.rootOf(Receipts.make(tasks, 1000)), 1000 * tasks);
+        done = _certifyRoot(Receipts.rootOf(receipts), 1000 * tasks);
         vm.warp(done.certificate.finalAt);
     }
 
@@ -85,6 +91,35 @@ contract BadDeliveriesTest is Plays {
                 returndatacopy(add(reason, 32), 0, returndatasize())
             }
         }
+    }
+
+    /// @dev What a contract acts on is what was certified, field by field: a failure does not come as a success.
+    function test_badInput_appThatFailed() public {
+        Receipt[] memory receipts = Receipts.make(2, 1000);
+        receipts[1].exit = 3;
+        CertifiedBatch memory done = _certifiedWith(receipts);
+        Certificate memory c = done.certificate;
+        Delivery memory expected = Delivery({
+            dealId: c.dealId,
+            task: 1,
+            attempt: c.attempt,
+            exit: 3,
+            isFinal: true,
+            seats: c.seats,
+            evidence: c.evidence,
+            seedKind: c.seedKind,
+            pool: _terms.pool,
+            odds: c.odds,
+            stake: c.stake,
+            requester: _terms.requester,
+            app: _terms.app,
+            dataset: _terms.dataset,
+            inputs: _terms.inputs,
+            policy: c.policy
+        });
+        bytes memory output = Receipts.outputOf(1);
+        vm.expectCall(address(_callback), abi.encodeCall(IDeliveryCallback.onDelivery, (expected, output)));
+        certifier.deliver(_parcel(_terms, done, receipts[1]), Receipts.proofOf(receipts, 1), output);
     }
 
     function test_badInput_callbackThatReverts() public {

@@ -372,10 +372,13 @@ abstract contract Plays is Deals {
 
     /// @dev Whether a worker of the pool has a seat in a wave of the first draw, reckoned by the rule.
     function _hasSeat(Terms memory terms, uint256 batch, uint256 who, uint256 wave) internal view returns (bool) {
-        (bytes32 seed,) = seeds.seedOf(terms.opened.blockNumber(), terms.opened.time());
-        bytes32 roundId = keccak256(abi.encode(terms.dealId, batch, uint256(0), seed));
+        uint256 attempt = uint8(certifier.batchWord(terms.dealId, batch) >> 8);
+        OpenedWord opened = terms.opened;
+        if (attempt != 0) opened = OpenedWord.wrap(certifier.reopenedAt(terms.dealId, batch));
+        (bytes32 seed,) = seeds.seedOf(opened.blockNumber(), opened.time());
+        bytes32 roundId = keccak256(abi.encode(terms.dealId, batch, attempt, seed));
         uint256 ticket = uint256(keccak256(abi.encode(seed, roundId, _worker(who)))) >> 64;
-        uint256 threshold = (_want(terms, 0) * _word(who).bond() << (192 + wave)) / terms.opened.poolBond();
+        uint256 threshold = (_want(terms, attempt) * _word(who).bond() << (192 + wave)) / opened.poolBond();
         return ticket < threshold;
     }
 

@@ -619,6 +619,24 @@ contract AccusationTest is Inquests {
         vm.stopPrank();
     }
 
+    /// @dev Contributions are signed for the draw that was certified, whatever was drawn before.
+    function test_accuse_givenALaterDraw_itsListBindsTheWorker() public {
+        Inquiry memory inquiry;
+        vm.pauseGasMetering();
+        inquiry.terms = _open(_trialOffer());
+        vm.warp(inquiry.terms.opened.time() + 3 * _patience(inquiry.terms));
+        certifier.reopen(inquiry.terms, 0);
+        _mine(1, 12);
+        uint256[] memory who = _seated(inquiry.terms, CITIZENS);
+        Claim[] memory claims = new Claim[](1);
+        claims[0] = _claimOf(_honest());
+        inquiry.roundId = _roundId(inquiry.terms, 0);
+        inquiry.entries = _entries(inquiry.roundId, claims, _some(who, 0, 4, 0));
+        inquiry.done = _certify(_draftOf(inquiry.terms, 0, claims, _some(who, 0, 4, 0)));
+        vm.assertEq(inquiry.done.certificate.attempt, 1);
+        _accuse(inquiry, who[0], 0);
+    }
+
     function test_showTrace_givenAnotherLeaf_itReverts() public {
         Inquiry memory inquiry = _certifiedForTraces();
         _accuseWithJury(inquiry, 0, 0, 0);
