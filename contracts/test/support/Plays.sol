@@ -65,14 +65,14 @@ abstract contract Plays is Deals {
     }
 
     /// @dev Which draw a batch is in, and its opening.
-    function _drawOf(Terms memory terms, uint256 batch) internal view returns (uint256 attempt, OpenedWord opened) {
+    function _openingOf(Terms memory terms, uint256 batch) internal view returns (uint256 attempt, OpenedWord opened) {
         attempt = uint8(certifier.batchWord(terms.dealId, batch) >> 8);
         opened = attempt == 0 ? terms.opened : OpenedWord.wrap(certifier.reopenedAt(terms.dealId, batch));
     }
 
     /// @dev The round that a batch is in.
     function _roundId(Terms memory terms, uint256 batch) internal view returns (bytes32) {
-        (uint256 attempt, OpenedWord opened) = _drawOf(terms, batch);
+        (uint256 attempt, OpenedWord opened) = _openingOf(terms, batch);
         return _roundIdAt(terms, batch, attempt, opened);
     }
 
@@ -376,7 +376,7 @@ abstract contract Plays is Deals {
 
     /// @dev Whether a worker of the pool has a seat in a wave of the first draw, reckoned by the rule.
     function _hasSeat(Terms memory terms, uint256 batch, uint256 who, uint256 wave) internal view returns (bool) {
-        (uint256 attempt, OpenedWord opened) = _drawOf(terms, batch);
+        (uint256 attempt, OpenedWord opened) = _openingOf(terms, batch);
         (bytes32 seed,) = seeds.seedOf(opened.blockNumber(), opened.time());
         bytes32 roundId = keccak256(abi.encode(terms.dealId, batch, attempt, seed));
         uint256 ticket = uint256(keccak256(abi.encode(seed, roundId, _worker(who)))) >> 64;
