@@ -7,16 +7,16 @@ import {ICourt} from "./interfaces/ICourt.sol";
 import {IJury} from "./interfaces/IJury.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {CaseWords} from "./libraries/CaseWords.sol";
+import {Certificates} from "./libraries/Certificates.sol";
 import {Confidence} from "./libraries/Confidence.sol";
 import {Draws, Round} from "./libraries/Draws.sol";
 import {Lot} from "./libraries/Lot.sol";
 import {Claims} from "./libraries/MemberWords.sol";
 import {Payouts} from "./libraries/Payouts.sol";
-import {TermsHash} from "./libraries/TermsHash.sol";
 import {WorkerWords} from "./libraries/WorkerWords.sol";
 import {Case, CaseState, FactsWord} from "./types/Cases.sol";
 import {Certificate, CertifiedBatch, Status} from "./types/Certificates.sol";
-import {OpenedWord, Terms} from "./types/Terms.sol";
+import {CaseTermsWord, OpenedWord, Terms} from "./types/Terms.sol";
 import {MemberWord, WorkerWord} from "./types/Workers.sol";
 
 /// @title Cases
@@ -24,7 +24,6 @@ import {MemberWord, WorkerWord} from "./types/Workers.sol";
 /// @dev One slot a task: {ICourt-caseWord}. It holds the id's upper bits while the case is open, those of the hash of id and
 /// finding once there is a verdict.
 abstract contract Cases is ICourt, Judicial {
-    using TermsHash for Terms;
     using Draws for Round;
     using CaseWords for Case;
 
@@ -53,9 +52,16 @@ abstract contract Cases is ICourt, Judicial {
     }
 
     /// @inheritdoc ICourt
-    function openDispute(Terms calldata terms, Certificate calldata certificate, uint256 index, bytes32 seal) external {
+    function openDispute(
+        Certificate calldata certificate,
+        bytes32 roster,
+        CaseTermsWord caseTerms,
+        uint256 index,
+        bytes32 seal
+    ) external {
+        Certificates.checkMembers(certificate, roster, caseTerms);
         Case memory record;
-        uint256 bond = _draft(record, terms, certificate, index, CaseWords.BONDED, 1);
+        uint256 bond = _draft(record, certificate, caseTerms, index, CaseWords.BONDED, 1);
         record.seal = seal;
         _open(record, certificate);
         vault.lock(msg.sender, bond);
@@ -69,29 +75,32 @@ abstract contract Cases is ICourt, Judicial {
         bytes32 seal,
         address worker
     ) external {
+        _checkTerms(terms, certified.certificate);
+        _authenticate(certified);
         Case memory record;
-        _draft(record, terms, certified.certificate, index, CaseWords.STAKED, 1);
+        _draft(record, certified.certificate, certified.caseTerms, index, CaseWords.STAKED, 1);
         record.seal = seal;
         _answer(record, terms, certified, worker, 1);
         _open(record, certified.certificate);
     }
 
     /// @inheritdoc ICourt
-    function openAudit(Terms calldata terms, CertifiedBatch calldata certified) external {
+    function openAudit(CertifiedBatch calldata certified) external {
         Certificate calldata certificate = certified.certificate;
         _authenticate(certified);
         (bytes32 seed,) = seeds.seedOf(uint40(certified.trail) + AUDIT_DELAY, certificate.certifiedAt);
         bytes32 draw =
             keccak256(abi.encode(seed, certificate.dealId, uint256(certificate.batch), uint256(certificate.attempt)));
         if (uint256(draw) >> AUDIT_SHIFT != 0) revert NotDrawn(draw);
-        uint256 index = uint128(uint256(draw)) % terms.tasksOf(certificate.batch);
+        CaseTermsWord caseTerms = certified.caseTerms;
+        uint256 index = uint128(uint256(draw)) % caseTerms.tasks();
         uint256 place = CaseWords.placeOf(certificate.batch, index);
         uint256 word = _cases[certificate.dealId][place];
         if (word & AUDITED != 0) revert Audited(index);
         Case memory record;
-        uint256 most = _draft(record, terms, certificate, index, CaseWords.AUDIT, 1);
+        uint256 most = _draft(record, certificate, caseTerms, index, CaseWords.AUDIT, 1);
         _cases[certificate.dealId][place] = word | AUDITED;
-        record.stakes = record.stakes.withBond(vault.drawFees(terms.pool, most));
+        record.stakes = record.stakes.withBond(vault.drawFees(caseTerms.pool(), most));
         _open(record, certificate);
     }
 
@@ -105,6 +114,7 @@ abstract contract Cases is ICourt, Judicial {
         address worker
     ) external {
         Certificate calldata certificate = certified.certificate;
+        _checkTerms(terms, certificate);
         _authenticate(certified);
         FactsWord facts = before.facts;
         (bytes32 id, uint256 word) = _decided(before, finding);
@@ -113,7 +123,7 @@ abstract contract Cases is ICourt, Judicial {
         if (facts.level() != 1 || block.timestamp >= facts.appealEnd()) revert TooLate(facts.appealEnd());
         Case memory record;
         uint256 kind = worker == address(0) ? CaseWords.BONDED : CaseWords.STAKED;
-        uint256 bond = _draft(record, terms, certificate, index, kind, 2);
+        uint256 bond = _draft(record, certificate, certified.caseTerms, index, kind, 2);
         record.facts = record.facts.after_(uint8(word));
         record.seal = seal;
         record.before = id;
@@ -138,29 +148,27 @@ abstract contract Cases is ICourt, Judicial {
         return _putAtRisk(worker, units, caller);
     }
 
-    /// @dev Fills in what follows from terms and certificate; answers the bond.
+    /// @dev Fills in what follows from the certificate and what it covers of the terms; answers the bond.
     function _draft(
         Case memory record,
-        Terms calldata terms,
         Certificate calldata certificate,
+        CaseTermsWord caseTerms,
         uint256 index,
         uint256 kind,
         uint256 level
     ) private view returns (uint256 bond) {
-        _checkTerms(terms, certificate);
-        uint256 tasks = terms.tasksOf(certificate.batch);
-        if (index >= tasks) revert NoSuchTask(index, tasks);
-        uint256 fee = _feeOf(terms);
+        if (index >= caseTerms.tasks()) revert NoSuchTask(index, caseTerms.tasks());
+        uint256 fee = caseTerms.fee();
         uint256 seats = _seatsOf(certificate, level);
-        OpenedWord opened = terms.opened;
-        uint256 runtime = opened.runtime();
+        uint256 runtime = caseTerms.runtime();
+        uint256 window = _windowOf(caseTerms.patience());
         record.dealId = certificate.dealId;
-        record.facts =
-            CaseWords.packFacts(certificate.batch, index, level, kind, seats, runtime, _windowOf(opened.patience()));
+        record.facts = CaseWords.packFacts(certificate.batch, index, level, kind, seats, runtime, window);
         bond = seats * fee;
         if (bond < BOND_MIN && kind != CaseWords.AUDIT) bond = BOND_MIN;
         bond *= level;
-        record.stakes = CaseWords.packStakes(bond, workforce.runtimeBond(runtime), Payouts.slashUnits(fee), terms.pool);
+        uint256 runtimeBond = workforce.runtimeBond(runtime);
+        record.stakes = CaseWords.packStakes(bond, runtimeBond, Payouts.slashUnits(fee), caseTerms.pool());
         record.opener = msg.sender;
     }
 
@@ -209,7 +217,6 @@ abstract contract Cases is ICourt, Judicial {
         address worker,
         uint256 level
     ) private {
-        _authenticate(certified);
         uint256 gross = uint256(certified.certificate.fuel) * terms.feePerMfuel / 1e6;
         uint256 units = level * Payouts.slashUnits(gross);
         WorkerWord word = _putAtRisk(worker, units, msg.sender);

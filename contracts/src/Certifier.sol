@@ -145,7 +145,8 @@ contract Certifier is Deliveries {
             certificate.finalAt = uint64(block.timestamp + terms.policy.disputeWindow());
         }
         uint256 trail = Certificates.trailOf(round.word);
-        certificate.members = Certificates.membersHash(members, rivals, trail);
+        bytes32 roster = Certificates.rosterOf(members, rivals, trail);
+        certificate.members = Certificates.membersHash(roster, terms.caseTermsOf(round.tasks));
         _batches[terms.dealId][round.batch] = Certificates.slotOf(certificate, uint8(Status.Provisional));
         if (rivals.length != 0) emit Certified(terms.dealId, uint32(round.batch), certificate, trail, members, rivals);
         else _emitAgreed(certificate, trail, members);

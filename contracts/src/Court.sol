@@ -289,7 +289,7 @@ contract Court is Cases {
         for (uint256 i; i < hearings.length; ++i) {
             count += _countEarning(hearings[i].jurors, finding, all);
         }
-        uint256 each = purse.takeEach(_feeOf(terms), count);
+        uint256 each = purse.takeEach(terms.feeOf(), count);
         for (uint256 i; i < hearings.length; ++i) {
             _giveJurors(purse, hearings[i].jurors, finding, all, each);
         }

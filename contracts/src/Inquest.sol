@@ -142,7 +142,7 @@ contract Inquest is Inquiries {
             slashed = expiry ? _slashLiars(record, docket, right) : _slashAccused(terms, record, docket);
         }
         purse.addSlashed(slashed + _slashJurors(hearing, finding));
-        uint256 each = purse.takeEach(_feeOf(terms), _countEarning(hearing.jurors, finding, false));
+        uint256 each = purse.takeEach(terms.feeOf(), _countEarning(hearing.jurors, finding, false));
         _giveJurors(purse, hearing.jurors, finding, false, each);
         uint160 rest = uint160(terms.payer);
         if (expiry) {

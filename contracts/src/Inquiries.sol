@@ -112,7 +112,7 @@ abstract contract Inquiries is IInquest, Jurors {
     ) private {
         uint256 tasks = terms.tasksOf(batch);
         if (index >= tasks) revert NoSuchTask(index, tasks);
-        uint256 fee = _feeOf(terms);
+        uint256 fee = terms.feeOf();
         uint256 seats = _seatsFor(_targetOf(terms), terms.policy.faultyShareBps());
         OpenedWord opened = terms.opened;
         uint256 runtime = opened.runtime();

@@ -134,11 +134,6 @@ abstract contract Judicial is ICases {
         return juror.word.revealed() && (all || juror.finding == finding);
     }
 
-    /// @dev Fee of one execution of one task at the limit, rounded up: what a juror earns.
-    function _feeOf(Terms calldata terms) internal pure returns (uint256) {
-        return (uint256(terms.fuelLimit) * terms.feePerMfuel + 999_999) / 1e6;
-    }
-
     /// @dev Length of a window.
     function _windowOf(uint256 patience) internal pure returns (uint256) {
         if (patience < WINDOW_MIN) return WINDOW_MIN;

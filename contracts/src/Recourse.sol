@@ -95,7 +95,8 @@ contract Recourse is IRecourse {
             emit Contradicted(certificate.dealId, certificate.batch, worker, root, fuel);
         }
         Certificate memory next = certificate;
-        next.members = Certificates.membersHash(changed, certified.rivals, certified.trail);
+        bytes32 roster = Certificates.rosterOf(changed, certified.rivals, certified.trail);
+        next.members = Certificates.membersHash(roster, certified.caseTerms);
         uint256 slot = Certificates.slotOf(next, word & ~Certificates.HASH_MASK);
         certifier.rewrite(certificate.dealId, certificate.batch, slot);
         emit Shown(certificate.dealId, certificate.batch, worker, root, fuel, changed, certified.rivals);

@@ -114,6 +114,20 @@ export function parcelOf(terms, c, receipt) {
   };
 }
 
+/// What cases about a batch need of the terms.
+export function caseTermsOf(terms, batch) {
+  const fee = (terms.fuelLimit * terms.feePerMfuel + 999_999n) / 1_000_000n;
+  const tasks = Math.min(terms.batchSize, terms.taskCount - Number(batch) * terms.batchSize);
+  const opened = BigInt(terms.opened);
+  return packed([fee, 96], [tasks, 32], [(opened >> 160n) & 0xffn, 8], [opened >> 216n, 40], [terms.pool, 32]);
+}
+
+/// Hash of members, rivals and trail: with the case terms what the certificate's `members` covers.
+export function rosterOf({ members, rivals, trail }) {
+  const claims = rivals.flatMap(({ root, fuel }) => [root, toHex(fuel, { size: 32 })]);
+  return keccak256(concat([...members.map((word) => toHex(word, { size: 32 })), ...claims, toHex(trail, { size: 32 })]));
+}
+
 /// The market: contracts, people, and what they do.
 export class City {
   constructor(url) {
@@ -378,7 +392,8 @@ export class City {
   async certify(deal, count, { batch = 0, root = keccak256(toHex("root")), fuel = 1_500_000n } = {}) {
     const entries = await this.contributions(deal, batch, count, root, fuel);
     const receipt = await this.call("coordinator", "Certifier", "certify", [deal.terms, BigInt(batch), [{ root, fuel }], entries, []]);
-    return { gas: receipt.gasUsed, ...this.event(receipt, "Certifier", "Certified") };
+    const certified = this.event(receipt, "Certifier", "Certified");
+    return { gas: receipt.gasUsed, ...certified, caseTerms: caseTermsOf(deal.terms, certified.batch) };
   }
 
   /// Receipts of a batch whose every output is one word, each another one, with the root and the proof of one.

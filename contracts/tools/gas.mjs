@@ -6,14 +6,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { keccak256, pad, toHex, zeroHash } from "viem";
-import { City, UNIT, findingOf, parcelOf, startAnvil } from "./city.mjs";
+import { City, UNIT, findingOf, parcelOf, rosterOf, startAnvil } from "./city.mjs";
 
 const path = join(dirname(fileURLToPath(import.meta.url)), "..", "snapshots", "gas.json");
 const budgets = {
   match: 125_000, match_dataset: 155_000, certify_3: 158_000, certify_5: 200_000, task_3_total: 283_000,
   task_5_total: 325_000, per_task_batch10_3: 28_300, per_task_batch1000_3: 283, per_task_certify_many: 98_000,
   marginal_worker: 20_000, deliver: 46_000, deliver_batch: 58_000, expire: 56_000, contribute_onchain: 122_000,
-  pin_beacon: 180_000,
+  pin_beacon: 180_000, dispute: 85_000,
 };
 const five = { confidence: 1000, seats: 5 };
 
@@ -76,7 +76,7 @@ async function disputeAndJudge(city) {
   const deal = await city.match({ tasks: 10, batchSize: 10 });
   const certified = await city.certify(deal, 3, { root, fuel });
   const { certificate } = certified;
-  const opened = await city.call("requester", "Court", "openDispute", [deal.terms, certificate, 3n, keccak256(toHex("seal"))]);
+  const opened = await city.call("requester", "Court", "openDispute", [certificate, rosterOf(certified), certified.caseTerms, 3n, keccak256(toHex("seal"))]);
   const { record } = city.event(opened, "Court", "CaseOpened");
   const finding = findingOf(receipt);
   const seats = await city.commitJurors(deal, certified, record, 5, finding);
@@ -148,7 +148,7 @@ async function openAudit(city) {
     const deal = await city.match({ collateral: 0n });
     const certified = await city.certify(deal, 3);
     await city.mine(3);
-    const opened = await city.call("relayer", "Court", "openAudit", [deal.terms, certified]).catch(() => null);
+    const opened = await city.call("relayer", "Court", "openAudit", [certified]).catch(() => null);
     if (opened) return opened.gasUsed;
   }
 }

@@ -96,6 +96,10 @@ const ofOrders: Record<string, Check> = {
     expect(terms.termsHash(value)).toBe(fields.hex("hash"));
     expect(terms.deliveryHash(value)).toBe(fields.hex("deliveryHash"));
   },
+  caseTerms: (fields) => {
+    const value = decode(terms.TERMS, fromHex(fields.hex("encoded")));
+    expect(terms.caseTermsOf(value, fields.num("batch"))).toBe(fields.big("word"));
+  },
 };
 
 const ofLot: Record<string, Check> = {
@@ -201,7 +205,9 @@ const ofContributions: Record<string, Check> = {
   membersHashes: (fields) => {
     const fuels = fields.bigs("rivalFuels");
     const rivals = fields.list("rivalRoots").map((root, at) => ({ root, fuel: fuels[at]! }));
-    expect(certificate.membersHash(fields.bigs("members"), rivals, fields.big("trail"))).toBe(fields.hex("hash"));
+    const roster = certificate.roster(fields.bigs("members"), rivals, fields.big("trail"));
+    expect(roster).toBe(fields.hex("roster"));
+    expect(certificate.membersHash(roster, fields.big("caseTerms"))).toBe(fields.hex("hash"));
   },
   certificates: (fields) => {
     const value = decode(certificate.CERTIFICATE, fromHex(fields.hex("encoded")));

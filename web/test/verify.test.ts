@@ -2,8 +2,9 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { membersHash, packMember } from "../src/protocol/certificate";
+import { membersHash, packMember, roster } from "../src/protocol/certificate";
 import { DEFAULT_POLICY } from "../src/protocol/orders";
+import { caseTermsOf } from "../src/protocol/terms";
 import { readBundle, writeBundle } from "../src/verify/bundle";
 import { STEPS, verdict, verify, type Check, type Claimed } from "../src/verify/verify";
 import {
@@ -75,7 +76,7 @@ describe("verify", () => {
     expect(failing(await run({ ...claimed, members }, chain))).toBe("members");
     const certificate = {
       ...batch.certificate,
-      members: membersHash(members.map(packMember), batch.rivals, batch.trail),
+      members: membersHash(roster(members.map(packMember), batch.rivals, batch.trail), caseTermsOf(batch.terms, 0)!),
     };
     expect(failing(await run({ ...claimed, members, certificate }, chain))).toBe("certificate");
   });

@@ -6,7 +6,14 @@
 import { privateKeyToAccount, sign } from "viem/accounts";
 
 import { concat, fromHex, keccak, padded, toBigint, toHex, word, wordHex, type Hex } from "../src/protocol/bytes";
-import { certificateHash, membersHash, packMember, type Certificate, type Member } from "../src/protocol/certificate";
+import {
+  certificateHash,
+  membersHash,
+  packMember,
+  roster,
+  type Certificate,
+  type Member,
+} from "../src/protocol/certificate";
 import { groupOf, oddsOf, opposingOf, targetOf, weighingOf, weightOf } from "../src/protocol/confidence";
 import { listHash, packEntry, sortedList, slotPart } from "../src/protocol/list";
 import { roundId } from "../src/protocol/lot";
@@ -16,7 +23,16 @@ import { exposureUnits, grossOf, slashUnits } from "../src/protocol/payouts";
 import { encodeManifest, inputOf, manifestId } from "../src/protocol/manifest";
 import { leafOf, rootOf, type Receipt } from "../src/protocol/receipts";
 import { digest, encode } from "../src/protocol/struct";
-import { deliveryHash, packOpened, packParameters, TERMS, tasksOf, termsHash, type Terms } from "../src/protocol/terms";
+import {
+  caseTermsOf,
+  deliveryHash,
+  packOpened,
+  packParameters,
+  TERMS,
+  tasksOf,
+  termsHash,
+  type Terms,
+} from "../src/protocol/terms";
 import { selector, type Provider } from "../src/verify/chain";
 import { CERTIFY } from "../src/verify/posted";
 import type { Anchor, Claimed } from "../src/verify/verify";
@@ -257,7 +273,7 @@ function finish(draft: Draft): CertifiedBatch {
     policy: terms.policy,
     certifiedAt,
     finalAt: certifiedAt + BigInt(policy.disputeWindow),
-    members: membersHash(members.map(packMember), rivals, block),
+    members: membersHash(roster(members.map(packMember), rivals, block), caseTermsOf(terms, batch)!),
   };
   return {
     terms,

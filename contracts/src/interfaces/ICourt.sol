@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Case, CaseState, Hearing, Leaf} from "../types/Cases.sol";
 import {Certificate, CertifiedBatch} from "../types/Certificates.sol";
-import {Terms} from "../types/Terms.sol";
+import {CaseTermsWord, Terms} from "../types/Terms.sol";
 import {WorkerWord} from "../types/Workers.sol";
 import {ICases} from "./ICases.sol";
 
@@ -36,9 +36,16 @@ interface ICourt is ICases {
     error Audited(uint256 index);
 
     /// @notice Disputes a task of a certificate whose window is open. The caller's balance in the ledger pays the bond.
+    /// @param roster With `caseTerms` what the certificate's `members` hash covers, see {Certificate}.
     /// @param index Task of the batch.
     /// @param seal See {Case}.
-    function openDispute(Terms calldata terms, Certificate calldata certificate, uint256 index, bytes32 seal) external;
+    function openDispute(
+        Certificate calldata certificate,
+        bytes32 roster,
+        CaseTermsWord caseTerms,
+        uint256 index,
+        bytes32 seal
+    ) external;
 
     /// @notice The same without a bond, by a worker or its operator: one that had a seat in wave 0 and is no member, or a
     /// member whose rival claim at least one other makes too. A dissenter's slash of its stake is put at risk instead.
@@ -52,7 +59,7 @@ interface ICourt is ICases {
 
     /// @notice Opens the audit that the seed asks for, while the window is open. Its jury is paid from what the protocol
     /// earned in the deal's pool, as far as that goes.
-    function openAudit(Terms calldata terms, CertifiedBatch calldata certified) external;
+    function openAudit(CertifiedBatch calldata certified) external;
 
     /// @notice Appeals a first verdict: another jury, four times the odds, twice the bond. Anybody may.
     /// @param before The case that was decided.

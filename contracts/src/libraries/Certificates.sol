@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Certificate, CertifiedBatch, Claim, Status} from "../types/Certificates.sol";
+import {CaseTermsWord} from "../types/Terms.sol";
 import {MemberWord} from "../types/Workers.sol";
 
 /// @title Certificates and the slots that hold them
@@ -38,7 +39,7 @@ library Certificates {
     }
 
     /// @notice keccak256 of the member words, then root and fuel of each rival, then the trail ({trailOf}).
-    function membersHash(MemberWord[] memory members, Claim[] memory rivals, uint256 trail)
+    function rosterOf(MemberWord[] memory members, Claim[] memory rivals, uint256 trail)
         internal
         pure
         returns (bytes32 result)
@@ -57,6 +58,15 @@ library Certificates {
         }
     }
 
+    /// @notice keccak256 of roster ({rosterOf}) and case terms: what a certificate has as its `members`.
+    function membersHash(bytes32 roster, CaseTermsWord caseTerms) internal pure returns (bytes32 result) {
+        assembly ("memory-safe") {
+            mstore(0, roster)
+            mstore(32, caseTerms)
+            result := keccak256(0, 64)
+        }
+    }
+
     /// @notice Reverts unless this is the certificate of the slot; an open batch has none. Answers the status.
     function check(Certificate calldata certificate, uint256 word) internal pure returns (Status status) {
         status = Status(uint8(word));
@@ -65,13 +75,18 @@ library Certificates {
         }
     }
 
-    /// @notice {check}, and that members, rivals and trail are the certificate's.
+    /// @notice Reverts unless the certificate covers this roster and these case terms.
+    function checkMembers(Certificate calldata certificate, bytes32 roster, CaseTermsWord caseTerms) internal pure {
+        if (membersHash(roster, caseTerms) != certificate.members) {
+            revert WrongCertificate(certificate.dealId, certificate.batch);
+        }
+    }
+
+    /// @notice {check}, and that members, rivals, trail and case terms are the certificate's.
     function checkWhole(CertifiedBatch calldata certified, uint256 word) internal pure returns (Status status) {
         Certificate calldata certificate = certified.certificate;
         status = check(certificate, word);
-        if (membersHash(certified.members, certified.rivals, certified.trail) != certificate.members) {
-            revert WrongCertificate(certificate.dealId, certificate.batch);
-        }
+        checkMembers(certificate, rosterOf(certified.members, certified.rivals, certified.trail), certified.caseTerms);
     }
 
     /// @notice Whether a slot holds a certificate that is not void.

@@ -52,8 +52,8 @@ library Confidence {
     /// @notice Odds of a group against all that opposes it.
     function odds(uint256 group, uint256 opposing) internal pure returns (uint256 result) {
         unchecked {
+            // No more than the group's weight.
             result = group * ONE / (ONE + opposing);
-            if (result > MOST) result = MOST;
         }
     }
 

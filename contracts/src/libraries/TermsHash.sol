@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Terms} from "../types/Terms.sol";
+import {CaseTermsWord, Terms} from "../types/Terms.sol";
+import {CaseTermsWords} from "./CaseTermsWords.sol";
 import {Payouts} from "./Payouts.sol";
 
 /// @title Terms of a deal
@@ -12,6 +13,7 @@ library TermsHash {
     /// @dev Indices of words of {Terms}.
     uint256 private constant APP_PRICE = 6;
     uint256 private constant DATASET_PRICE = 9;
+    uint256 private constant POOL = 10;
     uint256 private constant FEE_PER_MFUEL = 11;
     uint256 private constant TASK_COUNT = 17;
     uint256 private constant BATCH_SIZE = 18;
@@ -47,6 +49,20 @@ library TermsHash {
             let sizes := or(calldataload(add(terms, 0x220)), shl(32, calldataload(add(terms, 0x240))))
             mstore(add(free, 0xa0), or(sizes, shl(64, calldataload(add(terms, 0x1a0)))))
             result := keccak256(free, 0xc0)
+        }
+    }
+
+    /// @notice What a case about a batch of `tasks` needs of the terms.
+    function caseTermsOf(Terms calldata terms, uint256 tasks) internal pure returns (CaseTermsWord) {
+        uint256 fee = feeOf(terms);
+        return CaseTermsWords.pack(fee, tasks, terms.opened.runtime(), terms.opened.patience(), _word(terms, POOL));
+    }
+
+    /// @notice Fee of one execution of one task at the limit, rounded up: what a juror earns.
+    function feeOf(Terms calldata terms) internal pure returns (uint256) {
+        unchecked {
+            // 64 bits by 96.
+            return (_word(terms, FUEL_LIMIT) * _word(terms, FEE_PER_MFUEL) + 999_999) / 1e6;
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {PolicyWord} from "./Terms.sol";
+import {CaseTermsWord, PolicyWord} from "./Terms.sol";
 import {MemberWord} from "./Workers.sol";
 
 /// @notice Life of one batch (PROTOCOL section 11.6).
@@ -25,8 +25,8 @@ enum Status {
 /// @param evidence Evidence kinds that every agreeing worker had (bitmap).
 /// @param seedKind Where the seed of the lot came from, see {ISeed}.
 /// @param delivery keccak256 of the words of the terms that a delivery needs, the pool among them, see {Parcel}.
-/// @param members keccak256 of the packed member words, in the order of the event, then root and fuel of each rival, then the
-/// trail, see {ICertifier-Certified}.
+/// @param members keccak256 of two words: the roster, that is keccak256 of the packed member words in the order of the event,
+/// then root and fuel of each rival, then the trail, see {ICertifier-Certified}; and what cases need of the terms.
 struct Certificate {
     bytes32 dealId;
     uint32 batch;
@@ -53,9 +53,11 @@ struct Claim {
 
 /// @notice A certificate with all that its `members` hash covers: what comes after a certificate needs it whole.
 /// @param trail See {ICertifier-Certified}.
+/// @param caseTerms Follows from the deal's terms, so no event shows it.
 struct CertifiedBatch {
     Certificate certificate;
     uint256 trail;
+    CaseTermsWord caseTerms;
     MemberWord[] members;
     Claim[] rivals;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {CaseTermsWords} from "../libraries/CaseTermsWords.sol";
 import {OpenedWords} from "../libraries/OpenedWords.sol";
 import {PolicyWords} from "../libraries/PolicyWords.sol";
 
 using PolicyWords for PolicyWord global;
 using OpenedWords for OpenedWord global;
+using CaseTermsWords for CaseTermsWord global;
 
 /// @notice A matched deal, whole. The chain keeps `keccak256(abi.encode(terms))` under `dealId`; calls bring it back.
 /// @param dealId EIP-712 digest of the request order.
@@ -46,3 +48,7 @@ type PolicyWord is uint256;
 /// poolShareBps 16 | protocolFeeBps 16 | reputationStep 16 | patience 40 (seconds). The last three follow from the
 /// parameters of that version and the request; they stand here so that a certificate need not look them up.
 type OpenedWord is uint256;
+
+/// @notice What a case about a batch needs of the terms, from the low bit: fee 96 (token's smallest unit) | tasks 32 |
+/// runtime 8 | patience 40 (seconds) | pool 32. The certificate covers it, so that a dispute need not bring the terms.
+type CaseTermsWord is uint256;

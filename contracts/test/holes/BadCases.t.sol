@@ -6,6 +6,7 @@ import {IInquest} from "../../src/interfaces/IInquest.sol";
 import {IJurors} from "../../src/interfaces/IJurors.sol";
 import {Certificates} from "../../src/libraries/Certificates.sol";
 import {Accusation, Case, CaseState, Hearing, Juror, Leaf, Receipt} from "../../src/types/Cases.sol";
+import {CaseTermsWord} from "../../src/types/Terms.sol";
 import {MemberWord} from "../../src/types/Workers.sol";
 import {Inquests} from "../support/Inquests.sol";
 import {Receipts} from "../support/Receipts.sol";
@@ -67,15 +68,38 @@ contract BadHearingsTest is BadCases {
         (hearings[0], hearings[1]) = (_hearing(a), _hearing(b));
     }
 
+    /// @dev What a dispute costs its opener, and who judges it, is read from the case terms.
     function test_badInput_disputeUnderOtherTerms() public {
         (Trial memory trial, Trial memory other) = _two();
+        bytes32 roster = _roster(trial.done);
+        CaseTermsWord cheaper = CaseTermsWord.wrap(CaseTermsWord.unwrap(trial.done.caseTerms) - 1);
         vm.startPrank(disputer);
-        _expectWrongTerms(other.terms.dealId);
-        court.openDispute(other.terms, trial.done.certificate, 0, 0);
-        trial.terms.fuelLimit = 1;
-        _expectWrongTerms(trial.terms.dealId);
-        court.openDispute(trial.terms, trial.done.certificate, 0, 0);
+        _expectWrongCertificate(trial.terms.dealId, 0);
+        court.openDispute(trial.done.certificate, roster, cheaper, 0, 0);
+        _expectWrongCertificate(trial.terms.dealId, 0);
+        court.openDispute(trial.done.certificate, _roster(other.done), trial.done.caseTerms, 0, 0);
+        // A certificate that covers them, but is not the one that the batch has.
+        trial.done.certificate.members = keccak256(abi.encode(roster, cheaper));
+        _expectWrongCertificate(trial.terms.dealId, 0);
+        court.openDispute(trial.done.certificate, roster, cheaper, 0, 0);
         vm.stopPrank();
+    }
+
+    function test_badInput_workersDisputeUnderOtherTerms() public {
+        (Trial memory trial, Trial memory other) = _two();
+        _expectWrongTerms(other.terms.dealId);
+        court.openDisputeAsWorker(other.terms, trial.done, 0, 0, _worker(0));
+        trial.terms.feePerMfuel = 0;
+        _expectWrongTerms(trial.terms.dealId);
+        court.openDisputeAsWorker(trial.terms, trial.done, 0, 0, _worker(0));
+    }
+
+    /// @dev An audit is paid from what the protocol earned in the deal's pool, not in another one.
+    function test_badInput_auditUnderOtherTerms() public {
+        (Trial memory trial,) = _audited(_honest());
+        trial.done.caseTerms = CaseTermsWord.wrap(CaseTermsWord.unwrap(trial.done.caseTerms) ^ 1 << 176);
+        _expectWrongCertificate(trial.terms.dealId, 0);
+        court.openAudit(trial.done);
     }
 
     /// @dev Whom the certificate does without is read from its members.
@@ -94,7 +118,7 @@ contract BadHearingsTest is BadCases {
         (Trial memory trial,) = _audited(_honest());
         trial.done.trail -= 1;
         _expectWrongCertificate(trial.terms.dealId, 0);
-        court.openAudit(trial.terms, trial.done);
+        court.openAudit(trial.done);
     }
 
     function test_badInput_appealWithOthersPapers() public {
@@ -106,6 +130,8 @@ contract BadHearingsTest is BadCases {
         court.appeal(trial.terms, trial.done, trial.record, wrong, 0, address(0));
         _expectWrongCase(id);
         court.appeal(other.terms, other.done, trial.record, trial.finding, 0, address(0));
+        _expectWrongTerms(other.terms.dealId);
+        court.appeal(other.terms, trial.done, trial.record, trial.finding, 0, address(0));
         _forge(trial.done.members);
         _expectWrongCertificate(trial.terms.dealId, 0);
         court.appeal(trial.terms, trial.done, trial.record, trial.finding, 0, address(0));

@@ -320,7 +320,7 @@ contract DeliveryHolesTest is Plays {
     function test_hole_09_aDisputeFreezesItsTaskOnly() public {
         (Terms memory terms, CertifiedBatch memory done) = _deal(3, true);
         vm.prank(requester);
-        court.openDispute(terms, done.certificate, 1, 0);
+        _openDispute(done, 1, 0);
         vm.warp(done.certificate.finalAt);
         this.deliver(terms, done, 0);
         vm.expectRevert(abi.encodeWithSelector(ICertifier.Frozen.selector, 1));

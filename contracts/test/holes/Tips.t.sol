@@ -207,7 +207,7 @@ contract DeliveryTipsTest is Plays {
         CertifiedBatch memory done = _certifiedTip(2);
         // A dispute freezes task 1.
         vm.prank(requester);
-        court.openDispute(_terms, done.certificate, 1, 0);
+        _openDispute(done, 1, 0);
         uint256 before = _balance(requester);
         vm.assertFalse(_deliverAs(stranger, done, 1));
         _callback.set(TrickCallback.Trick.Revert);

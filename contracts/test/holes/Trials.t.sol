@@ -120,7 +120,7 @@ contract TrialHolesTest is Trials {
             state = vm.snapshotState();
             vm.recordLogs();
             vm.prank(_operator(5));
-            court.openDispute(trial.terms, trial.done.certificate, 0, 0);
+            _openDispute(trial.done, 0, 0);
             trial.record = _opened();
             _mine(1, 1);
             if (_drawn(trial.record, who)) return state;
@@ -244,16 +244,16 @@ contract TrialHolesTest is Trials {
         uint256 certifiedIn = uint40(trial.done.trail);
         vm.assertEq(certifiedIn, block.number);
         vm.expectPartialRevert(ISeed.SeedUnavailable.selector);
-        court.openAudit(trial.terms, trial.done);
+        court.openAudit(trial.done);
         _mine(2, 12);
         vm.expectPartialRevert(ISeed.SeedUnavailable.selector);
-        court.openAudit(trial.terms, trial.done);
+        court.openAudit(trial.done);
         // Now it is known, one way or the other.
         _mine(1, 12);
         (bytes32 seed,) = seeds.seedOf(certifiedIn + 2, block.timestamp);
         uint256 draw = uint256(keccak256(abi.encode(seed, trial.terms.dealId, uint256(0), uint256(0))));
         if (draw >> 252 != 0) vm.expectRevert(abi.encodeWithSelector(ICourt.NotDrawn.selector, draw));
-        court.openAudit(trial.terms, trial.done);
+        court.openAudit(trial.done);
     }
 
     /// @dev A case that nobody answers ends by anybody's call; while it is open the batch is neither released nor delivered.

@@ -28,16 +28,16 @@ abstract contract Disputes is Cheats {
         Slot storage slot = _slots[index];
         Terms memory terms = _deals[slot.deal];
         uint256 task = (seed >> 16) % _tasksOf(terms, slot.batch);
-        _openDispute(slot, terms, task, (seed >> 8) % 2 == 0);
+        _disputeTask(slot, terms, task, (seed >> 8) % 2 == 0);
         if (seed >> 248 & 3 != 0) _sit(slot, seed);
     }
 
     /// @dev The requester opens a dispute, and seals what is right where it `says` so.
-    function _openDispute(Slot storage slot, Terms memory terms, uint256 task, bool says) private {
+    function _disputeTask(Slot storage slot, Terms memory terms, uint256 task, bool says) private {
         bytes32 seal = keccak256(abi.encode(requester, terms.dealId, slot.batch, task, _rightOf(slot, task), SALT));
         vm.recordLogs();
         vm.prank(requester);
-        court.openDispute(terms, _certifiedOf(slot).certificate, task, says ? seal : bytes32(0));
+        _openDispute(_certifiedOf(slot), task, says ? seal : bytes32(0));
         _noteCase(slot);
         slot.bond = BOND_OF_DISPUTE;
         ++seen["dispute"];
@@ -45,7 +45,7 @@ abstract contract Disputes is Cheats {
 
     /// @dev A dispute from its opening to the end, in which everybody whom the lot seats at once is honest.
     function _tryCase(Slot storage slot, uint256 task) internal {
-        _openDispute(slot, _deals[slot.deal], task, true);
+        _disputeTask(slot, _deals[slot.deal], task, true);
         _sit(slot, type(uint256).max);
         Hearing memory hearing = abi.decode(slot.hearing, (Hearing));
         vm.warp(hearing.record.facts.commitEnd());
@@ -85,7 +85,7 @@ abstract contract Disputes is Cheats {
         bool asked = draw >> 252 == 0 && court.caseWord(terms.dealId, slot.batch, task) >> 16 & 1 == 0;
         uint256 owed = _owed();
         vm.recordLogs();
-        (ok,) = address(court).call(abi.encodeCall(ICourt.openAudit, (terms, done)));
+        (ok,) = address(court).call(abi.encodeCall(ICourt.openAudit, (done)));
         _require(ok == asked, "audited unasked, or asked for and not audited");
         if (!ok) return false;
         _noteCase(slot);

@@ -301,7 +301,7 @@ contract Handler is Inquests {
         if (agrees) slot.escrow -= done.members[i].slash() * UNIT;
         (,, done.members, done.rivals) =
             abi.decode(_dataOf(IRecourse.Shown.selector), (bytes32, uint64, MemberWord[], Claim[]));
-        done.certificate.members = _membersHash(done);
+        done.certificate.members = keccak256(abi.encode(_roster(done), done.caseTerms));
         slot.certified = abi.encode(done);
         ++seen[agrees ? bytes32("shown agreeing") : bytes32("shown rival")];
     }
@@ -714,17 +714,6 @@ contract Handler is Inquests {
             _require((committedOn == 0 ? _word(who).runtime() : committedOn) == runtime, "a member of another runtime");
         }
         if (runtime == 2) ++seen["certify on runtime 2"];
-    }
-
-    function _membersHash(CertifiedBatch memory done) private pure returns (bytes32) {
-        bytes memory packed;
-        for (uint256 i; i < done.members.length; ++i) {
-            packed = abi.encodePacked(packed, MemberWord.unwrap(done.members[i]));
-        }
-        for (uint256 i; i < done.rivals.length; ++i) {
-            packed = abi.encodePacked(packed, done.rivals[i].root, uint256(done.rivals[i].fuel));
-        }
-        return keccak256(abi.encodePacked(packed, done.trail));
     }
 
     function _standsIn(LogItem[] memory log, uint256 who) private view returns (bool) {

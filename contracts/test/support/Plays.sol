@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {Certificate, CertifiedBatch, Claim, Entry, LogItem, Parcel} from "../../src/types/Certificates.sol";
-import {OpenedWord, Terms} from "../../src/types/Terms.sol";
+import {CaseTermsWord, OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {MemberWord} from "../../src/types/Workers.sol";
 import {Deals} from "./Deals.sol";
 import {Receipt, Receipts} from "./Receipts.sol";
@@ -284,6 +284,34 @@ abstract contract Plays is Deals {
         vm.assertEq(uint256(log.topics[2]), draft.batch);
         (result.certificate, result.trail, result.members, result.rivals) =
             abi.decode(log.data, (Certificate, uint256, MemberWord[], Claim[]));
+        result.caseTerms = _caseTerms(draft.terms, draft.batch);
+    }
+
+    /// @dev What cases about a batch need of the terms.
+    function _caseTerms(Terms memory terms, uint256 batch) internal pure returns (CaseTermsWord) {
+        uint256 fee = (uint256(terms.fuelLimit) * terms.feePerMfuel + 999_999) / 1e6;
+        uint256 rest = terms.taskCount - batch * terms.batchSize;
+        uint256 tasks = rest < terms.batchSize ? rest : terms.batchSize;
+        uint256 opened = OpenedWord.unwrap(terms.opened);
+        uint256 round = uint8(opened >> 160) | opened >> 216 << 8;
+        return CaseTermsWord.wrap(fee | tasks << 96 | round << 128 | uint256(terms.pool) << 176);
+    }
+
+    /// @dev Hash of a certificate's members, rivals and trail.
+    function _roster(CertifiedBatch memory done) internal pure returns (bytes32) {
+        bytes memory packed;
+        for (uint256 i; i < done.members.length; ++i) {
+            packed = abi.encodePacked(packed, MemberWord.unwrap(done.members[i]));
+        }
+        for (uint256 i; i < done.rivals.length; ++i) {
+            packed = abi.encodePacked(packed, done.rivals[i].root, uint256(done.rivals[i].fuel));
+        }
+        return keccak256(abi.encodePacked(packed, done.trail));
+    }
+
+    /// @dev Disputes a task of a certificate, by whoever is pranked.
+    function _openDispute(CertifiedBatch memory done, uint256 index, bytes32 seal) internal {
+        court.openDispute(done.certificate, _roster(done), done.caseTerms, index, seal);
     }
 
     /// @dev Workers 0 to `count - 1` certify the right root.

@@ -111,7 +111,7 @@ abstract contract Trials is Plays {
     function _dispute(Trial memory trial, uint256 index, bytes32 finding) internal {
         vm.recordLogs();
         vm.prank(disputer);
-        court.openDispute(trial.terms, trial.done.certificate, index, _seal(disputer, trial, index, finding));
+        _openDispute(trial.done, index, _seal(disputer, trial, index, finding));
         trial.record = _opened();
     }
 
@@ -346,7 +346,7 @@ abstract contract Trials is Plays {
             uint256 state = vm.snapshotState();
             vm.recordLogs();
             vm.prank(stranger);
-            court.openAudit(trial.terms, trial.done);
+            court.openAudit(trial.done);
             trial.record = _opened();
             vm.assertEq(trial.record.facts.index(), index);
             _mine(1, 1);

@@ -42,14 +42,14 @@ contract CourtTest is Trials {
         vm.warp(finalAt);
         vm.prank(disputer);
         vm.expectRevert(abi.encodeWithSelector(ICases.TooLate.selector, finalAt));
-        court.openDispute(trial.terms, trial.done.certificate, 0, 0);
+        _openDispute(trial.done, 0, 0);
     }
 
     function test_openDispute_givenNoSuchTask_itReverts() public {
         Trial memory trial = _certified(_trialOffer(), _honest());
         vm.prank(disputer);
         vm.expectRevert(abi.encodeWithSelector(ICases.NoSuchTask.selector, 2, 2));
-        court.openDispute(trial.terms, trial.done.certificate, 2, 0);
+        _openDispute(trial.done, 2, 0);
     }
 
     function test_openDispute_givenTheTaskIsDisputed_itReverts() public {
@@ -57,14 +57,14 @@ contract CourtTest is Trials {
         _dispute(trial, 0, wrong);
         vm.prank(disputer);
         vm.expectRevert(abi.encodeWithSelector(ICases.WrongState.selector, CaseState.Open));
-        court.openDispute(trial.terms, trial.done.certificate, 0, 0);
+        _openDispute(trial.done, 0, 0);
     }
 
     function test_openDispute_givenNoMoney_itReverts() public {
         Trial memory trial = _certified(_trialOffer(), _honest());
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IVault.BalanceTooLow.selector, uint160(stranger), 0, DISPUTE_BOND));
-        court.openDispute(trial.terms, trial.done.certificate, 0, 0);
+        _openDispute(trial.done, 0, 0);
     }
 
     function test_finalize_givenUpheld_theBondPaysJurorsAndContributors() public {
@@ -548,7 +548,7 @@ contract CourtTest is Trials {
         vm.assertEq(_status(trial.terms, 0), PROVISIONAL);
         _assertConserved();
         vm.expectRevert(abi.encodeWithSelector(ICourt.Audited.selector, index));
-        court.openAudit(trial.terms, trial.done);
+        court.openAudit(trial.done);
     }
 
     function test_openAudit_givenItDisagrees_theCertificateFalls() public {
@@ -574,6 +574,6 @@ contract CourtTest is Trials {
         }
         bytes32 draw = bytes32(_drawOf(trial));
         vm.expectRevert(abi.encodeWithSelector(ICourt.NotDrawn.selector, draw));
-        court.openAudit(trial.terms, trial.done);
+        court.openAudit(trial.done);
     }
 }

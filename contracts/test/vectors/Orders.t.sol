@@ -9,7 +9,7 @@ import {SignatureChecks} from "../../src/libraries/SignatureChecks.sol";
 import {TermsHash} from "../../src/libraries/TermsHash.sol";
 import {AppOrder, DatasetOrder, Policy, PoolOrder, RequestOrder} from "../../src/types/Orders.sol";
 import {Parameters, ParametersWord} from "../../src/types/Parameters.sol";
-import {OpenedWord, PolicyWord, Terms} from "../../src/types/Terms.sol";
+import {CaseTermsWord, OpenedWord, PolicyWord, Terms} from "../../src/types/Terms.sol";
 import {vm} from "../support/Vm.sol";
 import {Vectors} from "./Vectors.sol";
 
@@ -35,6 +35,10 @@ contract OrderHarness {
         return TermsHash.deliveryHash(terms);
     }
 
+    function caseTerms(Terms calldata terms, uint256 batch) external pure returns (CaseTermsWord) {
+        return TermsHash.caseTermsOf(terms, TermsHash.tasksOf(terms, batch));
+    }
+
     function hashTerms(Terms calldata terms) external pure returns (bytes32 fromCalldata, bytes32 fromMemory) {
         return (TermsHash.hash(terms), TermsHash.hashMemory(terms));
     }
@@ -55,6 +59,12 @@ contract OrderVectors is Vectors {
     }
 
     struct PolicyCase {
+        bytes encoded;
+        uint256 word;
+    }
+
+    struct CaseTermsCase {
+        uint256 batch;
         bytes encoded;
         uint256 word;
     }
@@ -152,6 +162,21 @@ contract OrderVectors is Vectors {
             vm.assertEq(b, cases[i].hash);
             bytes32 delivery = _harness.deliveryHash(abi.decode(cases[i].encoded, (Terms)));
             vm.assertEq(delivery, cases[i].deliveryHash);
+        }
+    }
+
+    function test_caseTerms() public view {
+        CaseTermsCase[] memory cases = abi.decode(_section("caseTerms"), (CaseTermsCase[]));
+        for (uint256 i; i < cases.length; ++i) {
+            CaseTermsCase memory c = cases[i];
+            Terms memory terms = abi.decode(c.encoded, (Terms));
+            CaseTermsWord word = _harness.caseTerms(terms, c.batch);
+            vm.assertEq(CaseTermsWord.unwrap(word), c.word);
+            vm.assertEq(word.tasks(), c.word >> 96 & type(uint32).max);
+            vm.assertEq(word.runtime(), terms.opened.runtime());
+            vm.assertEq(word.patience(), terms.opened.patience());
+            vm.assertEq(word.pool(), terms.pool);
+            vm.assertEq(word.fee(), (uint256(terms.fuelLimit) * terms.feePerMfuel + 999_999) / 1e6);
         }
     }
 

@@ -13,6 +13,7 @@ import {ReceiptTree} from "../../src/libraries/ReceiptTree.sol";
 import {SignatureChecks} from "../../src/libraries/SignatureChecks.sol";
 import {Certificate, Claim, Parcel} from "../../src/types/Certificates.sol";
 import {Parameters} from "../../src/types/Parameters.sol";
+import {CaseTermsWord} from "../../src/types/Terms.sol";
 import {MemberWord} from "../../src/types/Workers.sol";
 import {Receipts} from "../support/Receipts.sol";
 import {vm} from "../support/Vm.sol";
@@ -251,10 +252,12 @@ contract ContributionVectors is Vectors {
     }
 
     struct MembersCase {
+        uint256 caseTerms;
         bytes32 hash;
         uint256[] members;
         uint256[] rivalFuels;
         bytes32[] rivalRoots;
+        bytes32 roster;
         uint256 trail;
     }
 
@@ -351,7 +354,8 @@ contract ContributionVectors is Vectors {
             for (uint256 j; j < rivals.length; ++j) {
                 rivals[j] = Claim(c.rivalRoots[j], uint64(c.rivalFuels[j]));
             }
-            vm.assertEq(Certificates.membersHash(members, rivals, c.trail), c.hash);
+            vm.assertEq(Certificates.rosterOf(members, rivals, c.trail), c.roster);
+            vm.assertEq(Certificates.membersHash(c.roster, CaseTermsWord.wrap(c.caseTerms)), c.hash);
         }
     }
 

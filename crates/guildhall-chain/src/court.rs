@@ -9,8 +9,9 @@ use alloy::{
     sol_types::{SolCall, SolEvent as _},
 };
 use guildhall_protocol::{
-    Case, CaseId, Certificate, DealId, Odds, ReceiptProof, Terms, UnixTime,
+    Case, CaseId, CaseTermsWord, Certificate, DealId, Odds, ReceiptProof, Terms, UnixTime,
     cases::{AUDIT_DELAY_BLOCKS, Facts, Stakes, audited_task},
+    roster,
 };
 
 use crate::{
@@ -38,6 +39,12 @@ impl Subject {
             (dealId, batch, attempt, root)
         };
         said(self) == said(other)
+    }
+
+    /// What cases about it need of the terms.
+    pub(crate) fn case_terms(&self) -> Result<CaseTermsWord, ChainError> {
+        let found = self.terms.case_terms(self.certified.certificate.batch);
+        found.map_err(|error| ChainError::Answer { what: "a certificate", message: error.to_string() })
     }
 }
 
@@ -152,12 +159,14 @@ macro_rules! record {
 }
 
 macro_rules! certified_batch {
-    ($contract:ident, $certified:expr) => {
+    ($contract:ident, $subject:expr) => {
         $contract::CertifiedBatch {
-            certificate: bring(&$certified.certificate)?,
-            trail: $certified.trail.0,
-            members: $certified.members.iter().map(guildhall_protocol::Member::pack).collect(),
-            rivals: $certified
+            certificate: bring(&$subject.certified.certificate)?,
+            trail: $subject.certified.trail.0,
+            caseTerms: $subject.case_terms()?.0,
+            members: $subject.certified.members.iter().map(guildhall_protocol::Member::pack).collect(),
+            rivals: $subject
+                .certified
                 .rivals
                 .iter()
                 .map(|claim| $contract::Claim { root: claim.root, fuel: claim.fuel.0 })
@@ -191,8 +200,10 @@ impl ChainClient {
             .topic1(deal.0);
         let events = self.events_of(filter, "a deal's certificate").await?;
         let terms = events.iter().find_map(|event| event.kind.deal_opened());
-        let certified = events::standing(&events, batch);
-        Ok(terms.zip(certified).map(|(terms, certified)| Subject { terms, certified }))
+        Ok(terms.and_then(|terms| {
+            let certified = events::standing(&terms, &events, batch)?;
+            Some(Subject { terms, certified })
+        }))
     }
 
     /// The cases of a deal, in their order.
@@ -337,9 +348,14 @@ impl ChainClient {
     /// # Errors
     /// [`ChainError::Answer`] where the certificate is not the contracts'.
     pub fn dispute_call(&self, subject: &Subject, index: u32, seal: B256) -> Result<Call, ChainError> {
-        let (terms, certificate) = (bring(&subject.terms)?, bring(&subject.certified.certificate)?);
-        let call = Court::openDisputeCall { terms, certificate, index: U256::from(index), seal };
-        Ok(self.court_call(&call))
+        let Certified { certificate, trail, members, rivals } = &subject.certified;
+        Ok(self.court_call(&Court::openDisputeCall {
+            certificate: bring(certificate)?,
+            roster: roster(members, rivals, *trail),
+            caseTerms: subject.case_terms()?.0,
+            index: U256::from(index),
+            seal,
+        }))
     }
 
     /// The call that disputes a task of a batch for a worker, whose stake answers for it: one that had a seat in wave 0 and is
@@ -356,7 +372,7 @@ impl ChainClient {
     ) -> Result<Call, ChainError> {
         Ok(self.court_call(&Court::openDisputeAsWorkerCall {
             terms: bring(&subject.terms)?,
-            certified: certified_batch!(Court, subject.certified),
+            certified: certified_batch!(Court, subject),
             index: U256::from(index),
             seal,
             worker,
@@ -368,8 +384,8 @@ impl ChainClient {
     /// # Errors
     /// As of [`ChainClient::dispute_call`].
     pub fn audit_call(&self, subject: &Subject) -> Result<Call, ChainError> {
-        let certified = certified_batch!(Court, subject.certified);
-        Ok(self.court_call(&Court::openAuditCall { terms: bring(&subject.terms)?, certified }))
+        let certified = certified_batch!(Court, subject);
+        Ok(self.court_call(&Court::openAuditCall { certified }))
     }
 
     /// The call that appeals a verdict, for a bond of the caller's balance.
@@ -385,7 +401,7 @@ impl ChainClient {
     ) -> Result<Call, ChainError> {
         Ok(self.court_call(&Court::appealCall {
             terms: bring(&subject.terms)?,
-            certified: certified_batch!(Court, subject.certified),
+            certified: certified_batch!(Court, subject),
             before: record!(Court, before),
             finding,
             seal,
@@ -406,7 +422,7 @@ impl ChainClient {
     ) -> Result<Call, ChainError> {
         Ok(self.jury_call(&Jury::commitCall {
             terms: bring(&subject.terms)?,
-            certified: certified_batch!(Jury, subject.certified),
+            certified: certified_batch!(Jury, subject),
             records: records.iter().map(|case| record!(Jury, case)).collect(),
             worker,
             commitment,
@@ -476,7 +492,7 @@ impl ChainClient {
     ) -> Result<Call, ChainError> {
         Ok(self.court_call(&Court::finalizeCall {
             terms: bring(&subject.terms)?,
-            certified: certified_batch!(Court, subject.certified),
+            certified: certified_batch!(Court, subject),
             hearings: hearings.iter().map(hearing).collect(),
             finding,
         }))

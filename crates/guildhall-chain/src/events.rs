@@ -9,7 +9,9 @@ use alloy::{
     rpc::types::Log,
     sol_types::SolEventInterface,
 };
-use guildhall_protocol::{Case, Certificate, Claim, DealId, Fuel, Member, Terms, Trail, members_hash};
+use guildhall_protocol::{
+    Case, Certificate, Claim, DealId, Fuel, Member, Terms, Trail, members_hash, roster,
+};
 
 use crate::{
     bindings::{
@@ -85,7 +87,7 @@ pub struct Certified {
     pub trail: Trail,
     /// Every member of the round.
     pub members: Vec<Member>,
-    /// Dissenting claims, from claim 1 on, then what was never opened: see [`guildhall_protocol::members_hash`].
+    /// Dissenting claims, from claim 1 on, then what was never opened: see [`roster`].
     pub rivals: Vec<Claim>,
 }
 
@@ -163,7 +165,8 @@ impl EventKind {
 }
 
 /// The certificate of a batch as it stands after everything that was shown late, from the events of its deal in their order.
-pub fn standing(events: &[Event], batch: u32) -> Option<Certified> {
+pub fn standing(terms: &Terms, events: &[Event], batch: u32) -> Option<Certified> {
+    let case_terms = terms.case_terms(batch).ok()?;
     let mut certified: Option<Certified> = None;
     for event in events {
         if let Some(found) = event.kind.certified().filter(|found| found.certificate.batch == batch) {
@@ -175,7 +178,7 @@ pub fn standing(events: &[Event], batch: u32) -> Option<Certified> {
         }
         if let Some(Certified { certificate, trail, members, rivals }) = &mut certified {
             *members = event.members.iter().map(|word| Member::unpack(*word)).collect();
-            certificate.members = members_hash(members, rivals, *trail);
+            certificate.members = members_hash(roster(members, rivals, *trail), case_terms);
         }
     }
     certified

@@ -45,11 +45,22 @@ impl ChainClient {
     ) -> Result<Call, ChainError> {
         Ok(self.recourse_call(&Recourse::showCall {
             terms: bring(&subject.terms)?,
-            certified: certified_batch!(Recourse, subject.certified),
+            certified: certified_batch!(Recourse, subject),
             index: U256::from(index),
             root: claim.root,
             fuel: claim.fuel.0,
             ownTraceRoot: own_trace_root,
+        }))
+    }
+
+    /// The call that pays a certificate's escrow out, once its window is over.
+    ///
+    /// # Errors
+    /// As of [`ChainClient::show_call`].
+    pub fn release_call(&self, subject: &Subject) -> Result<Call, ChainError> {
+        Ok(self.recourse_call(&Recourse::releaseCall {
+            terms: bring(&subject.terms)?,
+            certified: certified_batch!(Recourse, subject),
         }))
     }
 
@@ -160,7 +171,7 @@ impl ChainClient {
     /// [`ChainError::Answer`] where a certificate is not the contracts'.
     pub fn report_dormant_call(&self, worker: Address, missed: &[Subject]) -> Result<Call, ChainError> {
         let seat = |subject: &Subject| -> Result<_, ChainError> {
-            let certified = certified_batch!(Recourse, subject.certified);
+            let certified = certified_batch!(Recourse, subject);
             Ok(IRecourse::MissedSeat { terms: bring(&subject.terms)?, certified })
         };
         let seats = missed.iter().map(seat).collect::<Result<_, _>>()?;

@@ -346,7 +346,7 @@ impl ChainClient {
     pub fn accuse_call(&self, subject: &Subject, index: u32, binding: &Binding) -> Result<Call, ChainError> {
         Ok(self.inquest_call(&Contract::accuseCall {
             terms: bring(&subject.terms)?,
-            certified: certified_batch!(Contract, subject.certified),
+            certified: certified_batch!(Contract, subject),
             index: U256::from(index),
             accusation: binding.accusation.clone(),
         }))

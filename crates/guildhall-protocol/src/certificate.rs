@@ -14,7 +14,7 @@ use crate::{
     delivery::delivery_hash,
     policy::{Packer, Unpacker},
     states::Status,
-    terms::Terms,
+    terms::{CaseTermsWord, Terms},
 };
 
 sol! {
@@ -55,7 +55,7 @@ sol! {
         /// Unix time from which it is final.
         #[serde(with = "crate::units::decimal")]
         uint64 finalAt;
-        /// Hash of the member words and the rival claims.
+        /// What came of the round, see [`members_hash`].
         bytes32 members;
     }
 }
@@ -138,10 +138,15 @@ impl Trail {
     }
 }
 
-/// The `members` of a certificate: the hash over the member words, then root and fuel of each rival, then the trail.
+/// The `members` of a certificate: the hash over its [`roster`] and what cases need of the terms.
+pub fn members_hash(roster: B256, case_terms: CaseTermsWord) -> B256 {
+    keccak256([roster, case_terms.0.into()].concat())
+}
+
+/// The hash over a certificate's member words, then root and fuel of each rival, then the trail.
 ///
 /// Rivals: the claims from 1 on, then the commitment of each bare or lost member, in the members' order.
-pub fn members_hash(members: &[Member], rivals: &[Claim], trail: Trail) -> B256 {
+pub fn roster(members: &[Member], rivals: &[Claim], trail: Trail) -> B256 {
     let mut words: Vec<B256> = members.iter().map(|member| member.pack().into()).collect();
     words.extend(rivals.iter().flat_map(|rival| [rival.root, U256::from(rival.fuel.0).into()]));
     words.push(trail.0.into());

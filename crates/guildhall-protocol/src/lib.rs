@@ -29,7 +29,8 @@ pub mod units;
 pub use batch::{Batch, ReceiptProof};
 pub use cases::Case;
 pub use certificate::{
-    BatchSlot, Certificate, Claim, Member, OnChain, Trail, Verified, VerifyError, members_hash, verify_result,
+    BatchSlot, Certificate, Claim, Member, OnChain, Trail, Verified, VerifyError, members_hash, roster,
+    verify_result,
 };
 pub use confidence::Weighing;
 pub use delivery::{Parcel, delivery_hash};
@@ -47,7 +48,7 @@ pub use policy::PolicyWord;
 pub use receipt::{Exit, Receipt, own_trace_key};
 pub use signed_order::{AnyOrder, SignedOrder};
 pub use states::Status;
-pub use terms::{Opened, OpenedWord, Terms};
+pub use terms::{CaseTermsWord, Opened, OpenedWord, Terms};
 pub use tree::Tree;
 pub use units::{
     Amount, AssetId, BondUnits, Bps, CaseId, ContentId, DealId, Fuel, Odds, OperatorId, PoolId, Reputation,

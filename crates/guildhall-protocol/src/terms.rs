@@ -2,7 +2,7 @@
 //!
 //! Knows the layout of `contracts/src/types/Terms.sol`; how terms come about is in [`crate::matching`].
 
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{B256, U256, aliases::U96, keccak256};
 use alloy_sol_types::{SolValue, sol};
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +141,13 @@ impl OpenedWord {
     }
 }
 
+/// What a case about a batch needs of the terms, in one word, from the low bit: fee 96, tasks 32, runtime 8, patience 40,
+/// pool 32. Fee: of one execution of one task at the limit, rounded up, in the token's smallest unit; what a juror earns. A
+/// certificate covers it ([`crate::members_hash`]), so that a dispute need not bring the terms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CaseTermsWord(pub U256);
+
 /// A batch that a deal does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TermsError {
@@ -220,6 +227,22 @@ impl Terms {
     /// Length of a wave of any round of the deal: that of a full batch.
     pub fn patience(&self, parameters: &Parameters) -> Secs {
         parameters.patience(Fuel(self.fuelLimit), self.batchSize.min(self.taskCount))
+    }
+
+    /// What cases about a batch need of the terms. The Market lets nobody lock more than 96 bits, so no fee has more.
+    ///
+    /// # Errors
+    /// [`TermsError::NoSuchBatch`].
+    pub fn case_terms(&self, batch: u32) -> Result<CaseTermsWord, TermsError> {
+        let fee = (U256::from(self.fuelLimit) * U256::from(self.feePerMfuel)).div_ceil(U256::from(1_000_000));
+        let opened = self.opened();
+        let mut word = Packer::default();
+        word.put(fee.min(U256::from(U96::MAX)).to(), 96);
+        word.put(self.tasks_of(batch)?.into(), 32);
+        word.put(opened.runtime.0.into(), 8);
+        word.put(opened.patience.0.into(), 40);
+        word.put(self.pool.into(), 32);
+        Ok(CaseTermsWord(word.word))
     }
 
     /// The batch of this task of the deal, and its position there.

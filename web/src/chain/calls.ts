@@ -2,10 +2,11 @@
 
 import { concat, fromHex, padded, toHex, word, type Hex } from "../protocol/bytes";
 import { CASE, type Case } from "../protocol/cases";
-import { CERTIFICATE, type Certificate } from "../protocol/certificate";
+import { CERTIFICATE, packMember, roster } from "../protocol/certificate";
 import { encode } from "../protocol/struct";
-import { TERMS, type Terms } from "../protocol/terms";
+import { caseTermsOf } from "../protocol/terms";
 import { selector } from "../verify/chain";
+import type { Claimed } from "../verify/verify";
 
 /** A transaction for a wallet to send. */
 export interface Call {
@@ -57,7 +58,7 @@ export const SIGNATURES = {
     wake: "wake(address)",
   },
   jury: { openSeal: `openSeal(${tuple(CASE.fields)},bytes32,bytes32)` },
-  court: { openDispute: `openDispute(${tuple(TERMS.fields)},${tuple(CERTIFICATE.fields)},uint256,bytes32)` },
+  court: { openDispute: `openDispute(${tuple(CERTIFICATE.fields)},bytes32,uint256,uint256,bytes32)` },
 } as const;
 
 const { token, vault, registry, workforce, jury, court } = SIGNATURES;
@@ -98,11 +99,17 @@ export const withdrawBond = (at: Hex, worker: Hex, amount: bigint): Call => ({
 });
 export const leavePool = (at: Hex, worker: Hex): Call => ({ to: at, data: calldata(workforce.leavePool, [worker]) });
 export const wake = (at: Hex, worker: Hex): Call => ({ to: at, data: calldata(workforce.wake, [worker]) });
-export const openDispute = (at: Hex, terms: Terms, certificate: Certificate, index: number, seal: Hex): Call => ({
+export const openDispute = (
+  at: Hex,
+  { terms, certificate, members, rivals, trail }: Omit<Claimed, "task" | "transaction" | "receipts" | "output">,
+  index: number,
+  seal: Hex,
+): Call => ({
   to: at,
   data: calldata(court.openDispute, [
-    { words: encode(TERMS, terms) },
     { words: encode(CERTIFICATE, certificate) },
+    roster(members.map(packMember), rivals, trail),
+    caseTermsOf(terms, certificate.batch)!,
     index,
     seal,
   ]),

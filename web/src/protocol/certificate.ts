@@ -75,8 +75,13 @@ export interface Claim {
   readonly fuel: bigint;
 }
 
-/** The `members` of a certificate: member words, root and fuel of each rival, then the trail. */
-export function membersHash(members: readonly bigint[], rivals: readonly Claim[], trail: bigint): Hex {
+/** The `members` of a certificate: over its roster and what cases need of the terms. */
+export function membersHash(rosterHash: Hex, caseTerms: bigint): Hex {
+  return keccak(concat([padded(rosterHash), word(caseTerms)]));
+}
+
+/** Hash over a certificate's member words, root and fuel of each rival, then the trail. */
+export function roster(members: readonly bigint[], rivals: readonly Claim[], trail: bigint): Hex {
   const claims = rivals.flatMap((rival) => [padded(rival.root), word(rival.fuel)]);
   return keccak(concat([...members.map(word), ...claims, word(trail)]));
 }

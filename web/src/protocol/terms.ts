@@ -44,6 +44,20 @@ export function deliveryHash(terms: Terms): Hex {
   return keccakWords(terms.requester, terms.app, terms.dataset, terms.inputs, callback, sizes);
 }
 
+/** What cases about a batch need of the terms, in one word; nothing where the deal has no such batch. */
+export function caseTermsOf(terms: Terms, batch: number): bigint | undefined {
+  const tasks = tasksOf(terms, batch);
+  if (tasks === undefined) return undefined;
+  const { runtime, patience } = unpackOpened(terms.opened);
+  const fee = divCeil(terms.fuelLimit * terms.feePerMfuel, 1_000_000n);
+  const most = (1n << 96n) - 1n;
+  const word = new Packer()
+    .put(fee < most ? fee : most, 96)
+    .put(tasks, 32)
+    .put(runtime, 8);
+  return word.put(patience, 40).put(terms.pool, 32).value;
+}
+
 export function policyOf(terms: Terms): Policy {
   return unpackPolicy(terms.policy);
 }

@@ -10,6 +10,7 @@ import {
   certificateHash,
   membersHash,
   packMember,
+  roster,
   slotHolds,
   slotStatus,
   type Certificate,
@@ -18,7 +19,7 @@ import {
 } from "../protocol/certificate";
 import { targetOf } from "../protocol/confidence";
 import { proveOne, proves, type Receipt } from "../protocol/receipts";
-import { deliveryHash, locate, policyOf, tasksOf, termsHash, type Terms } from "../protocol/terms";
+import { caseTermsOf, deliveryHash, locate, policyOf, tasksOf, termsHash, type Terms } from "../protocol/terms";
 import { outputDigest } from "./bundle";
 import { Chain, ChainError, type Provider } from "./chain";
 import { recomputedOdds, signatures } from "./round";
@@ -141,8 +142,10 @@ async function checkStatus({ certificate }: Claimed, slot: bigint, time: bigint)
   return holds(isFinal ? "it is final" : "it is provisional: its dispute window is open");
 }
 
-function checkMembers({ certificate, members, rivals, trail }: Claimed): Outcome {
-  const hash = membersHash(members.map(packMember), rivals, trail);
+function checkMembers({ terms, certificate, members, rivals, trail }: Claimed): Outcome {
+  const caseTerms = caseTermsOf(terms, certificate.batch);
+  if (caseTerms === undefined) return fails(`the deal has no batch ${certificate.batch}`);
+  const hash = membersHash(roster(members.map(packMember), rivals, trail), caseTerms);
   if (hash !== certificate.members)
     return fails(`the contributors that are shown hash to ${hash}, the certificate has ${certificate.members}`);
   const agreeing = members.filter((member) => member.claim === 0).length;

@@ -5,8 +5,8 @@ use alloy_primitives::{Address, B256, U256, aliases::U96, keccak256};
 use alloy_sol_types::{Eip712Domain, SolStruct, SolValue};
 use anyhow::Result;
 use guildhall_protocol::{
-    Batch, Certificate, Claim, CompactSignature, EntryWord, Fuel, List, ListEntry, LogItem, Member,
-    OperatorId, Parcel, RoundId, Trail, delivery_hash,
+    Batch, CaseTermsWord, Certificate, Claim, CompactSignature, EntryWord, Fuel, List, ListEntry, LogItem,
+    Member, OperatorId, Parcel, RoundId, Trail, delivery_hash,
     list::{CLAIM_BARE, CLAIM_LEADING, CLAIM_LOST, CLAIM_UNAVAILABLE},
     log::log_hash,
     members_hash,
@@ -14,6 +14,7 @@ use guildhall_protocol::{
         Commitment, Contribution, Reservation, RoundList, Unavailable, WorkerKey, certifier_domain,
         commitment, workforce_domain,
     },
+    roster,
 };
 use serde_json::{Value, json};
 
@@ -143,11 +144,15 @@ fn members_hashes(chain: &mut Chain) -> Value {
         let rival = |_| Claim { root: chain.word(), fuel: Fuel(chain.bits(64) as u64) };
         let rivals: Vec<_> = (0..rivals).map(rival).collect();
         let trail = Trail(U256::from_be_bytes(chain.word().0));
+        let case_terms = CaseTermsWord(U256::from_be_bytes(chain.word().0));
+        let roster = roster(&members, &rivals, trail);
         json!({
-            "hash": word(members_hash(&members, &rivals, trail)),
+            "caseTerms": number(case_terms.0),
+            "hash": word(members_hash(roster, case_terms)),
             "members": words(&members.iter().map(|member| member.pack().into()).collect::<Vec<_>>()),
             "rivalFuels": numbers(rivals.iter().map(|rival| rival.fuel.0.into())),
             "rivalRoots": words(&rivals.iter().map(|rival| rival.root).collect::<Vec<_>>()),
+            "roster": word(roster),
             "trail": number(trail.0),
         })
     };

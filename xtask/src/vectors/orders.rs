@@ -33,6 +33,7 @@ pub(super) fn cases() -> Result<Value> {
         "poolOrders": pools.iter().map(|order| digest(&mut chain, order)).collect::<Value>(),
         "requestOrders": requests.iter().map(|order| digest(&mut chain, order)).collect::<Value>(),
         "terms": terms(&mut chain),
+        "caseTerms": case_terms(&mut chain)?,
     }))
 }
 
@@ -279,4 +280,20 @@ fn terms(chain: &mut Chain) -> Value {
         })
     };
     (0..CASES).map(&mut case).collect()
+}
+
+/// What cases about the first and the last batch need of terms that the Market lets in.
+fn case_terms(chain: &mut Chain) -> Result<Value> {
+    let mut cases = Vec::new();
+    for _ in 0..CASES {
+        let terms = Terms { feePerMfuel: U96::from(chain.bits(50)), ..any_terms(chain) };
+        for batch in [0, terms.batches() - 1] {
+            cases.push(json!({
+                "batch": number(batch),
+                "encoded": bytes(&terms.abi_encode()),
+                "word": number(terms.case_terms(batch)?.0),
+            }));
+        }
+    }
+    Ok(cases.into())
 }

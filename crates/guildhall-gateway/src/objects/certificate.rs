@@ -4,7 +4,7 @@ use alloy::primitives::Address;
 use guildhall_chain::{EventKind, bindings::Recourse::RecourseEvents};
 use guildhall_protocol::{
     Amount, BondUnits, Certificate, Claim, DealId, Fuel, Lot, Member, Odds, Terms, Trail,
-    list::CLAIM_LEADING, members_hash,
+    list::CLAIM_LEADING, members_hash, roster,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,9 +74,12 @@ impl CertificateRow {
         self.members.iter().map(|row| row.member.worker)
     }
 
-    fn shown(&mut self, words: &[alloy::primitives::U256]) {
+    fn shown(&mut self, words: &[alloy::primitives::U256], terms: Option<&Terms>) {
         let members: Vec<Member> = words.iter().map(|word| Member::unpack(*word)).collect();
-        self.certificate.members = members_hash(&members, &self.rivals, self.trail);
+        if let Some(case_terms) = terms.and_then(|terms| terms.case_terms(self.batch).ok()) {
+            let roster = roster(&members, &self.rivals, self.trail);
+            self.certificate.members = members_hash(roster, case_terms);
+        }
         let earned = |member: &Member| {
             let before = self.members.iter().find(|row| row.member.worker == member.worker);
             before.map_or(Amount::ZERO, |row| row.earned)
@@ -125,7 +128,7 @@ impl Folded for CertificateRow {
             self.overturned |= super::deal::is_void(event.status);
         }
         if let EventKind::Recourse(RecourseEvents::Shown(event)) = &event.kind {
-            self.shown(&event.members);
+            self.shown(&event.members, context.terms);
         }
     }
 

@@ -7,20 +7,18 @@ use alloy::{
 };
 use guildhall_chain::{
     Call, ChainClient, EventKind, Sender, TxOutcome,
-    bindings::{
-        Certifier::{self, CertifierEvents},
-        Recourse,
-    },
+    bindings::Certifier::{self, CertifierEvents},
+    court::Subject,
     events::{self, Certified},
 };
-use guildhall_protocol::{Amount, Claim, Member, Parcel, Terms};
+use guildhall_protocol::{Amount, Parcel, Terms};
 
 use super::{deal::bring, history::History, results::Fetched};
 use crate::error::{Failure, Result};
 
 /// The certificate of a batch as it stands after everything that was shown late.
 pub fn standing(history: &History, batch: u32) -> Option<Certified> {
-    events::standing(&history.events, batch)
+    events::standing(&history.terms, &history.events, batch)
 }
 
 /// Ends a batch that was not certified in time: the payer is refunded.
@@ -73,20 +71,8 @@ pub async fn release(
     batch: u32,
 ) -> Result<TxOutcome> {
     let certified = standing(history, batch).ok_or_else(|| not_certified(batch))?;
-    let call = Recourse::releaseCall {
-        terms: bring(&history.terms)?,
-        certified: Recourse::CertifiedBatch {
-            certificate: bring(&certified.certificate)?,
-            trail: certified.trail.0,
-            members: certified.members.iter().map(Member::pack).collect(),
-            rivals: certified.rivals.iter().map(rival).collect(),
-        },
-    };
-    send(chain.deployment().recourse, sender, &call).await
-}
-
-fn rival(claim: &Claim) -> Recourse::Claim {
-    Recourse::Claim { root: claim.root, fuel: claim.fuel.0 }
+    let subject = Subject { terms: history.terms, certified };
+    Ok(sender.send(chain.release_call(&subject)?).await?)
 }
 
 /// What the delivery of a task earns now, in the token's smallest unit: the deal's tip, or nothing where the requester's
