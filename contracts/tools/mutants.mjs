@@ -96,17 +96,23 @@ function replace(copy, codes) {
   return () => kept.forEach(([path, text]) => writeFileSync(path, text));
 }
 
-/// What becomes of one mutant: "killed", "survived" or "not compiling". A library that rules or vectors test by itself has to be
-/// held by these. What else is mutated goes into every contract that has it, so that they agree with each other.
+/// What becomes of one mutant: "killed", "survived" or "not compiling". A library is asked by the rules and vectors that test it by
+/// itself, then, as everything else, in every contract that has it at once, so that they agree with each other.
 function judge(copy, mutant) {
   const { file } = mutant;
   const changed = { [file]: applied(mutant) };
   const own = file.includes("/libraries/") ? tests.filter((t) => importsOf(t).includes(file)) : [];
-  const codes = (own.length > 0 ? own : contracts.filter((c) => reaches(c, file))).map((f) => compile(f, changed));
+  const first = own.length > 0 ? ask(copy, changed, own, own) : "survived";
+  return first === "survived" ? ask(copy, changed, contracts.filter((c) => reaches(c, file)), [undefined]) : first;
+}
+
+/// What becomes of a mutant in some files, by the tests of some folders.
+function ask(copy, changed, files, globs) {
+  const codes = files.map((f) => compile(f, changed));
   if (codes.includes(null)) return "not compiling";
   const undo = replace(copy, codes.flat());
   try {
-    return (own.length > 0 ? own : [undefined]).every((glob) => pass(copy, glob)) ? "survived" : "killed";
+    return globs.every((glob) => pass(copy, glob)) ? "survived" : "killed";
   } finally {
     undo();
   }

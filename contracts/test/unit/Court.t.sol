@@ -36,6 +36,22 @@ contract CourtTest is Trials {
         vm.assertEq(trial.record.stakes.runtimeBond(), CITIZENS * BOND / UNIT);
     }
 
+    function test_openDispute_givenLongWaves_itsWindowsAreAsLongButNotMoreThanFourHours() public {
+        vm.assertEq(_windowGiven(1e10), 60 + TASKS * 1e10 / 1e8);
+        vm.assertEq(_windowGiven(1e12), 4 hours);
+    }
+
+    /// @dev Window of a dispute of a deal with this fuel limit, at a low fee.
+    function _windowGiven(uint64 fuelLimit) private returns (uint256) {
+        Offer memory offer = _trialOffer();
+        offer.request.fuelLimit = fuelLimit;
+        offer.request.deadline = uint64(block.timestamp + 30 days);
+        (offer.pool.feePerMfuel, offer.pool.minimumFee) = (1, 0);
+        Trial memory trial = _certified(offer, _honest());
+        _dispute(trial, 0, wrong);
+        return trial.record.facts.window();
+    }
+
     function test_openDispute_givenTheWindowIsOver_itReverts() public {
         Trial memory trial = _certified(_trialOffer(), _honest());
         uint256 finalAt = trial.done.certificate.finalAt;
@@ -531,6 +547,10 @@ contract CourtTest is Trials {
         (Trial memory trial, uint256 index) = _audited(_honest());
         uint256 fees = vault.protocolFeesOf(pool);
         _openAudit(trial, index);
+        // A juror's fee for each seat, or what the protocol had earned in the deal's pool.
+        uint256 most = trial.record.facts.seats() * JUROR_FEE;
+        vm.assertEq(trial.record.stakes.bond(), fees < most ? fees : most);
+        vm.assertEq(trial.record.stakes.pool(), pool);
         vm.assertEq(vault.protocolFeesOf(pool), fees - trial.record.stakes.bond());
         bytes32 found = _findingOf(_honest()[index]);
         _sit(trial, _same(found, 1));

@@ -98,7 +98,7 @@ describe("verification fails where the gateway lies", () => {
     await page.route(path, answer);
     await page.goto(`${here.city.url}${deal}/tasks/0`);
     const failed = await verify(page);
-    await page.unroute(path, answer);
+    await page.unrouteAll({ behavior: "wait" });
     expect(await page.getByText("It does not hold. Do not rely on this result.").isVisible()).toBe(true);
     quiet(here);
     return failed;
