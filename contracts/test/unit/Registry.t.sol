@@ -137,6 +137,13 @@ contract RegistryTest is City {
         IErc721(address(registry)).tokenURI(99);
     }
 
+    function test_ownership_beginsWithTheDeployment() public {
+        vm.expectEmit();
+        emit Owned.OwnershipMoved(address(0), stranger);
+        address deployed = _deploy("Registry.sol:Registry", abi.encode(stranger));
+        vm.assertEq(Owned(deployed).owner(), stranger);
+    }
+
     function test_ownership_movesInTwoSteps() public {
         Owned owned = Owned(address(registry));
         _expect(stranger);
@@ -160,6 +167,8 @@ contract RegistryTest is City {
 
     function test_ownership_givenUp_isNobodysForEver() public {
         Owned owned = Owned(address(registry));
+        _expect(stranger);
+        owned.renounceOwnership();
         vm.startPrank(protocolOwner);
         owned.offerOwnership(stranger);
         vm.expectEmit(address(registry));
