@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IBeaconSeed} from "./interfaces/IBeaconSeed.sol";
 import {ISeed} from "./interfaces/ISeed.sol";
 import {Bls} from "./libraries/Bls.sol";
 
-/// @title A public beacon's randomness as seeds
-/// @notice For rollups, whose sequencer makes block hashes and prevrandao: the seed comes from a threshold of parties outside
-/// of the chain (drand, scheme bls-unchained-g1-rfc9380). Certificates say so by `seedKind` 3.
-///
-/// Opening times are cut into epochs. The seed of all deals that open in an epoch is the randomness of the first beacon round
-/// that is emitted `marginSecs` or more after the epoch's end. The margin is how far the chain's clock may lag behind the
-/// world's: a sequencer that lags further could know the beacon and still open deals.
+/// @title BeaconSeed
+/// @notice A public beacon's randomness as seeds: see {IBeaconSeed}.
 /// @dev The seed is the published randomness as it is, so that everybody can compare: an epoch is no shorter than the beacon's
 /// period, so no two epochs share a round, and the id of a Guildhall round already binds chain, deal, batch and attempt.
 /// Needs EIP-2537.
-contract BeaconSeed is ISeed {
+contract BeaconSeed is IBeaconSeed {
     /// @dev Kind of these seeds in certificates.
     uint8 private constant KIND = 3;
     /// @dev Domain of the beacon's signatures (the DST of RFC 9380).
@@ -22,13 +18,13 @@ contract BeaconSeed is ISeed {
     /// @dev Longest epoch and margin: no wave is longer, so a longer wait would leave no time to work.
     uint256 private constant WAIT_MAX_SECS = 1 hours;
 
-    /// @notice When the beacon's round 1 was emitted, Unix seconds.
+    /// @inheritdoc IBeaconSeed
     uint256 public immutable genesis;
-    /// @notice Seconds between rounds of the beacon.
+    /// @inheritdoc IBeaconSeed
     uint256 public immutable periodSecs;
-    /// @notice Length of an epoch, in seconds.
+    /// @inheritdoc IBeaconSeed
     uint256 public immutable epochSecs;
-    /// @notice Seconds between an epoch's end and the beacon round that it uses, at least.
+    /// @inheritdoc IBeaconSeed
     uint256 public immutable marginSecs;
     /// @dev The beacon's public key, see {publicKey}.
     bytes32 private immutable _key0;
@@ -40,22 +36,8 @@ contract BeaconSeed is ISeed {
     bytes32 private immutable _key6;
     bytes32 private immutable _key7;
 
-    /// @notice Seeds that were written down, by epoch.
+    /// @inheritdoc IBeaconSeed
     mapping(uint256 epoch => bytes32 seed) public pinned;
-
-    /// @notice Emitted when an epoch's seed is written down.
-    event EpochPinned(uint256 indexed epoch, uint256 beaconRound, bytes32 seed);
-
-    /// @notice Thrown when the beacon's public key is not a point of G2's subgroup, or the chain lacks EIP-2537.
-    error BadKey();
-    /// @notice Thrown when the beacon's times make no sense: period, epoch or margin in seconds, genesis in Unix seconds.
-    error BadTimes(uint256 genesis, uint256 periodSecs, uint256 epochSecs, uint256 marginSecs);
-    /// @notice Thrown when an epoch is not over by the chain's clock.
-    error EpochNotOver(uint256 epoch);
-    /// @notice Thrown when an epoch was over before the beacon began.
-    error EpochBeforeBeacon(uint256 epoch);
-    /// @notice Thrown when a signature is not the beacon's for the round that the epoch uses.
-    error BadSignature(uint256 epoch, uint256 beaconRound);
 
     /// @param publicKey_ The beacon's public key, 256 bytes in the form of EIP-2537.
     /// @param genesis_ When the beacon's round 1 was emitted, Unix seconds, in the past.
@@ -82,10 +64,7 @@ contract BeaconSeed is ISeed {
             abi.decode(publicKey_, (bytes32, bytes32, bytes32, bytes32, bytes32, bytes32, bytes32, bytes32));
     }
 
-    /// @notice Writes an epoch's seed down. Anybody may; nothing happens where that is done already.
-    /// @param epoch Which, see {epochOf}.
-    /// @param signature The beacon's for round {roundOf}, 128 bytes: the point in the form of EIP-2537.
-    /// @return seed SHA-256 of the signature in its 48 bytes: what the beacon publishes as the round's randomness.
+    /// @inheritdoc IBeaconSeed
     function pin(uint256 epoch, bytes calldata signature) external returns (bytes32 seed) {
         seed = pinned[epoch];
         if (seed != 0) return seed;
@@ -107,19 +86,19 @@ contract BeaconSeed is ISeed {
         return (seed, KIND);
     }
 
-    /// @notice Epoch of deals that open at `time`, Unix seconds.
+    /// @inheritdoc IBeaconSeed
     function epochOf(uint256 time) public view returns (uint256) {
         return time / epochSecs;
     }
 
-    /// @notice The beacon round that an epoch uses: the first that is emitted `marginSecs` or more after its end.
+    /// @inheritdoc IBeaconSeed
     function roundOf(uint256 epoch) public view returns (uint256) {
         uint256 earliest = (epoch + 1) * epochSecs + marginSecs;
         if (earliest < genesis) revert EpochBeforeBeacon(epoch);
         return (earliest - genesis + periodSecs - 1) / periodSecs + 1;
     }
 
-    /// @notice The beacon's public key, 256 bytes in the form of EIP-2537.
+    /// @inheritdoc IBeaconSeed
     function publicKey() public view returns (bytes memory) {
         return abi.encode(_key0, _key1, _key2, _key3, _key4, _key5, _key6, _key7);
     }

@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IBlockhashSeed} from "./interfaces/IBlockhashSeed.sol";
 import {ISeed} from "./interfaces/ISeed.sol";
 
-/// @title Block hashes as seeds
-/// @notice For chains whose sealer is trusted with the draw: the embedded chain, development. Whoever seals the opening block
-/// can try headers until the draw pleases; certificates say so by `seedKind` 1.
+/// @title BlockhashSeed
+/// @notice Block hashes as seeds: see {IBlockhashSeed}.
 /// @dev BLOCKHASH for 256 blocks, EIP-2935's contract for 8,191, what was pinned for ever.
-contract BlockhashSeed is ISeed {
+contract BlockhashSeed is IBlockhashSeed {
     /// @dev Kind of these seeds in certificates.
     uint8 private constant KIND = 1;
     /// @dev EIP-2935: hashes of the last 8,191 blocks.
     address private constant HISTORY = 0x0000F90827F1C53a10cb7A02335B175320002935;
 
-    /// @notice Seeds that were written down.
+    /// @inheritdoc IBlockhashSeed
     mapping(uint256 blockNumber => bytes32 seed) public pinned;
 
-    /// @notice Emitted when a block's seed is written down, so that it does not age out.
-    event SeedPinned(uint256 indexed blockNumber, bytes32 seed);
-
-    /// @notice Writes the seed of a block down. Anybody may.
+    /// @inheritdoc IBlockhashSeed
     function pinSeed(uint256 blockNumber) external returns (bytes32 seed) {
         seed = _find(blockNumber);
         if (pinned[blockNumber] == 0) {

@@ -8,7 +8,7 @@
 // compiles only what a mutant is in, for speed and not for gas; forge runs tests on a copy of contracts/ whose artifacts are
 // replaced, and never compiles. Of every file the first is no mutant: with it, all tests have to pass.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -84,18 +84,15 @@ function pass(copy, glob) {
   return fail(`forge in ${copy}: ${text.slice(-2000)}`);
 }
 
-/// Puts code into the artifacts of a copy; answers what undoes it. A contract that tests import has a second artifact.
+/// Puts code into the artifacts of a copy; answers what undoes it.
 function replace(copy, codes) {
-  const kept = codes.flatMap(([name, evm]) => {
-    const paths = ["json", "tests.json"].map((ending) => join(copy, "out", `${name}.${ending}`)).filter((path) => existsSync(path));
-    return paths.map((path) => [path, readFileSync(path, "utf8"), evm]);
-  });
-  for (const [path, text, evm] of kept) {
+  const kept = codes.map(([name]) => join(copy, "out", `${name}.json`)).map((path) => [path, readFileSync(path, "utf8")]);
+  kept.forEach(([path, text], i) => {
     const artifact = JSON.parse(text);
-    artifact.bytecode.object = `0x${evm.bytecode.object}`;
-    artifact.deployedBytecode.object = `0x${evm.deployedBytecode.object}`;
+    artifact.bytecode.object = `0x${codes[i][1].bytecode.object}`;
+    artifact.deployedBytecode.object = `0x${codes[i][1].deployedBytecode.object}`;
     writeFileSync(path, JSON.stringify(artifact));
-  }
+  });
   return () => kept.forEach(([path, text]) => writeFileSync(path, text));
 }
 
@@ -105,8 +102,10 @@ function judge(copy, mutant) {
   const { file } = mutant;
   const changed = { [file]: applied(mutant) };
   const own = file.includes("/libraries/") ? tests.filter((t) => importsOf(t).includes(file)) : [];
+  const having = contracts.filter((c) => reaches(c, file));
+  if (own.length + having.length === 0) fail(`${file} is in no contract: only tests' own contracts have it`);
   const first = own.length > 0 ? ask(copy, changed, own, own) : "survived";
-  return first === "survived" ? ask(copy, changed, contracts.filter((c) => reaches(c, file)), [undefined]) : first;
+  return first === "survived" && having.length > 0 ? ask(copy, changed, having, [undefined]) : first;
 }
 
 /// What becomes of a mutant in some files, by the tests of some folders.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {BlockhashSeed} from "../../src/BlockhashSeed.sol";
+import {IBlockhashSeed} from "../../src/interfaces/IBlockhashSeed.sol";
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {ISeed} from "../../src/interfaces/ISeed.sol";
@@ -191,7 +191,7 @@ contract DrawHolesTest is Plays {
         bytes32 roundId = _roundId(_terms, 0);
         uint256 opened = _terms.opened.blockNumber();
         Draft memory draft = _draft(_terms, 0, _all(0, 3, 0));
-        BlockhashSeed(address(seeds)).pinSeed(opened);
+        IBlockhashSeed(address(seeds)).pinSeed(opened);
         vm.roll(block.number + 10_000);
         vm.assertEq(_roundId(_terms, 0), roundId);
         _post(draft);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {BlockhashSeed} from "../../src/BlockhashSeed.sol";
+import {IBlockhashSeed} from "../../src/interfaces/IBlockhashSeed.sol";
 import {Accounts} from "../../src/libraries/Accounts.sol";
 import {Claim, LogItem} from "../../src/types/Certificates.sol";
 import {Parameters} from "../../src/types/Parameters.sol";
@@ -110,7 +110,7 @@ abstract contract Ghosts is Plays {
     /// @dev Pins the seed of a block in which something opened.
     function _pin(uint256 block_) internal {
         _pinned[block_] = true;
-        BlockhashSeed(address(seeds)).pinSeed(block_);
+        IBlockhashSeed(address(seeds)).pinSeed(block_);
     }
 
     function _breach(string memory what) internal {

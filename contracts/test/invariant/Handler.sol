@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {BlockhashSeed} from "../../src/BlockhashSeed.sol";
 import {ICertifier} from "../../src/interfaces/ICertifier.sol";
 import {IRecourse} from "../../src/interfaces/IRecourse.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {BeaconSeed} from "../../src/BeaconSeed.sol";
+import {IBeaconSeed} from "../../src/interfaces/IBeaconSeed.sol";
 import {ISeed} from "../../src/interfaces/ISeed.sol";
 import {Bls} from "../../src/libraries/Bls.sol";
 import {CertifiedBatch} from "../../src/types/Certificates.sol";
@@ -17,8 +17,8 @@ contract BeaconSeedTest is Plays {
     uint256 private constant MARGIN = 15;
     uint256 private constant SECRET = 0x5ec7e7;
 
-    BeaconSeed private _seed;
-    BeaconSeed private _quicknet;
+    IBeaconSeed private _seed;
+    IBeaconSeed private _quicknet;
 
     function _deploySeeds() internal override returns (ISeed deployed, uint8 kind) {
         _seed = _beacon(Beacons.keyOf(SECRET), GENESIS - 1000, 3, EPOCH, MARGIN);
@@ -27,9 +27,9 @@ contract BeaconSeedTest is Plays {
 
     function _beacon(bytes memory key, uint256 genesis, uint256 period, uint256 epoch, uint256 margin)
         private
-        returns (BeaconSeed)
+        returns (IBeaconSeed)
     {
-        return BeaconSeed(_deploy("BeaconSeed.sol:BeaconSeed", abi.encode(key, genesis, period, epoch, margin)));
+        return IBeaconSeed(_deploy("BeaconSeed.sol:BeaconSeed", abi.encode(key, genesis, period, epoch, margin)));
     }
 
     function setUp() public {
@@ -46,7 +46,7 @@ contract BeaconSeedTest is Plays {
         uint256 epoch = _epochWith(123);
         vm.assertEq(_quicknet.roundOf(epoch), 123);
         vm.expectEmit(address(_quicknet));
-        emit BeaconSeed.EpochPinned(epoch, 123, Beacons.RANDOMNESS_123);
+        emit IBeaconSeed.EpochPinned(epoch, 123, Beacons.RANDOMNESS_123);
         vm.assertEq(_quicknet.pin(epoch, Beacons.SIGNATURE_123), Beacons.RANDOMNESS_123);
         vm.assertEq(_quicknet.pin(_epochWith(657_413), Beacons.SIGNATURE_657413), Beacons.RANDOMNESS_657413);
         (bytes32 seed, uint8 kind) = _quicknet.seedOf(77, epoch * 3 + 2);
@@ -77,11 +77,11 @@ contract BeaconSeedTest is Plays {
             bytes.concat(Beacons.SIGNATURE_123, bytes1(0))
         ];
         for (uint256 i; i < wrong.length; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(BeaconSeed.BadSignature.selector, epoch, 123));
+            vm.expectRevert(abi.encodeWithSelector(IBeaconSeed.BadSignature.selector, epoch, 123));
             // A precompile that refuses its input takes all the gas that it was given.
             _quicknet.pin{gas: 1_000_000}(epoch, wrong[i]);
         }
-        vm.expectRevert(abi.encodeWithSelector(BeaconSeed.BadSignature.selector, epoch + 1, 124));
+        vm.expectRevert(abi.encodeWithSelector(IBeaconSeed.BadSignature.selector, epoch + 1, 124));
         _quicknet.pin{gas: 1_000_000}(epoch + 1, Beacons.SIGNATURE_123);
     }
 
@@ -101,16 +101,16 @@ contract BeaconSeedTest is Plays {
         uint256 end = (epoch + 1) * EPOCH;
         bytes memory signature = Beacons.sign(SECRET, _seed.roundOf(epoch));
         vm.warp(end - 1);
-        vm.expectRevert(abi.encodeWithSelector(BeaconSeed.EpochNotOver.selector, epoch));
+        vm.expectRevert(abi.encodeWithSelector(IBeaconSeed.EpochNotOver.selector, epoch));
         _seed.pin(epoch, signature);
-        vm.expectRevert(abi.encodeWithSelector(BeaconSeed.EpochNotOver.selector, type(uint256).max));
+        vm.expectRevert(abi.encodeWithSelector(IBeaconSeed.EpochNotOver.selector, type(uint256).max));
         _seed.pin(type(uint256).max, signature);
         vm.warp(end);
         _seed.pin(epoch, signature);
     }
 
     function test_pin_refusesAnEpochBeforeTheBeacon() public {
-        vm.expectRevert(abi.encodeWithSelector(BeaconSeed.EpochBeforeBeacon.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(IBeaconSeed.EpochBeforeBeacon.selector, 0));
         _seed.pin(0, Beacons.SIGNATURE_123);
     }
 
@@ -128,9 +128,11 @@ contract BeaconSeedTest is Plays {
         bytes memory moved = bytes.concat(Beacons.QUICKNET_KEY);
         moved[255] ^= 0x01;
         bytes[4] memory wrong = [moved, Beacons.OUTSIDE_G2, new bytes(256), new bytes(255)];
+        // The precompile takes all the gas that it is given where a point is none.
+        vm.pauseGasMetering();
         for (uint256 i; i < wrong.length; ++i) {
-            vm.expectRevert(BeaconSeed.BadKey.selector);
-            new BeaconSeed(wrong[i], 1, 3, 30, 15);
+            vm.expectRevert(IBeaconSeed.BadKey.selector);
+            _beacon(wrong[i], 1, 3, 30, 15);
         }
     }
 
@@ -144,8 +146,8 @@ contract BeaconSeedTest is Plays {
         ];
         for (uint256 i; i < wrong.length; ++i) {
             uint256[4] memory w = wrong[i];
-            vm.expectRevert(abi.encodeWithSelector(BeaconSeed.BadTimes.selector, w[0], w[1], w[2], w[3]));
-            new BeaconSeed(Beacons.QUICKNET_KEY, w[0], w[1], w[2], w[3]);
+            vm.expectRevert(abi.encodeWithSelector(IBeaconSeed.BadTimes.selector, w[0], w[1], w[2], w[3]));
+            _beacon(Beacons.QUICKNET_KEY, w[0], w[1], w[2], w[3]);
         }
     }
 

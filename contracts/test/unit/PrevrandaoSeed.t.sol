@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {PrevrandaoSeed} from "../../src/PrevrandaoSeed.sol";
+import {IPrevrandaoSeed} from "../../src/interfaces/IPrevrandaoSeed.sol";
 import {ISeed} from "../../src/interfaces/ISeed.sol";
 import {CertifiedBatch, LogItem} from "../../src/types/Certificates.sol";
 import {Terms} from "../../src/types/Terms.sol";
@@ -12,10 +12,10 @@ import {RLP} from "@openzeppelin/contracts/utils/RLP.sol";
 /// @title Seeds that are the prevrandao of the next block, and deals that are drawn with them
 contract PrevrandaoSeedTest is Plays {
     bytes32 private constant RANDAO = keccak256("randao");
-    PrevrandaoSeed private _seed;
+    IPrevrandaoSeed private _seed;
 
     function _deploySeeds() internal override returns (ISeed deployed, uint8 kind) {
-        _seed = PrevrandaoSeed(_deploy("PrevrandaoSeed.sol:PrevrandaoSeed", ""));
+        _seed = IPrevrandaoSeed(_deploy("PrevrandaoSeed.sol:PrevrandaoSeed", ""));
         return (ISeed(address(_seed)), 2);
     }
 
@@ -39,7 +39,7 @@ contract PrevrandaoSeedTest is Plays {
         bytes memory header = _header(1901, RANDAO);
         vm.setBlockhash(1901, keccak256(header));
         vm.expectEmit(address(_seed));
-        emit PrevrandaoSeed.SeedPinned(1900, RANDAO);
+        emit IPrevrandaoSeed.SeedPinned(1900, RANDAO);
         (uint256 blockNumber, bytes32 seed) = _seed.proveSeed(header);
         vm.assertEq(blockNumber, 1900);
         vm.assertEq(seed, RANDAO);
@@ -54,16 +54,16 @@ contract PrevrandaoSeedTest is Plays {
         bytes memory header = _header(1901, RANDAO);
         vm.setBlockhash(1901, keccak256(header));
         bytes memory forged = _header(1901, keccak256("better for me"));
-        vm.expectRevert(abi.encodeWithSelector(PrevrandaoSeed.HeaderUnknown.selector, keccak256(forged)));
+        vm.expectRevert(abi.encodeWithSelector(IPrevrandaoSeed.HeaderUnknown.selector, keccak256(forged)));
         _seed.proveSeed(forged);
         bytes memory moved = _header(1902, RANDAO);
-        vm.expectRevert(abi.encodeWithSelector(PrevrandaoSeed.HeaderUnknown.selector, keccak256(moved)));
+        vm.expectRevert(abi.encodeWithSelector(IPrevrandaoSeed.HeaderUnknown.selector, keccak256(moved)));
         _seed.proveSeed(moved);
     }
 
     function test_proveSeed_refusesABlockThatIsTooOldOrNotThereYet() public {
         bytes memory header = _header(1901, RANDAO);
-        bytes memory unknown = abi.encodeWithSelector(PrevrandaoSeed.HeaderUnknown.selector, keccak256(header));
+        bytes memory unknown = abi.encodeWithSelector(IPrevrandaoSeed.HeaderUnknown.selector, keccak256(header));
         vm.roll(1901);
         vm.expectRevert(unknown);
         _seed.proveSeed(header);
