@@ -114,6 +114,14 @@ contract BeaconSeedTest is Plays {
         _seed.pin(0, Beacons.SIGNATURE_123);
     }
 
+    function test_roundOf_beginsWithTheBeacon() public {
+        // Epoch 9 ends at 300.
+        IBeaconSeed young = _beacon(Beacons.QUICKNET_KEY, 300 + MARGIN, 3, EPOCH, MARGIN);
+        vm.assertEq(young.roundOf(9), 1);
+        vm.expectRevert(abi.encodeWithSelector(IBeaconSeed.EpochBeforeBeacon.selector, 8));
+        young.roundOf(8);
+    }
+
     function testFuzz_roundOf_isTheFirstThatIsEmittedAfterTheMargin(uint256 time) public view {
         time = GENESIS + time % 1e9;
         uint256 epoch = _seed.epochOf(time);

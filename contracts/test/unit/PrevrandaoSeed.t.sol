@@ -49,6 +49,18 @@ contract PrevrandaoSeedTest is Plays {
         vm.assertEq(kind, 2);
     }
 
+    function test_proveSeed_changesNothingTheSecondTime() public {
+        vm.roll(2000);
+        bytes memory header = _header(1901, RANDAO);
+        vm.setBlockhash(1901, keccak256(header));
+        _seed.proveSeed(header);
+        vm.recordLogs();
+        (, bytes32 seed) = _seed.proveSeed(header);
+        vm.assertEq(seed, RANDAO);
+        vm.assertEq(_seed.pinSeed(1900), RANDAO);
+        vm.assertEq(vm.getRecordedLogs().length, 0);
+    }
+
     function test_proveSeed_refusesAHeaderOfNoBlock() public {
         vm.roll(2000);
         bytes memory header = _header(1901, RANDAO);
