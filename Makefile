@@ -54,7 +54,9 @@ fmt: setup ## format Rust and Solidity
 	cargo fmt --all && cd apps && cargo fmt --all && cd ../contracts && npx --no-install forge fmt
 
 gen: setup ## write what is generated and committed: vectors, contract artifacts
-	$(contracts) && node contracts/tools/abi.mjs && cargo run --bin xtask -- gen
+	# All of them anew: what the compiler makes of a contract can depend on what else it compiles.
+	cd contracts && npx --no-install forge build --force
+	node contracts/tools/abi.mjs && cargo run --bin xtask -- gen
 
 clean: ## remove what was built in this clone
 	rm -rf build contracts/out contracts/cache
