@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use alloy::primitives::B256;
+use futures::{StreamExt as _, stream};
 use guildhall_chain::{
     ChainClient, EventKind,
     bindings::{
@@ -21,7 +22,7 @@ use crate::{
         Index,
         db::{Statement, sql},
     },
-    limits::{OFFERS_LOOKED_AT, ORDERS, ORDERS_PER_SIGNER, PAGE_MAX},
+    limits::{ASKED_AT_ONCE, OFFERS_LOOKED_AT, ORDERS, ORDERS_PER_SIGNER, PAGE_MAX},
     objects::lower,
     recorded::Recorded,
 };
@@ -226,58 +227,88 @@ impl Book {
         Ok(found.into_iter().next().map(|listing| listing.price))
     }
 
-    /// Drops what events of a block say is over, and what expired by then.
+    /// Drops what events of a block say is over, and what expired by then. Answers whether the book changed.
     ///
     /// # Errors
-    /// [`IndexError`], also where the chain did not answer: the caller goes on, the next block says more.
+    /// [`IndexError`]; a part may have been dropped by then. The caller goes on, the next block says more.
     pub async fn heard(
         &self,
         chain: &ChainClient,
         events: &[Recorded],
         now: UnixTime,
-    ) -> Result<(), IndexError> {
+    ) -> Result<bool, IndexError> {
         let mut filled = BTreeSet::new();
         let mut gone: Vec<Statement<'static>> =
             vec![sqlx::query("DELETE FROM orders WHERE expiry < $1").bind(stored(now.0))];
         for event in events {
             if let Some(terms) = event.kind.deal_opened() {
-                filled.insert(("app", terms.app.to_string()));
-                filled.insert(("dataset", terms.dataset.to_string()));
-                filled.insert(("pool", terms.pool.to_string()));
+                filled.extend([
+                    ("app", terms.app.to_string(), terms.appPrice.to_string()),
+                    ("dataset", terms.dataset.to_string(), terms.datasetPrice.to_string()),
+                    ("pool", terms.pool.to_string(), terms.feePerMfuel.to_string()),
+                ]);
                 gone.push(by_hash(terms.dealId));
             }
             gone.extend(over(&event.kind));
         }
-        let mut writing = self.index.db().write().await?;
-        for statement in gone {
-            writing.run(statement).await?;
+        let mut changed = self.run(gone).await?;
+        for (side, id, price) in filled {
+            changed |= self.refill(chain, side, &id, &price).await?;
         }
-        writing.commit().await?;
-        for (side, id) in filled {
-            self.refill(chain, side, &id).await?;
-        }
-        Ok(())
+        Ok(changed)
     }
 
-    /// Asks the chain what the orders of a side have left.
-    async fn refill(&self, chain: &ChainClient, side: &'static str, id: &str) -> Result<(), IndexError> {
-        let only = vec![("kind", side.to_owned()), (side, id.to_owned())];
-        let (found, _) = self.search(&Search { only, after: None, limit: PAGE_MAX }).await?;
-        for listing in found {
-            let Ok(given) = chain.filled(listing.hash).await else { continue };
-            let (volume, _) = volume_and_nonce(&listing.signed.order);
-            let left = if given == CANCELLED { 0 } else { volume.saturating_sub(given) };
-            let statement = match left {
-                0 => by_hash(listing.hash),
-                _ => sqlx::query("UPDATE orders SET left_over = $1 WHERE hash = $2")
-                    .bind(left.to_string())
-                    .bind(listing.hash.to_string()),
-            };
-            let mut writing = self.index.db().write().await?;
-            writing.run(statement).await?;
-            writing.commit().await?;
+    /// Asks the chain what the orders of a side have left, page by page. The events do not say which order a deal took, but its
+    /// price: no other can have changed.
+    async fn refill(
+        &self,
+        chain: &ChainClient,
+        side: &'static str,
+        id: &str,
+        price: &str,
+    ) -> Result<bool, IndexError> {
+        let only = vec![("kind", side.to_owned()), (side, id.to_owned()), ("price", padded(price))];
+        let mut search = Search { only, after: None, limit: PAGE_MAX };
+        let mut changed = false;
+        loop {
+            let (found, next) = self.search(&search).await?;
+            let asked = found.iter().map(|listing| chain.filled(listing.hash)).collect::<Vec<_>>();
+            let given: Vec<_> = stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
+            // Of whom the chain says nothing now, it is asked at the next deal.
+            let known = found.iter().zip(given).filter_map(|(listing, given)| Some((listing, given.ok()?)));
+            changed |= self.run(known.filter_map(|(listing, given)| rest(listing, given)).collect()).await?;
+            let Some(last) = found.last().filter(|_| next.is_some()) else { return Ok(changed) };
+            search.after = Some((last.price.clone(), last.hash.to_string()));
         }
-        Ok(())
+    }
+
+    /// Runs statements in one transaction. Answers whether they changed a row.
+    async fn run(&self, statements: Vec<Statement<'static>>) -> Result<bool, IndexError> {
+        if statements.is_empty() {
+            return Ok(false);
+        }
+        let mut writing = self.index.db().write().await?;
+        let mut rows = 0;
+        for statement in statements {
+            rows += writing.run(statement).await?;
+        }
+        writing.commit().await?;
+        Ok(rows > 0)
+    }
+}
+
+/// What becomes of an order of which so much was given; nothing where the book knows.
+fn rest(listing: &Listing, given: u64) -> Option<Statement<'static>> {
+    let (volume, _) = volume_and_nonce(&listing.signed.order);
+    let left = if given == CANCELLED { 0 } else { volume.saturating_sub(given) };
+    match left {
+        0 => Some(by_hash(listing.hash)),
+        _ if left == listing.left => None,
+        _ => Some(
+            sqlx::query("UPDATE orders SET left_over = $1 WHERE hash = $2")
+                .bind(left.to_string())
+                .bind(listing.hash.to_string()),
+        ),
     }
 }
 
