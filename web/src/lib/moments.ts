@@ -59,7 +59,20 @@ const WORDS: Record<string, (said: Said, deal: Deal | undefined) => Words> = {
     text: `task at ${text(said, "index")}, by ${who(said, "opener")}`,
     tone: "bad",
   }),
+  JurorCommitted: (said) => ({ title: "A juror committed", text: who(said) }),
+  JurorRevealed: (said) => ({ title: "A juror showed its finding", text: who(said) }),
+  SealOpened: () => ({ title: "What was sealed is shown", text: "the finding of whoever disputed" }),
+  ReceiptShown: (said) => ({ title: "A receipt is shown", text: `of the task at ${text(said, "index")}` }),
+  Decided: (said) => ({
+    title: "The jury has decided",
+    text: text(said, "verdict"),
+    tone: said["verdict"] === "overturned" ? "bad" : "good",
+  }),
   InquestOpened: (said) => ({ title: "Inquest opened", text: `by ${who(said, "opener")}`, tone: "bad" }),
+  InquestClosed: (said) => ({
+    title: "Inquest closed",
+    text: said["found"] ? "one finding prevailed" : "nothing prevailed: nobody loses anything",
+  }),
   CaseClosed: (said) => ({
     title: `Case ${text(said, "verdict")}`,
     tone: said["verdict"] === "upheld" ? "good" : "bad",
