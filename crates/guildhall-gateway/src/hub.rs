@@ -94,11 +94,6 @@ impl Hub {
         Some(Joined { events, missed, reset, last: *now })
     }
 
-    /// Streams that are open.
-    pub fn listening(&self) -> usize {
-        self.streams.receiver_count()
-    }
-
     /// Tells an event to topics; its `topic` is added for each.
     pub fn tell(&self, topics: impl IntoIterator<Item = String>, event: &Value) {
         let to = topics.into_iter().map(|topic| {
@@ -136,11 +131,19 @@ impl Hub {
             let kind = key.kind.name();
             let event =
                 json!({ "kind": "changed", "object": kind, "id": key.id, "block": block.to_string() });
-            let Some(topic) = topic_of(key) else { continue };
-            // What is certified is what the front page shows.
-            let now = matches!(key.kind, Kind::Certificate | Kind::Deal).then(|| "now".to_owned());
-            self.tell([topic].into_iter().chain(now), &event);
+            // What everybody looks at: what is certified, and what there is on the market.
+            let now = matches!(key.kind, Kind::Certificate | Kind::Deal | Kind::Asset | Kind::Pool)
+                .then(|| "now".to_owned());
+            let topics: Vec<_> = topic_of(key).into_iter().chain(now).collect();
+            if !topics.is_empty() {
+                self.tell(topics, &event);
+            }
         }
+    }
+
+    /// Tells that orders came to the book, or left it.
+    pub fn book_changed(&self) {
+        self.tell(["orders".to_owned()], &json!({ "kind": "changed", "object": "order" }));
     }
 
     /// Tells that the chain was undone from a block on.
@@ -205,6 +208,10 @@ mod tests {
         let told = joined.events.try_recv().expect("told");
         assert_eq!(told.to.len(), 1);
         assert_eq!(told.to[0].0, "deal:0xab");
+        hub.changed(&[Key::new(Kind::Asset, "3"), Key::new(Kind::Account, "0x1")], 9);
+        let told = joined.events.try_recv().expect("told");
+        assert_eq!((told.to.len(), told.to[0].0.as_str()), (1, "now"));
+        assert!(joined.events.try_recv().is_err(), "an account has no topic");
         let many: Vec<_> = (0..=CHANGES_TOLD).map(|number| Key::new(Kind::Worker, number)).collect();
         hub.changed(&many, 10);
         assert!(joined.events.try_recv().expect("told").reset);

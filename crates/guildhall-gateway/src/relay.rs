@@ -173,6 +173,10 @@ impl Relay {
 
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::B256;
+    use guildhall_api::{Outcome, RoundRef};
+    use guildhall_protocol::{DealId, UnixTime};
+
     use super::*;
 
     #[test]
@@ -185,5 +189,32 @@ mod tests {
         (1..=ROUNDS_REMEMBERED).for_each(|number| rounds.note(round(number), PoolId(3)));
         assert_eq!(rounds.pool_of(round(0)), None);
         assert_eq!(rounds.pool_of(round(ROUNDS_REMEMBERED)), Some(PoolId(3)));
+    }
+
+    #[tokio::test]
+    async fn a_step_is_told_to_its_round_and_deal_and_pool_and_an_end_to_everybody() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = crate::index::file_url(&dir.path().join("index.sqlite")).expect("a path");
+        let index = Index::open(&url, &crate::index::testing::deployment()).await.expect("opens");
+        let relay = Relay {
+            index: Arc::new(index),
+            hub: Arc::default(),
+            peers: Peers::new(false).expect("a client"),
+            rounds: Arc::default(),
+        };
+        let mut joined = relay.hub.join(None).expect("room");
+        let (id, deal) = (RoundId(B256::repeat_byte(1)), DealId(B256::repeat_byte(2)));
+        let round = RoundRef { id, deal, batch: 0, attempt: 0 };
+        let mut told = |step| {
+            relay.tell(PoolId(3), &ProgressEvent { time: UnixTime(5), round, step });
+            let told = joined.events.try_recv().expect("told");
+            told.to.iter().map(|(topic, _)| topic.clone()).collect::<Vec<_>>()
+        };
+        let own = [format!("round:{id}"), format!("deal:{deal}"), "pool:3".to_owned()];
+        assert_eq!(told(ProgressStep::Listed { wave: 1, entries: 2 }), own);
+        assert_eq!(told(ProgressStep::Missed { events: 1 }), own[..1]);
+        let ended = told(ProgressStep::Ended { outcome: Outcome::Reopened });
+        assert_eq!((&ended[..3], &ended[3..]), (&own[..], &["now".to_owned()][..]));
+        assert_eq!(relay.rounds.pool_of(id), Some(PoolId(3)));
     }
 }

@@ -36,17 +36,34 @@ fn topics(params: &mut Params) -> Result<BTreeSet<String>, Problem> {
         let kind = topic.split_once(':').map_or(topic.as_str(), |(kind, _)| kind);
         let named = topic.len() > kind.len() + 1 && topic.len() <= TOPIC_BYTES;
         let known = matches!(kind, "deal" | "round" | "worker" | "pool") && named;
-        if topic != "now" && !known {
+        if topic != "now" && topic != "orders" && !known {
             let shown: String = topic.chars().take(TOPIC_BYTES).collect();
             return Err(Problem::bad_request("gateway.topics", format!("`{shown}` is no topic"))
-                .with_hint("write `now`, or `deal:`, `round:`, `worker:`, `pool:` and an id"));
+                .with_hint("write `now`, `orders`, or `deal:`, `round:`, `worker:`, `pool:` and an id"));
         }
     }
     Ok(topics)
 }
 
+/// Counts a stream for as long as it is open.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics::gauge!("gateway_streams").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("gateway_streams").decrement(1.0);
+    }
+}
+
 /// A stream from where it stands.
 struct Walk {
+    _counted: Counted,
     hub: Arc<Hub>,
     topics: BTreeSet<String>,
     events: broadcast::Receiver<Arc<Told>>,
@@ -96,8 +113,7 @@ pub(super) async fn stream(State(desk): Shared, mut params: Params, headers: Hea
         Problem::unavailable("gateway.streams", format!("{STREAMS} streams are open, which is all there are"))
     };
     let Joined { events, missed, reset, last } = desk.hub.join(last).ok_or_else(full)?;
-    metrics::gauge!("gateway_streams").set(desk.hub.listening() as f64);
-    let mut walk = Walk { hub: desk.hub.clone(), topics, events, last };
+    let mut walk = Walk { _counted: Counted::new(), hub: desk.hub.clone(), topics, events, last };
     // The first event says from where on a stream is to be resumed, before anything happens.
     let hello = Event::default().id(walk.hub.id(last)).comment("from here on");
     let mut first = if reset { vec![walk.reset()] } else { vec![hello] };

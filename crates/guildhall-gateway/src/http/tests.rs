@@ -1,6 +1,6 @@
 //! The interface over an index that was filled by hand, with a chain that does not answer.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use alloy::primitives::B256;
 use axum::{
@@ -52,7 +52,7 @@ impl Bed {
             rounds: Arc::default(),
             facts: Facts::default(),
             answers: Answers::default(),
-            rates: None,
+            rates: Some(Rates::of_requests()),
             rpc: None,
             stop: CancellationToken::new(),
         });
@@ -195,6 +195,29 @@ async fn what_makes_no_sense_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
+async fn who_asks_too_fast_is_told_how_long_to_wait_and_others_are_answered() {
+    let bed = Bed::new().await;
+    let ask = async |last: u8| {
+        let mut request = Request::get("/api/v1/deals").body(Body::empty()).expect("a request");
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([10, 0, 0, last], 1))));
+        bed.send(request).await
+    };
+    assert_eq!(ask(1).await.status(), StatusCode::OK);
+    let rates = bed.desk.rates.as_ref().expect("rates");
+    let refused = loop {
+        // A request's worth is refilled in 5 ms, which may pass between the two.
+        while rates.take(IpAddr::from([10, 0, 0, 1]), 1.0).is_ok() {}
+        let response = ask(1).await;
+        if response.status() != StatusCode::OK {
+            break response;
+        }
+    };
+    assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
+    assert_eq!(refusal(refused).await, (429, "gateway.too_fast".to_owned()));
+    assert_eq!(ask(2).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_order_is_refused() {
     let bed = Bed::new().await;
     let post = async |kind: &str, body: String| refusal(bed.post("/orders", kind, body).await).await;
@@ -277,6 +300,26 @@ async fn a_stream_says_what_changes_and_goes_on_where_it_was_cut() {
     assert!(!text.contains(r#""block":"9""#), "{text}");
     let text = heard(bed.send(request("1-1")).await, "reset").await;
     assert!(text.contains("event: reset"), "{text}");
+}
+
+#[tokio::test]
+async fn every_topic_is_heard_by_those_who_asked_for_it() {
+    let bed = Bed::new().await;
+    let (deal, round, worker) =
+        (B256::repeat_byte(1), B256::repeat_byte(2), "0x00000000000000000000000000000000000000aa");
+    let topics =
+        [format!("deal:{deal}"), format!("round:{round}"), format!("worker:{worker}"), "orders".to_owned()];
+    let mut streams = Vec::new();
+    for topic in &topics {
+        streams.push(bed.get(&format!("/events?topic={topic}")).await);
+    }
+    bed.desk.hub.changed(&[Key::new(Kind::Batch, format!("{deal}/0")), Key::new(Kind::Worker, worker)], 9);
+    bed.desk.hub.tell([topics[1].clone()], &serde_json::json!({ "kind": "progress" }));
+    bed.desk.hub.book_changed();
+    for (topic, stream) in topics.iter().zip(streams) {
+        let text = heard(stream, "topic").await;
+        assert!(text.contains(&format!(r#""topic":"{topic}""#)), "{topic}: {text}");
+    }
 }
 
 #[tokio::test]

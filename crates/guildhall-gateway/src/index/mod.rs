@@ -1,8 +1,9 @@
 //! The index: every event of the contracts, and the objects that they fold into, in one database.
 //!
-//! All events of a block are written in one transaction with what they change; the cursor moves with the last of them. A
-//! reorganisation deletes the events of undone blocks and folds the objects that they touched again, so that the rows are
-//! those of an index that was built from block 0. Knows nothing of HTTP.
+//! Events are written with what they change, in transactions of at most [`EVENTS_A_WRITE`]. The cursor moves with the last of a
+//! block: one that takes several transactions is seen growing, and begun again after a crash. A reorganisation deletes the
+//! events of undone blocks and folds the objects that they touched again, so that the rows are those of an index that was built
+//! from block 0. Knows nothing of HTTP.
 
 pub mod db;
 mod fold;
@@ -204,9 +205,11 @@ impl Index {
         for table in FROM_CHAIN {
             writing.run(sql(format!("DELETE FROM {table}"))).await?;
         }
-        writing.run(sqlx::query("DELETE FROM meta WHERE name = 'cursor'")).await?;
+        writing.run(sqlx::query("DELETE FROM meta WHERE name IN ('cursor', 'reached')")).await?;
         writing.commit().await?;
-        self.reached.send_modify(|now| now.version = now.version.wrapping_add(1));
+        // Nobody is to believe that a block is in it whose deals are not.
+        self.reached
+            .send_modify(|now| *now = Reached { version: now.version.wrapping_add(1), ..Reached::default() });
         Ok(Cursor::at(self.start))
     }
 }

@@ -397,8 +397,31 @@ async fn an_index_that_is_forgotten_is_built_again() {
     let before = rows(&index).await;
     assert_eq!(index.forget().await.expect("forgotten"), Cursor::at(0));
     assert_eq!(rows(&index).await, Vec::<String>::new());
+    assert_eq!((index.reached().borrow().block, index.reached().borrow().time), (0, UnixTime::ZERO));
     index.write(&block(1, &seeds), Some(&head(1))).await.expect("written");
     assert_eq!(rows(&index).await, before);
+}
+
+#[tokio::test]
+async fn an_index_of_another_version_is_refused_until_it_is_built_anew() {
+    let bed = Bed::new();
+    let index = bed.open().await;
+    index.write(&block(1, &[2, 5, 8]), Some(&head(1))).await.expect("written");
+    let before = rows(&index).await;
+    let mut writing = index.db().write().await.expect("a turn");
+    set_meta(&mut writing, "version", "0".to_owned()).await.expect("written");
+    writing.commit().await.expect("kept");
+    index.db().close().await;
+    let error = Index::open(&bed.url, &deployment()).await.expect_err("another version's");
+    assert!(matches!(error, crate::IndexError::OtherVersion { wanted: SCHEMA_VERSION, .. }), "{error}");
+    let index = Index::open_or_rebuild(&bed.url, &deployment(), true).await.expect("built anew");
+    assert_eq!(rows(&index).await, Vec::<String>::new());
+    assert_eq!(index.cursor().await.expect("a cursor"), Cursor::at(0));
+    assert_eq!(*index.reached().borrow(), Reached::default());
+    index.write(&block(1, &[2, 5, 8]), Some(&head(1))).await.expect("written");
+    assert_eq!(rows(&index).await, before);
+    index.db().close().await;
+    Index::open(&bed.url, &deployment()).await.expect("opens as any other");
 }
 
 #[tokio::test]
