@@ -3,6 +3,9 @@
 //! What is put on it was checked; what expires, is cancelled or filled leaves it with the block that says so. The Market
 //! checks every order again, so an order that stays too long costs a refused transaction and nothing else.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use alloy::primitives::B256;
@@ -20,7 +23,7 @@ use crate::{
     error::IndexError,
     index::{
         Index,
-        db::{Statement, sql},
+        db::{Statement, Writing, sql},
     },
     limits::{ASKED_AT_ONCE, OFFERS_LOOKED_AT, ORDERS, ORDERS_PER_SIGNER, PAGE_MAX},
     objects::lower,
@@ -129,17 +132,16 @@ impl Book {
     /// [`IndexError`].
     pub async fn put(&self, signed: &SignedOrder, left: u64) -> Result<Put, IndexError> {
         let mut writing = self.index.db().write().await?;
-        let count = |of: Statement<'static>| of;
-        let all = writing.rows(count(sqlx::query("SELECT COUNT(*) FROM orders"))).await?;
-        let all: i64 = all.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
-        if usize::try_from(all).unwrap_or(usize::MAX) >= ORDERS {
+        let known = sqlx::query("SELECT COUNT(*) FROM orders WHERE hash = $1");
+        if count(&mut writing, known.bind(signed.digest().to_string())).await? > 0 {
+            return Ok(Put::Known);
+        }
+        if count(&mut writing, sqlx::query("SELECT COUNT(*) FROM orders")).await? >= ORDERS {
             return Ok(Put::Full);
         }
         let signer = lower(signed.signer);
         let own = sqlx::query("SELECT COUNT(*) FROM orders WHERE signer = $1").bind(signer.clone());
-        let own: i64 =
-            writing.rows(own).await?.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
-        if usize::try_from(own).unwrap_or(usize::MAX) >= ORDERS_PER_SIGNER {
+        if count(&mut writing, own).await? >= ORDERS_PER_SIGNER {
             return Ok(Put::TooManyOfSigner);
         }
         let (app, dataset, pool) = subject(&signed.order);
@@ -161,9 +163,9 @@ impl Book {
             .bind(stored(expiry))
             .bind(left.to_string())
             .bind(serde_json::to_string(signed)?);
-        let put = writing.run(statement).await?;
+        writing.run(statement).await?;
         writing.commit().await?;
-        Ok(if put == 0 { Put::Known } else { Put::New })
+        Ok(Put::New)
     }
 
     /// An order.
@@ -312,6 +314,13 @@ fn rest(listing: &Listing, given: u64) -> Option<Statement<'static>> {
     }
 }
 
+/// What a statement counts.
+async fn count(writing: &mut Writing<'_>, statement: Statement<'_>) -> Result<usize, IndexError> {
+    let rows = writing.rows(statement).await?;
+    let counted: i64 = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+    Ok(usize::try_from(counted).unwrap_or(usize::MAX))
+}
+
 fn by_hash(hash: B256) -> Statement<'static> {
     sqlx::query("DELETE FROM orders WHERE hash = $1").bind(hash.to_string())
 }
@@ -347,55 +356,5 @@ fn over(event: &EventKind) -> Vec<Statement<'static>> {
             vec![statement.bind(lower(event.requester)).bind(stored(event.nonce.saturating_to()))]
         }
         _ => Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use alloy::primitives::{Address, Bytes, U256, aliases::U96};
-    use guildhall_chain::bindings::Workforce;
-    use guildhall_protocol::orders::PoolOrder;
-
-    use super::*;
-    use crate::index::{file_url, testing::deployment};
-
-    fn offer(nonce: u32) -> SignedOrder {
-        let order = AnyOrder::Pool(PoolOrder {
-            pool: 7,
-            feePerMfuel: U96::from(5_u8),
-            minimumFee: U96::ZERO,
-            volume: 10,
-            fuelLimitMax: 1_000,
-            appRestrict: U256::ZERO,
-            datasetRestrict: U256::ZERO,
-            requesterRestrict: Address::ZERO,
-            expiry: u64::MAX,
-            nonce,
-            salt: B256::ZERO,
-        });
-        let (market, signer) = (Address::repeat_byte(1), Address::repeat_byte(2));
-        SignedOrder { chain: 1, market, order, signer, signature: Bytes::new(), payer_signature: None }
-    }
-
-    /// As when it happens, and as when an index that is built anew hears of it long after.
-    #[tokio::test]
-    async fn a_raised_nonce_ends_what_was_signed_before_and_nothing_else() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let url = file_url(&dir.path().join("index.sqlite")).expect("a path");
-        let book = Book::new(Arc::new(Index::open(&url, &deployment()).await.expect("opens")));
-        for nonce in [0, 1, 2] {
-            assert_eq!(book.put(&offer(nonce), 10).await.expect("put"), Put::New);
-        }
-        let raised = |nonce| Workforce::PoolNonceBumped { pool: 7, nonce };
-        for nonce in [1, 2, 1] {
-            let event = EventKind::Workforce(WorkforceEvents::PoolNonceBumped(raised(nonce)));
-            let mut writing = book.index.db().write().await.expect("a turn");
-            for statement in over(&event) {
-                writing.run(statement).await.expect("runs");
-            }
-            writing.commit().await.expect("kept");
-        }
-        let (left, _) = book.search(&Search { limit: 10, ..Search::default() }).await.expect("read");
-        assert_eq!(left.into_iter().map(|listing| listing.signed).collect::<Vec<_>>(), [offer(2)]);
     }
 }
