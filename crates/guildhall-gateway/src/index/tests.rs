@@ -19,45 +19,13 @@ use guildhall_protocol::{
     orders::Policy as OrderPolicy,
 };
 use proptest::prelude::*;
-use sqlx::{Connection as _, Row as _};
-use tempfile::TempDir;
+use sqlx::Row as _;
 
-use super::{testing::deployment, *};
+use super::{
+    testing::{TestDatabase as Bed, deployment},
+    *,
+};
 use crate::objects::{Kind, Object};
-
-/// Names a PostgreSQL database to test with, such as `postgres://USER@HOST/NAME`; every test makes a schema of its own in it.
-const POSTGRES: &str = "GUILDHALL_TEST_POSTGRES";
-
-/// The database of this test: a file of its own, or a schema of the named PostgreSQL.
-struct Bed {
-    _dir: TempDir,
-    url: String,
-    /// Where the schema is to be made, and its name.
-    schema: Option<(String, String)>,
-}
-
-impl Bed {
-    fn new() -> Self {
-        let dir = TempDir::new().expect("a directory");
-        let Ok(server) = std::env::var(POSTGRES) else {
-            let url = file_url(&dir.path().join("index.sqlite")).expect("a path");
-            return Self { _dir: dir, url, schema: None };
-        };
-        let name = format!("test_{}", &B256::random().to_string()[2..18]);
-        let url = format!("{server}?options[search_path]={name}");
-        Self { _dir: dir, url, schema: Some((server, name)) }
-    }
-
-    async fn open(&self) -> Index {
-        if let Some((server, name)) = &self.schema {
-            sqlx::any::install_default_drivers();
-            let mut connection = sqlx::AnyConnection::connect(server).await.expect("a PostgreSQL");
-            let made = sql(format!("CREATE SCHEMA IF NOT EXISTS {name}")).execute(&mut connection).await;
-            made.expect("a schema");
-        }
-        Index::open(&self.url, &deployment()).await.expect("opens")
-    }
-}
 
 fn terms(deal: u64) -> Terms {
     let opened = Opened {
