@@ -17,12 +17,14 @@ use guildhall_chain::{
 };
 use guildhall_protocol::UnixTime;
 use serde_json::Value;
-use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
-    index::{Head, file_url, testing::deployment},
+    index::{
+        Head,
+        testing::{TestDatabase, deployment},
+    },
     limits::{BODY_BYTES, TOPICS_A_STREAM},
     objects::Key,
     recorded::{Place, Recorded},
@@ -31,15 +33,14 @@ use crate::{
 const SCRIPT: &str = "<img src=x onerror=alert(1)>";
 
 struct Bed {
-    _dir: TempDir,
+    _database: TestDatabase,
     desk: Arc<Desk>,
 }
 
 impl Bed {
     async fn new() -> Self {
-        let dir = TempDir::new().expect("a directory");
-        let url = file_url(&dir.path().join("index.sqlite")).expect("a path");
-        let index = Arc::new(Index::open(&url, &deployment()).await.expect("opens"));
+        let database = TestDatabase::new();
+        let index = Arc::new(database.open().await);
         // Nobody listens there.
         let node = "http://127.0.0.1:1".parse().expect("an address");
         let endpoint = Endpoint::connect(&node, RpcPolicy::default()).await.expect("an endpoint");
@@ -56,7 +57,7 @@ impl Bed {
             rpc: None,
             stop: CancellationToken::new(),
         });
-        Self { _dir: dir, desk }
+        Self { _database: database, desk }
     }
 
     async fn write(&self, block: u64, kinds: Vec<EventKind>) {
