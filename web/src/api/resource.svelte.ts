@@ -1,5 +1,7 @@
 /** A part of a page that comes from the gateway: what is known, whether more is on its way, and what went wrong. */
 
+import { untrack } from "svelte";
+
 import { get, Problem, type Page } from "./client";
 import { listen, type LiveEvent } from "./live";
 
@@ -83,23 +85,69 @@ export function resource<T>(path: () => string | undefined, topics: () => readon
 export interface List<T> extends Resource<readonly T[]> {
   readonly more: boolean;
   readonly readingMore: boolean;
-  loadMore(): Promise<void>;
+  loadMore(): void;
 }
 
-/** A list, page by page. */
+/** What a list shows: so many pages after one first page. */
+interface Read<T> {
+  readonly first: Page<T>;
+  readonly pages: number;
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+const beginning = <T>(first: Page<T>): Read<T> => ({ first, pages: 1, items: first.items, next: first.next ?? null });
+
+async function continued<T>(read: Read<T>, path: string, signal: AbortSignal): Promise<Read<T>> {
+  const cursor = `${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(read.next!)}`;
+  const page = await get<Page<T>>(path + cursor, signal);
+  return { ...read, pages: read.pages + 1, items: [...read.items, ...page.items], next: page.next ?? null };
+}
+
+/**
+ * A list, page by page. When its beginning changes, as many pages as were read are read again behind the new beginning, and
+ * shown all at once: what moved from one page to the next is neither lost nor there twice.
+ */
 export function list<T>(path: () => string | undefined, topics?: () => readonly string[]): List<T> {
   const first = resource<Page<T>>(path, topics);
-  let rest = $state.raw<readonly T[]>([]);
-  let cursor = $state.raw<string | null>();
-  let readingMore = $state(false);
+  let wanted = $state(1);
+  let read = $state.raw<Read<T>>();
   let failed = $state.raw<Problem>();
+  let again = $state(0);
+
+  async function follow(from: string, begin: Page<T>, pages: number, signal: AbortSignal): Promise<void> {
+    const known = untrack(() => read);
+    let found = known?.first === begin ? known : beginning(begin);
+    try {
+      while (found.pages < pages && found.next) found = await continued(found, from, signal);
+      if (signal.aborted) return;
+      read = found;
+      failed = undefined;
+    } catch (error) {
+      if (signal.aborted) return;
+      failed = problemOf(error);
+      // What is shown stays; who wants more asks again.
+      wanted = untrack(() => read?.pages ?? 1);
+    }
+  }
   $effect(() => {
-    rest = [];
-    cursor = first.data?.next ?? null;
+    const [from, begin, pages] = [path(), first.data, wanted];
+    void again;
+    if (from === undefined || !begin) {
+      read = undefined;
+      wanted = 1;
+      return;
+    }
+    const abort = new AbortController();
+    void follow(from, begin, pages, abort.signal);
+    return () => abort.abort();
   });
+
+  const more = $derived(Boolean(read?.next));
+  const readingMore = $derived(more && wanted > (read?.pages ?? 1));
   return {
     get data() {
-      return first.data && [...first.data.items, ...rest];
+      return read?.items;
     },
     get problem() {
       return first.problem ?? failed;
@@ -108,26 +156,18 @@ export function list<T>(path: () => string | undefined, topics?: () => readonly 
       return first.loading;
     },
     get more() {
-      return Boolean(cursor);
+      return more;
     },
     get readingMore() {
       return readingMore;
     },
-    reload: first.reload,
-    async loadMore() {
-      const from = path();
-      if (!cursor || from === undefined || readingMore) return;
-      readingMore = true;
-      try {
-        const page = await get<Page<T>>(`${from}${from.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`);
-        rest = [...rest, ...page.items];
-        cursor = page.next ?? null;
-        failed = undefined;
-      } catch (error) {
-        failed = problemOf(error);
-      } finally {
-        readingMore = false;
-      }
+    reload() {
+      // The beginning may be as it was, and what failed be a page behind it.
+      again++;
+      first.reload();
+    },
+    loadMore() {
+      if (more && !readingMore) wanted = read!.pages + 1;
     },
   };
 }

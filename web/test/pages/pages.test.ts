@@ -3,6 +3,8 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { big, type CertificateRow } from "../../src/api/types";
+import { showTokens, showUnits } from "../../src/lib/format";
 import { START, WORKERS } from "../world";
 import { makeCity, type City } from "./answers";
 import { launch, SHOTS, violations } from "./browser";
@@ -91,16 +93,29 @@ describe.each(["light", "dark"] as const)("in %s", (theme) => {
     await see(page, shows, complaints);
     await page.screenshot({ path: `${SHOTS}/${name}-${theme}.png`, fullPage: true });
     expect(await violations(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(1280);
     expect(complaints).toEqual([]);
     await context.close();
   });
 });
 
-test.each(PLACES)("%s on a phone is no wider than it", async (name, path, shows) => {
+test.each(PLACES)("%s is no wider than a phone, and in the middle of a wide screen", async (name, path, shows) => {
   const { page, complaints, context } = await open(path(), { phone: true });
   await see(page, shows, complaints);
   await page.screenshot({ path: `${SHOTS}/${name}-phone.png`, fullPage: true });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  await page.setViewportSize({ width: 1920, height: 1080 });
+  const [whole, left, right] = await page.evaluate(() => {
+    const main = document.querySelector("main")!;
+    const [box, style] = [main.getBoundingClientRect(), getComputedStyle(main)];
+    const wide = document.documentElement;
+    const inner = [box.left + parseFloat(style.paddingLeft), box.right - parseFloat(style.paddingRight)] as const;
+    return [wide.scrollWidth, inner[0], wide.clientWidth - inner[1]] as const;
+  });
+  expect(whole).toBe(1920);
+  // Lines that one can read: the page does not go from edge to edge, and leaves the same on both sides.
+  expect(left).toBeGreaterThan(200);
+  expect(Math.abs(left - right)).toBeLessThan(1);
   await context.close();
 });
 
@@ -141,6 +156,64 @@ test("a page whose gateway is down says so, and one that waits says for what", a
   expect(await violations(silent.page)).toEqual([]);
   pages.mode = "recorded";
   await silent.context.close();
+});
+
+test("what was read of a list stays when the city changes, whole and in its order", async () => {
+  const { items } = city.answer("/workers", new URLSearchParams()) as { items: { address: string }[] };
+  const all = items.map((one) => one.address);
+  let order = [0, 1, 2, 3, 4, 5, 6, 7];
+  pages.lie = (path, answer, query) => {
+    if (path !== "/workers") return answer;
+    const from = Number(query.get("cursor") ?? 0);
+    const next = from + 3 < order.length ? String(from + 3) : null;
+    return { items: order.slice(from, from + 3).map((at) => items[at]), next };
+  };
+  const { page, complaints, context } = await open("/pools/1");
+  const rows = page.locator("tbody a[href^='/workers/']");
+  const shown = async (): Promise<number[]> =>
+    (await rows.evaluateAll((links) => links.map((link) => link.getAttribute("href")!.slice(9)))).map((address) =>
+      all.indexOf(address),
+    );
+  await page.getByText("of the worker in the middle of the 3 below").waitFor();
+  await page.getByRole("button", { name: "Show more" }).click();
+  await rows.nth(5).waitFor();
+  expect(await shown()).toEqual([0, 1, 2, 3, 4, 5]);
+  // Somebody new at the beginning: everybody moves by one, over the ends of the pages.
+  order = [8, ...order];
+  pages.tell("pool:1");
+  await expect.poll(shown, { timeout: 15_000 }).toEqual([8, 0, 1, 2, 3, 4]);
+  await page.getByRole("button", { name: "Show more" }).click();
+  await page.getByText("of its worker in the middle").waitFor();
+  expect(await shown()).toEqual([8, 0, 1, 2, 3, 4, 5, 6, 7]);
+  // Fewer than before are as few as there are.
+  order = [3, 5, 7, 1];
+  pages.tell("pool:1");
+  await expect.poll(shown, { timeout: 15_000 }).toEqual(order);
+  pages.lie = (_, answer) => answer;
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test("who found something else is shown with what it lost, and who was right with what it earned", async () => {
+  const { page, context } = await open(`/deals/${deal(0)}/batches/0`);
+  const { certificate } = city.answer(`/deals/${deal(0)}/batches/0`, new URLSearchParams()) as {
+    certificate: CertificateRow;
+  };
+  const cells = page.getByRole("region", { name: "Who contributed what" }).locator("tbody tr");
+  await cells.first().waitFor();
+  const read = await cells.evaluateAll((rows) =>
+    rows.map((row) => [...row.querySelectorAll("td")].slice(3, 5).map((cell) => cell.textContent)),
+  );
+  expect(read).toEqual(
+    certificate.members.map(({ earned, slash }) => [
+      big(earned) > 0n ? showTokens(big(earned)) : "–",
+      big(slash) > 0n ? showUnits(big(slash)) : "–",
+    ]),
+  );
+  // Of both there is one, or nothing was compared.
+  expect(read.some(([earned]) => earned !== "–")).toBe(true);
+  expect(read.some(([, lost]) => lost !== "–")).toBe(true);
+  await context.close();
 });
 
 test("a city without anything tells what to do", async () => {

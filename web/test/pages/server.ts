@@ -34,7 +34,9 @@ export interface Pages {
   /** What the next answers are: none, broken, or as recorded. */
   mode: "recorded" | "silent" | "broken";
   /** Changes what is answered at a path: a gateway that lies. */
-  lie: (path: string, answer: unknown) => unknown;
+  lie: (path: string, answer: unknown, query: URLSearchParams) => unknown;
+  /** Tells whoever listens that something changed. */
+  tell: (topic: string) => void;
   close(): Promise<void>;
 }
 
@@ -74,13 +76,16 @@ async function rpc(chain: FakeChain, request: IncomingMessage, response: ServerR
 const problem = (status: number, code: string, detail: string): string =>
   JSON.stringify({ type: "about:blank", title: "Problem", status, code, detail, hint: "this is a recorded answer" });
 
-function api(city: City, pages: Pages, path: string, url: URL, response: ServerResponse): void {
+function api(city: City, pages: Pages, streams: Set<ServerResponse>, url: URL, response: ServerResponse): void {
+  const path = url.pathname.slice(7);
   if (pages.mode === "silent") return;
   if (pages.mode === "broken")
     return send(response, 503, "application/problem+json", problem(503, "gateway.index", "the index is being built"));
   if (path === "/events") {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write("id: 1-0\n: from here on\n\n");
+    streams.add(response);
+    response.on("close", () => streams.delete(response));
     return;
   }
   const result = /^\/deals\/(0x[0-9a-f]{64})\/results\/(\d+)$/.exec(path);
@@ -89,7 +94,7 @@ function api(city: City, pages: Pages, path: string, url: URL, response: ServerR
     : path.startsWith("/blobs/")
       ? city.blob(path.slice(7))
       : undefined;
-  if (raw) return send(response, 200, "application/octet-stream", pages.lie(path, raw) as Uint8Array);
+  if (raw) return send(response, 200, "application/octet-stream", pages.lie(path, raw, url.searchParams) as Uint8Array);
   const answer = path === "/about" ? about(`${pages.url}/rpc`) : city.answer(path, url.searchParams);
   if (answer === undefined)
     return send(
@@ -98,15 +103,16 @@ function api(city: City, pages: Pages, path: string, url: URL, response: ServerR
       "application/problem+json",
       problem(404, "gateway.missing", "there is nothing at this path"),
     );
-  send(response, 200, "application/json", JSON.stringify(pages.lie(path, structuredClone(answer))));
+  send(response, 200, "application/json", JSON.stringify(pages.lie(path, structuredClone(answer), url.searchParams)));
 }
 
 export async function serve(city: City): Promise<Pages> {
   const chain = new FakeChain(city.certified);
+  const streams = new Set<ServerResponse>();
   const server: Server = createServer((request, response) => {
     const url = new URL(request.url!, pages.url);
     if (url.pathname === "/rpc") void rpc(chain, request, response);
-    else if (url.pathname.startsWith("/api/v1")) api(city, pages, url.pathname.slice(7), url, response);
+    else if (url.pathname.startsWith("/api/v1")) api(city, pages, streams, url, response);
     else void file(url.pathname, response);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
@@ -115,6 +121,9 @@ export async function serve(city: City): Promise<Pages> {
     url: `http://127.0.0.1:${port}`,
     mode: "recorded",
     lie: (_, answer) => answer,
+    tell(topic) {
+      for (const stream of streams) stream.write(`data: ${JSON.stringify({ topic, kind: "changed" })}\n\n`);
+    },
     close: () =>
       new Promise((done) => {
         server.closeAllConnections();
