@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, B256, Bytes, U256, aliases::U96},
     sol_types::SolCall as _,
 };
 use axum::{
@@ -47,6 +47,9 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
 
 /// Longest signature taken, in bytes: that of a contract may be longer than a key's.
 const SIGNATURE_BYTES: usize = 8 * 1024;
+
+/// What stands on chain in place of the terms of a deal that is over, or of a request that was cancelled.
+const CLOSED: B256 = B256::with_last_byte(1);
 
 /// A body as what it has to be. Only JSON that says so: a form of another site cannot.
 fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Sent) -> Result<T, Problem> {
@@ -245,8 +248,13 @@ async fn check_asked(
     };
     let ((_, parameters), known, balance, tokens, allowance) = in_time(asked).await.map_err(chain_problem)?;
     check_request(request, &parameters, now).map_err(|error| refused(error.code(), error.to_string()))?;
-    if known.is_some() {
-        return Err(refused("order.filled", format!("the request has become deal {deal}")));
+    if let Some(hash) = known {
+        // The chain says the same of a request that was cancelled and of a deal that is over; but that one was heard of.
+        let cancelled = hash == CLOSED && desk.index.object(Kind::Deal, &deal.to_string()).await?.is_none();
+        return Err(match cancelled {
+            true => refused("order.cancelled", "the request was cancelled").with_hint("sign a new one"),
+            false => refused("order.filled", format!("the request has become deal {deal}")),
+        });
     }
     if request.payer != request.requester {
         let signature = signed.payer_signature.clone().unwrap_or_default();
@@ -282,8 +290,52 @@ fn most(request: &RequestOrder) -> Result<Amount, guildhall_protocol::payouts::P
     guildhall_protocol::payouts::deal_lock(&prices, request.taskCount, request.batchSize)
 }
 
+/// What a request can pay: the Market refuses orders that ask more.
+#[derive(Clone, Copy)]
+struct Means {
+    app: U96,
+    dataset: U96,
+    fee_per_mfuel: U96,
+    /// Tasks of a full batch.
+    batch: u32,
+}
+
+impl Means {
+    const fn of(request: &RequestOrder) -> Self {
+        Self {
+            app: request.appPriceMax,
+            dataset: request.datasetPriceMax,
+            fee_per_mfuel: request.feePerMfuelMax,
+            batch: if request.taskCount < request.batchSize { request.taskCount } else { request.batchSize },
+        }
+    }
+
+    /// A pool keeps no more of a batch that expires than one execution of it costs.
+    fn allows_minimum(self, order: &PoolOrder, wanted: &Wanted) -> bool {
+        let execution = Prices {
+            tasks: self.batch,
+            fuel_limit: Fuel(wanted.fuel_limit),
+            fee_per_mfuel: Amount(U256::from(order.feePerMfuel)),
+            app_price: Amount::ZERO,
+            dataset_price: Amount::ZERO,
+            replicas_max: 1,
+            pool_share: Bps::ZERO,
+            protocol_fee: Bps::ZERO,
+        };
+        execution.lock().is_ok_and(|execution| execution.0 >= U256::from(order.minimumFee))
+    }
+}
+
+/// An order that asks more than `most` is not for this deal.
+fn within<T>(mut offered: Offered<T>, most: U96) -> Offered<T> {
+    if offered.not_for.is_none() && offered.price > most {
+        offered.not_for = Some(format!("asks {}, the request pays {most} at most", offered.price));
+    }
+    offered
+}
+
 /// The other sides of a deal, and why others were passed over.
-async fn sides(desk: &Desk, wanted: &Wanted) -> Result<Sides, Problem> {
+async fn sides(desk: &Desk, wanted: &Wanted, means: Means) -> Result<Sides, Problem> {
     let (chain, app, dataset) = (&desk.chain, AssetId(wanted.app), AssetId(wanted.dataset));
     let now = in_time(chain.head()).await.map_err(chain_problem)?.time;
     let gone = |what: &str, id: String| {
@@ -291,19 +343,28 @@ async fn sides(desk: &Desk, wanted: &Wanted) -> Result<Sides, Problem> {
     };
     let owner = in_time(chain.app_seller(app)).await.map_err(chain_problem)?;
     let owner = owner.ok_or_else(|| gone("app", app.to_string()))?;
-    let app = cheapest::<AppOrder>(desk, ("app", app.to_string()), owner, wanted, now, app_offer).await?;
+    let read = |order: &AnyOrder| Some(within::<AppOrder>(app_offer(order, wanted)?, means.app));
+    let app = cheapest(desk, ("app", app.to_string()), owner, wanted, now, read).await?;
     let dataset = if dataset.0.is_zero() {
         None
     } else {
         let owner = dataset_owner(desk, dataset).await.map_err(chain_problem)?;
         let owner = owner.ok_or_else(|| gone("dataset", dataset.to_string()))?;
         let side = ("dataset", dataset.to_string());
-        Some(cheapest::<DatasetOrder>(desk, side, owner, wanted, now, dataset_offer).await?)
+        let read =
+            |order: &AnyOrder| Some(within::<DatasetOrder>(dataset_offer(order, wanted)?, means.dataset));
+        Some(cheapest(desk, side, owner, wanted, now, read).await?)
     };
     let owner = in_time(chain.pool_seller(PoolId(wanted.pool))).await.map_err(chain_problem)?;
     let owner = owner.ok_or_else(|| gone("pool", wanted.pool.to_string()))?;
-    let pool = cheapest::<PoolOrder>(desk, ("pool", wanted.pool.to_string()), owner, wanted, now, pool_offer)
-        .await?;
+    let read = |order: &AnyOrder| {
+        let mut offered = within::<PoolOrder>(pool_offer(order, wanted)?, means.fee_per_mfuel);
+        if offered.not_for.is_none() && !means.allows_minimum(&offered.order, wanted) {
+            offered.not_for = Some("keeps more of a batch that expires than an execution costs".to_owned());
+        }
+        Some(offered)
+    };
+    let pool = cheapest(desk, ("pool", wanted.pool.to_string()), owner, wanted, now, read).await?;
     Ok(Sides { app, dataset, pool })
 }
 
@@ -314,11 +375,11 @@ async fn cheapest<T>(
     owner: OrderOwner,
     wanted: &Wanted,
     now: UnixTime,
-    read: fn(&AnyOrder, &Wanted) -> Option<Offered<T>>,
+    read: impl Fn(&AnyOrder) -> Option<Offered<T>>,
 ) -> Result<(T, Bytes), Problem> {
     let mut passed_over = Vec::new();
     for listing in desk.book.cheapest(side, &id).await? {
-        let Some(offered) = read(&listing.signed.order, wanted) else { continue };
+        let Some(offered) = read(&listing.signed.order) else { continue };
         let asked = desk.chain.why_not(&listing.signed, &offered, owner, wanted, now);
         match in_time(asked).await.map_err(chain_problem)? {
             None => return Ok((offered.order, listing.signed.signature)),
@@ -360,7 +421,7 @@ async fn make_match(State(desk): Shared, params: Params, headers: HeaderMap, bod
         tasks: request.taskCount,
         fuel_limit: request.fuelLimit,
     };
-    let sides = sides(&desk, &wanted).await?;
+    let sides = sides(&desk, &wanted, Means::of(&request)).await?;
     let deployment = desk.chain.deployment();
     let deal = AnyOrder::Request(Box::new(request)).digest(deployment.chain_id, deployment.market);
     let lock = sides.lock(&request).map_err(|error| refused(error.code(), error.to_string()))?;
@@ -421,7 +482,10 @@ async fn make_quote(State(desk): Shared, params: Params, headers: HeaderMap, bod
         tasks: asked.tasks,
         fuel_limit: asked.fuel_limit.0,
     };
-    let sides = sides(&desk, &wanted).await?;
+    let batch = asked.batch_size.unwrap_or(asked.tasks).clamp(1, asked.tasks);
+    // Who asks for prices names no caps.
+    let means = Means { app: U96::MAX, dataset: U96::MAX, fee_per_mfuel: U96::MAX, batch };
+    let sides = sides(&desk, &wanted, means).await?;
     let chain = &desk.chain;
     let read = async { tokio::try_join!(chain.parameters(), chain.pool(asked.pool)) };
     let ((_, parameters), pool) = in_time(read).await.map_err(chain_problem)?;
@@ -439,7 +503,7 @@ async fn make_quote(State(desk): Shared, params: Params, headers: HeaderMap, bod
     let question = Question {
         policy: asked.policy,
         tasks: asked.tasks,
-        batch_size: asked.batch_size.unwrap_or(asked.tasks).clamp(1, asked.tasks),
+        batch_size: batch,
         fuel_limit: asked.fuel_limit,
         fuel_expected: asked.fuel_expected.unwrap_or(asked.fuel_limit).min(asked.fuel_limit),
     };

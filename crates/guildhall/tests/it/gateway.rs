@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use alloy::primitives::B256;
 use axum::Router;
 use guildhall::{city::CityConfig, requester::store::local};
 use guildhall_protocol::{ContentId, DealId, Parameters, Secs};
@@ -9,6 +10,7 @@ use guildhall_service::{CancellationToken, health::Health};
 use guildhall_testkit::checks;
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -17,22 +19,36 @@ use crate::support::{
     streets::{COORDINATOR, PATIENCE, Role, Streets, WORKERS},
 };
 
+/// Names a PostgreSQL database to test with, as the gateway's own tests do: there every gateway gets a schema of its own.
+const POSTGRES: &str = "GUILDHALL_TEST_POSTGRES";
+
+/// The database of a gateway; a file of its own where none is named.
+async fn database() -> Option<String> {
+    let server = std::env::var(POSTGRES).ok()?;
+    let name = format!("gateway_{}", &B256::random().to_string()[2..18]);
+    sqlx::any::install_default_drivers();
+    let mut connection = sqlx::AnyConnection::connect(&server).await.expect("a PostgreSQL");
+    let made = sqlx::query(AssertSqlSafe(format!("CREATE SCHEMA {name}"))).execute(&mut connection).await;
+    made.expect("a schema");
+    Some(format!("{server}?options[search_path]={name}"))
+}
+
 /// A gateway of its own, with an empty directory: what it says it has read from block 0.
-struct Gateway {
-    url: String,
+pub(crate) struct Gateway {
+    pub(crate) url: String,
     stop: CancellationToken,
     run: JoinHandle<Result<(), guildhall_gateway::GatewayError>>,
     _dir: TempDir,
 }
 
 impl Gateway {
-    async fn beside(town: &Town) -> Self {
+    pub(crate) async fn beside(town: &Town) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let config = guildhall_gateway::Config {
             data_dir: dir.path().to_owned(),
-            database: None,
+            database: database().await,
             rebuild: false,
             private_pools: true,
             rates: false,
@@ -50,18 +66,18 @@ impl Gateway {
         Self { url, stop, run, _dir: dir }
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.cancel();
         self.run.await.unwrap().unwrap();
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = reqwest::get(format!("{}/api/v1{path}", self.url)).await.unwrap();
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     }
 
     /// Whether the last block that it read is the chain's last one.
-    async fn caught_up(&self) -> bool {
+    pub(crate) async fn caught_up(&self) -> bool {
         let about = self.get("/about").await;
         about["index"]["block"] == about["head"]["block"]
     }

@@ -13,6 +13,7 @@ mod crashes;
 mod devices;
 mod end_to_end;
 mod gateway;
+mod gateway_orders;
 mod guides;
 mod inquest;
 mod support;
