@@ -20,8 +20,8 @@ cat "$log"
 step 'Rust'
 # Many tests wait for a chain's clock: two more of them at once than there are cores.
 RUST_TEST_THREADS=$(($(nproc) + 2)) cargo test --workspace --locked
-step 'the gateway'\''s index over PostgreSQL'
-scripts/postgres.sh cargo test --workspace --locked --lib -- index::tests
+step 'the gateway over PostgreSQL'
+scripts/postgres.sh cargo test --workspace --locked --lib --test it -- index::tests book::tests http::tests gateway_orders:: what_comes_again
 step 'scores against onnxruntime'
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/guildhall target=${CARGO_TARGET_DIR:-target}
 # The example was built with the tests: built alone it would have other features, and compile half of the tree anew.
