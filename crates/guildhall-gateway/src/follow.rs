@@ -85,8 +85,10 @@ impl Follow {
 
     /// The book hears of everything; where it fails, an order stays too long, and the chain is followed all the same.
     async fn heard(&self, events: &[Recorded], now: UnixTime) {
-        if let Err(error) = self.book.heard(&self.chain, events, now).await {
-            tracing::warn!(%error, "the order book did not hear of a block");
+        match self.book.heard(&self.chain, events, now).await {
+            Ok(true) => self.hub.book_changed(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the order book did not hear of a block"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Every bound of the gateway, and what happens beyond it.
+//! The gateway's bounds, and what happens beyond each. Those of one text or list stand where it is read.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The interface as an OpenAPI 3.1 document, made from one table, which a test holds to the routes.
+//! The interface as an OpenAPI 3.1 document, made from one table, which tests hold to the routes and the routes to it.
 //!
 //! Objects name the fields that a client may count on and are open for more: a later version may say more of a thing.
 
@@ -97,7 +97,7 @@ const OPERATIONS: &[Operation] = &[
         "rounds",
         "Its rounds, as the coordinator tells them",
         &[],
-        Gives::One("Anything"),
+        Gives::One("Rounds"),
     ),
     get(
         "/deals/{deal}/results/{batch}",
@@ -113,13 +113,7 @@ const OPERATIONS: &[Operation] = &[
         &["limit", "cursor", "deal", "pool"],
         Gives::Page("Certificate"),
     ),
-    get(
-        "/rounds/{round}",
-        "round",
-        "A round, as its coordinator tells it",
-        &["pool"],
-        Gives::One("Anything"),
-    ),
+    get("/rounds/{round}", "round", "A round, as its coordinator tells it", &["pool"], Gives::One("Round")),
     get(
         "/workers",
         "workers",
@@ -209,6 +203,7 @@ fn described(operation: &Operation) -> Value {
         in_path.map(|name| (if operation.path == "/blobs/{id}" { "content id" } else { name }, name));
     let mut parameters: Vec<_> = in_path.map(|(what, name)| parameter(what, name, "path")).collect();
     parameters.extend(operation.query.iter().map(|name| parameter(name, name, "query")));
+    parameters.extend(headers(operation).map(|name| parameter(name, name, "header")));
     let refusal = json!({
         "description": "A refusal.",
         "content": { "application/problem+json": { "schema": of("Problem") } },
@@ -218,8 +213,13 @@ fn described(operation: &Operation) -> Value {
         "responses": { "default": refusal },
     });
     described["responses"]["200"] = answer(operation.gives);
-    if matches!(operation.gives, Gives::One(_) | Gives::Page(_)) && operation.method == "get" {
+    if known_again(operation) {
         described["responses"]["304"] = json!({ "description": "Nothing is new." });
+    }
+    if operation.id == "blob" {
+        let mut part = answer(operation.gives);
+        part["description"] = "The range that was asked for.".into();
+        described["responses"]["206"] = part;
     }
     if operation.id == "putOrder" || operation.id == "putBlob" {
         described["responses"]["201"] = answer(operation.gives);
@@ -235,6 +235,18 @@ fn described(operation: &Operation) -> Value {
         None => {}
     }
     described
+}
+
+/// Whether it carries an `ETag`.
+fn known_again(operation: &Operation) -> bool {
+    operation.method == "get" && !matches!(operation.gives, Gives::Events)
+}
+
+/// Headers that change what an operation answers.
+fn headers(operation: &Operation) -> impl Iterator<Item = &'static str> {
+    let range = (operation.id == "blob").then_some("Range");
+    let resumed = matches!(operation.gives, Gives::Events).then_some("Last-Event-ID");
+    known_again(operation).then_some("If-None-Match").into_iter().chain(range).chain(resumed)
 }
 
 fn binary() -> Value {
@@ -330,7 +342,13 @@ fn objects() -> Value {
     json!({
         "About": open(&[("chain", "Number"), ("contracts", "Anything"), ("token", "Address"), ("version", "Text"), ("head", "Anything"), ("index", "Anything"), ("parameters", "Anything"), ("rpc", "Value")]),
         "Now": open(&[("block", "Decimal"), ("tasks_ordered", "Number"), ("tasks_certified", "Number"), ("stake", "Decimal"), ("pools", "Rows"), ("latest", "Rows")]),
-        "Deal": open(&[("id", "Bytes32"), ("at", "Seen"), ("terms", "Anything"), ("opened", "Anything"), ("status", "Text"), ("batches", "Anything"), ("locked", "Decimal"), ("paid", "Decimal"), ("refunded", "Decimal")]),
+        "Deal": open(&[("id", "Bytes32"), ("at", "Seen"), ("terms", "Terms"), ("opened", "Anything"), ("status", "Text"), ("batches", "Anything"), ("locked", "Decimal"), ("paid", "Decimal"), ("refunded", "Decimal")]),
+        "Terms": open(&[("dealId", "Bytes32"), ("requester", "Address"), ("payer", "Address"), ("beneficiary", "Address"), ("app", "Decimal"), ("appOwner", "Address"), ("appPrice", "Decimal"), ("dataset", "Decimal"), ("datasetOwner", "Address"), ("datasetPrice", "Decimal"), ("pool", "Number"), ("feePerMfuel", "Decimal"), ("minimumFee", "Decimal"), ("deliveryTip", "Decimal"), ("callback", "Address"), ("callbackGas", "Number"), ("inputs", "Bytes32"), ("taskCount", "Number"), ("batchSize", "Number"), ("fuelLimit", "Decimal"), ("memoryLimit", "Decimal"), ("deadline", "Decimal"), ("policy", "Value"), ("opened", "Value")]),
+        "Round": open(&[("pool", "Number"), ("state", "RoundState")]),
+        "Rounds": { "type": "object", "required": ["pool", "items"], "properties": {
+            "pool": of("Number"), "items": { "type": "array", "items": of("RoundState") },
+        } },
+        "RoundState": open(&[("round", "Anything"), ("wave", "Number"), ("want", "Number"), ("target", "Decimal"), ("odds", "Decimal"), ("claims", "Number"), ("members", "Rows"), ("lists", "Rows"), ("equivocators", "Rows"), ("outcome", "Value"), ("result", "Value")]),
         "Batch": open(&[("deal", "Bytes32"), ("batch", "Number"), ("status", "Text"), ("attempt", "Number"), ("tasks", "Number"), ("slashes", "Rows"), ("cases", "Rows")]),
         "Task": open(&[("deal", "Bytes32"), ("task", "Number"), ("index", "Number"), ("batch", "Batch"), ("delivery", "Value"), ("result", "Text")]),
         "Event": open(&[("block", "Decimal"), ("log_index", "Number"), ("transaction", "Bytes32"), ("time", "Value"), ("cost", "Value"), ("contract", "Text"), ("name", "Text"), ("said", "Anything")]),
@@ -353,10 +371,13 @@ fn asked() -> Value {
         "MatchAsked": closed(&[("order", "Anything")], &[("signature", "Hex"), ("payer_signature", "Hex")]),
         "Match": open(&[("deal", "Bytes32"), ("lock", "Decimal"), ("app", "Anything"), ("pool", "Anything"), ("transaction", "Value")]),
         "QuoteAsked": closed(
-            &[("app", "Decimal"), ("pool", "Number"), ("tasks", "Number"), ("fuel_limit", "Decimal"), ("policy", "Anything")],
+            &[("app", "Decimal"), ("pool", "Number"), ("tasks", "Number"), ("fuel_limit", "Decimal"), ("policy", "Policy")],
             &[("dataset", "Decimal"), ("requester", "Address"), ("batch_size", "Number"), ("fuel_expected", "Decimal")],
         ),
-        "QuoteAnswer": open(&[("quote", "Anything"), ("prices", "Anything")]),
+        "Policy": closed(&[("confidence", "Number"), ("faultyShareBps", "Number"), ("replicasMin", "Number"), ("replicasMax", "Number"), ("collateralMin", "Decimal"), ("countReputation", "Truth"), ("evidence", "Number"), ("disputeWindow", "Number"), ("finalOnly", "Truth")], &[]),
+        "QuoteAnswer": open(&[("quote", "Quote"), ("prices", "Prices")]),
+        "Quote": open(&[("operators_needed", "Number"), ("seats_wanted", "Number"), ("executions_expected_milli", "Number"), ("undecided_ppm", "Number"), ("wrong_ppm", "Number"), ("first_wave_percent", "Number"), ("price_expected", "Decimal"), ("price_locked", "Decimal"), ("seconds_expected", "Decimal"), ("window", "Decimal"), ("pool", "Anything"), ("promises", "Rows"), ("obstacles", "Rows")]),
+        "Prices": open(&[("app", "Decimal"), ("dataset", "Decimal"), ("fee_per_mfuel", "Decimal")]),
     })
 }
 

@@ -25,7 +25,7 @@ use crate::{
     error::{GatewayError, IndexError},
     facts::Facts,
     follow::Follow,
-    http::{Answers, Desk, Rates, VisitorQuota, api, web_routes},
+    http::{Answers, Desk, Rates, VisitorQuota, api, paced, web_routes},
     hub::Hub,
     index::{Index, file_url},
     limits::{BLOB_BYTES, BODY_BYTES, CONNECTIONS, CONNECTIONS_PER_ADDRESS},
@@ -115,7 +115,8 @@ pub async fn run(config: Config, deps: Deps, stop: CancellationToken) -> Result<
 fn router(desk: Arc<Desk>, blobs: Arc<dyn BlobStore>, extra_routes: axum::Router) -> axum::Router {
     let options = RouteOptions { max_put_bytes: BLOB_BYTES, guard: Arc::new(VisitorQuota::default()) };
     let blobs = guildhall_blobs::routes(blobs, options);
-    api(desk, blobs).merge(extra_routes).merge(web_routes()).layer(compression())
+    let routes = api(desk.clone(), blobs).merge(extra_routes).merge(web_routes());
+    paced(desk, routes.layer(compression()))
 }
 
 /// Texts are sent compressed to who takes that: pages over a city's radio links. Bytes of others and the font go as they are, event

@@ -130,12 +130,16 @@ pub fn api(desk: Arc<Desk>, blobs: Router) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "gateway.bad_method", "this path has no such method")
         })
-        .layer(middleware::from_fn_with_state(desk, limited));
+        .layer(middleware::from_fn(counted));
     Router::new().nest("/api/v1", v1)
 }
 
-/// Counts requests, and refuses those that come too fast.
-async fn limited(State(desk): Shared, request: Request, next: Next) -> Response {
+/// Routes that refuse those who come too fast: all that is served, since pages and metrics cost something, too.
+pub fn paced(desk: Arc<Desk>, routes: Router) -> Router {
+    routes.layer(middleware::from_fn_with_state(desk, pace))
+}
+
+async fn pace(State(desk): Shared, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     if let (Some(rates), Some(peer)) = (&desk.rates, peer)
         && let Err(wait) = rates.take(peer, 1.0)
@@ -150,6 +154,11 @@ async fn limited(State(desk): Shared, request: Request, next: Next) -> Response 
         response.headers_mut().insert("retry-after", wait.as_secs().into());
         return response;
     }
+    next.run(request).await
+}
+
+/// Counts requests, and says what a browser may do with the answer: nothing.
+async fn counted(request: Request, next: Next) -> Response {
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;
     let class = match response.status().as_u16() {

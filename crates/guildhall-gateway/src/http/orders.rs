@@ -14,7 +14,10 @@ use axum::{
     routing::{get, post},
 };
 use guildhall_api::quote::{PoolNow, Question, quote};
-use guildhall_chain::offers::{Offered, OrderOwner, Sides, Wanted, app_offer, dataset_offer, pool_offer};
+use guildhall_chain::{
+    bindings::{IVault, Market},
+    offers::{Offered, OrderOwner, Sides, Wanted, app_offer, dataset_offer, pool_offer},
+};
 use guildhall_protocol::{
     Amount, AnyOrder, AssetId, BondUnits, Bps, DealId, Fuel, Policy, PoolId, Prices, RequestOrder,
     SignedOrder, UnixTime,
@@ -118,7 +121,10 @@ async fn put(State(desk): Shared, params: Params, headers: HeaderMap, body: Sent
     let left = check(&desk, &signed).await?;
     let hash = signed.digest();
     let status = match desk.book.put(&signed, left).await? {
-        Put::New => StatusCode::CREATED,
+        Put::New => {
+            desk.hub.book_changed();
+            StatusCode::CREATED
+        }
         Put::Known => StatusCode::OK,
         Put::TooManyOfSigner => {
             let detail = format!("{} has {ORDERS_PER_SIGNER} orders on the book already", signed.signer);
@@ -409,6 +415,24 @@ struct MatchAsked {
     payer_signature: Option<Bytes>,
 }
 
+/// The call that opens the deal. What the payer lacks in the Vault is taken of its tokens, as far as it allowed that: the permit that
+/// the call brings is none, and the Vault goes on without.
+async fn opening(
+    desk: &Desk,
+    sides: &Sides,
+    request: &RequestOrder,
+    signatures: (Bytes, Bytes),
+    lock: Amount,
+) -> Result<Bytes, Problem> {
+    let call = sides.call(request, signatures).map_err(chain_problem)?;
+    if in_time(desk.chain.balance(request.payer)).await.map_err(chain_problem)? >= lock {
+        return Ok(call.abi_encode().into());
+    }
+    let Market::matchOrdersCall { app, dataset, pool, request, signatures } = call;
+    let permit = IVault::Permit::default();
+    Ok(Market::matchWithPermitCall { app, dataset, pool, request, signatures, permit }.abi_encode().into())
+}
+
 async fn make_match(State(desk): Shared, params: Params, headers: HeaderMap, body: Sent) -> Answer {
     params.done()?;
     let asked: MatchAsked = read(&headers, &body)?;
@@ -429,9 +453,9 @@ async fn make_match(State(desk): Shared, params: Params, headers: HeaderMap, bod
         None => Value::Null,
         Some(signature) => {
             let signatures = (signature, asked.payer_signature.unwrap_or_default());
-            let call = sides.call(&request, signatures).map_err(chain_problem)?;
+            let data = opening(&desk, &sides, &request, signatures, lock).await?;
             json!({
-                "chain": deployment.chain_id, "to": deployment.market, "data": Bytes::from(call.abi_encode()),
+                "chain": deployment.chain_id, "to": deployment.market, "data": data,
                 "value": "0",
             })
         }

@@ -73,7 +73,8 @@ impl Bed {
     }
 
     async fn send(&self, request: Request<Body>) -> Response {
-        api(self.desk.clone(), Router::new()).oneshot(request).await.expect("infallible")
+        let routes = paced(self.desk.clone(), api(self.desk.clone(), Router::new()));
+        routes.oneshot(request).await.expect("infallible")
     }
 
     async fn get(&self, path: &str) -> Response {
@@ -336,6 +337,39 @@ async fn what_is_kept_is_answered_as_it_was_the_first_time() {
     assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
     assert_eq!(refusal(bed.get("/deals?limit=0").await).await.0, 400);
     assert_eq!(refusal(bed.get("/deals?limit=0").await).await.0, 400, "a refusal is not kept");
+}
+
+/// The routes that a source file gives, as `get /deals/{deal}`.
+fn routes_of(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for given in source.split(".route(").skip(1) {
+        let quoted: Vec<_> = given.splitn(3, '"').collect();
+        let [_, path, rest] = quoted[..] else { continue };
+        let methods = rest.trim_start_matches([',', ' ', '\n']).lines().next().unwrap_or_default();
+        for method in ["get", "post", "put", "delete"] {
+            if methods.contains(&format!("{method}(")) {
+                found.push(format!("{method} {path}"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_route_is_in_the_document() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = std::fs::read_dir(here.join("src/http")).expect("the routes");
+    let sources = sources.map(|entry| entry.expect("a file").path());
+    let sources = sources.chain([here.join("../guildhall-blobs/src/routes.rs")]);
+    let mut given: Vec<_> = sources
+        .filter(|path| !path.ends_with("tests.rs"))
+        .flat_map(|path| routes_of(&std::fs::read_to_string(path).expect("a source")))
+        .collect();
+    let mut told: Vec<_> =
+        crate::openapi::operations().map(|(method, path)| format!("{method} {path}")).collect();
+    given.sort();
+    told.sort();
+    assert_eq!(given, told);
 }
 
 #[tokio::test]
