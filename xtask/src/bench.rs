@@ -228,7 +228,7 @@ fn page(results: &Value) -> String {
     }
     format!(
         "# Figures\n\nWritten by `make bench`; the raw figures are in [results.json](results.json). Gas is measured apart, by `make gas`:\n\
-         [gas.json](../contracts/snapshots/gas.json).\n\nMachine: {}, {} cores. Measured on {} at commit {}.\n\n{}\n## Further figures\n\n| key | measured |\n|---|---:|\n{further}",
+         [gas.json](../contracts/snapshots/gas.json).\n[How they are to be read](READING.md): some mean less than their names say.\n\nMachine: {}, {} cores. Measured on {} at commit {}.\n\n{}\n## Further figures\n\n| key | measured |\n|---|---:|\n{further}",
         results["machine"]["cpu"].as_str().unwrap_or_default(),
         results["machine"]["cores"],
         results["machine"]["date"].as_str().unwrap_or_default(),

@@ -200,7 +200,7 @@ pub fn promises(policy: &Policy, odds: Odds, operators: u8, stake: Amount) -> Ve
         name: "stake",
         promise: format!("{} tokens of free stake stand behind it", show_tokens(stake.0)),
         assumption: format!(
-            "who was wrong loses stake, if somebody shows it within {}; one certificate of {AUDITED_OF} is audited by lot",
+            "who was wrong loses stake, if somebody shows it within {}; the lot asks for an audit of one certificate in {AUDITED_OF}, which anybody may open",
             show_seconds(policy.disputeWindow.into())
         ),
     };

@@ -181,7 +181,7 @@ are reduced to what they decide. All figures: [simulation.json](simulation.json)
 executes, the others copy; one contribution in twenty is accused. *Lies*: always, all alike. *Lies to win*: only where those who hold seats are such that \
 the lie is certified. *Lies in one task*: the same, but the other nine are right, so that an audit seldom sees it. *Races*: at once, without executing, where the seats of its own are enough alone. *Earns, then lies*: once its reputation counts in full. *Withholds*: says that there are no bytes. *Churn*: before one round in \
 twenty somebody is replaced by a newcomer.
-- **coordinator**: *theirs* tells everybody else that all seats are taken, where its friends alone suffice.
+- **coordinator**: *theirs* tells everybody else that all seats are taken, where its friends alone suffice, and serves the certified receipts.
 - **reputation**: *counts* with one operator at least, all of them with the record of {SETTLED_AUDITS} audits; else three operators with fresh weights.
 - **wrong**: of a million certificates, before and after contradictions, audits and juries. **executions a task**: of members, jurors and checkers.
 - **gain**: thousandths of a coin that the faulty earn for each million coins of stake and round, what wrong results are worth included; **honest gain** \

@@ -10,11 +10,11 @@ use std::{
 
 use crate::support::{
     self, Habit, Muffled,
-    city::{On, Shopping, Town, on_both_chains, quick_policy, three_listed},
+    city::{On, Shopping, Town, app, on_both_chains, quick_policy, three_listed},
 };
-use alloy::primitives::{B256, U256, keccak256};
+use alloy::primitives::{B256, U256, aliases::U96, keccak256};
 use guildhall::{
-    city::CityConfig,
+    city::{Asset, CityConfig},
     requester::{
         court::{self, Progress, Sealed},
         history::History,
@@ -24,10 +24,10 @@ use guildhall::{
 use guildhall_api::Produced;
 use guildhall_chain::{CaseState, Sender, Subject};
 use guildhall_protocol::{
-    Case, Policy, Receipt, Reputation, Seed, Status, Weighing, Weight,
+    Bps, Case, Parameters, Policy, Receipt, Reputation, Seed, Status, Weighing, Weight,
     cases::{Kind, finding},
     confidence::{group, odds, opposing, target},
-    list::CLAIM_BARE,
+    list::{CLAIM_BARE, CLAIM_LEADING},
 };
 use guildhall_sandbox::Sandbox;
 use guildhall_testkit::checks;
@@ -43,6 +43,8 @@ on_both_chains! {
     who_was_turned_away_from_a_free_seat_contradicts_by_itself;
     an_auditor_finds_a_lie_that_nobody_contradicted;
     who_shows_its_contribution_in_between_keeps_nobody_from_disputing;
+    an_audit_that_the_lot_asks_for_upholds_a_true_certificate_and_its_makers_earn_reputation;
+    a_worker_opens_the_audits_that_the_lot_asks_for_by_itself;
 }
 
 /// Sixteen workers, of which three may be listed: thirteen are left for a jury that aims at eight.
@@ -160,7 +162,8 @@ struct Dispute<'a> {
     sender: Sender,
     subject: Subject,
     case: Case,
-    sealed: Sealed,
+    /// Nothing of an audit, which claims nothing.
+    sealed: Option<Sealed>,
 }
 
 impl<'a> Dispute<'a> {
@@ -171,7 +174,7 @@ impl<'a> Dispute<'a> {
         let (case, _) = court::dispute(chain, &sender, &subject, 1, says, town.dir()).await.unwrap();
         let sealed = Sealed::load(town.dir(), &case).unwrap().expect("kept until it is shown");
         assert_eq!((sealed.seal, sealed.finding), (case.seal, says));
-        Self { town, sender, subject, case, sealed }
+        Self { town, sender, subject, case, sealed: Some(sealed) }
     }
 
     /// How many workers have a seat on the jury in this wave: neither members nor anybody else's.
@@ -217,8 +220,10 @@ impl<'a> Dispute<'a> {
             .await;
         }
         town.jump_to(case.facts.commit_end().0).await;
-        let shown = self.advance().await;
-        assert!(matches!(shown, Progress::SealOpened { .. }), "{shown:?}");
+        if self.sealed.is_some() {
+            let shown = self.advance().await;
+            assert!(matches!(shown, Progress::SealOpened { .. }), "{shown:?}");
+        }
         town.until("the jury reveals and the certificate is defended", async || {
             let jury = chain.hearing_of(*case).await.unwrap();
             jury.jurors.iter().all(|juror| juror.has_revealed()) && chain.receipt_shown(case).await.unwrap()
@@ -227,7 +232,7 @@ impl<'a> Dispute<'a> {
     }
 
     async fn advance(&self) -> Progress {
-        court::advance(&self.town.city.chain, &self.sender, &self.case, Some(&self.sealed)).await.unwrap()
+        court::advance(&self.town.city.chain, &self.sender, &self.case, self.sealed.as_ref()).await.unwrap()
     }
 
     /// Jurors see to the verdict, and to what follows from it. All of that is one transaction, but a node may show one slot
@@ -402,6 +407,7 @@ async fn an_appeal_before_a_jury(on: On) -> bool {
     );
     let subject = court::subject(chain, told.terms.deal(), 0).await.unwrap();
     let sealed = Sealed::load(town.dir(), &case).unwrap().expect("kept until it is shown");
+    let sealed = Some(sealed);
     let appeal = Dispute { town: &town, sender: town.city.requester().clone(), subject, case, sealed };
     if !appeal.can_convict().await {
         town.city.stop().await;
@@ -573,5 +579,82 @@ async fn who_shows_its_contribution_in_between_keeps_nobody_from_disputing(on: O
     town.until("the auditor disputes", async || !chain.cases_of(deal).await.unwrap().is_empty()).await;
     let case = chain.cases_of(deal).await.unwrap()[0];
     assert_eq!((case.opener.to_string(), case.facts.kind), (auditor, Kind::Bonded));
+    town.city.stop().await;
+}
+
+/// Orders until the seed asks for the audit of a certificate, as it does of one in sixteen.
+async fn drawn(town: &Town, app: &Asset, text: &str) -> (History, Subject) {
+    let policy = Policy { disputeWindow: 1_000, ..three_listed() };
+    let chain = &town.city.chain;
+    for _ in 0..20 {
+        let told = town.certified(app, Shopping { policy, ..Shopping::of(&[text; 16]) }).await;
+        for batch in 0..told.terms.batches() {
+            let subject = court::subject(chain, told.terms.deal(), batch).await.unwrap();
+            let mut asked = None;
+            town.until("the audit's seed is known", async || {
+                asked = chain.audit_drawn(&subject).await.unwrap();
+                asked.is_some()
+            })
+            .await;
+            if asked.flatten().is_some() {
+                return (told, subject);
+            }
+        }
+    }
+    panic!("none of 320 certificates was drawn: once in a billion times");
+}
+
+async fn an_audit_that_the_lot_asks_for_upholds_a_true_certificate_and_its_makers_earn_reputation(on: On) {
+    // What a certificate brings the protocol is what it can earn in reputation: here a bond unit or more.
+    let parameters = Parameters { protocol_fee_bps: Bps(1_000), ..Parameters::default() };
+    let town = Town::found_with(on, WORKERS, |config| CityConfig { parameters, ..config }).await;
+    let wordcount = town.city.sell_app("wordcount", app("wordcount"), U96::ZERO).await.expect("sold");
+    let (told, subject) = drawn(&town, &wordcount, &"a word and another\n".repeat(50_000)).await;
+    let (chain, deal) = (&town.city.chain, told.terms.deal());
+    let payer = chain.balance(told.terms.payer).await.unwrap();
+    let mut before = Vec::new();
+    for member in &subject.certified.members {
+        before.push(chain.worker(member.worker).await.unwrap().unwrap().reputation);
+    }
+    let desk = support::Desk::in_city(&town);
+    let batch = subject.certified.certificate.batch.to_string();
+    let words = ["audit", &deal.to_string(), &batch, "--key", "requester"];
+    let opened = tokio::task::block_in_place(|| desk.json(&words));
+    let [case] = chain.cases_of(deal).await.unwrap().try_into().unwrap();
+    assert_eq!((case.facts.kind, &opened["case"]), (Kind::Audit, &case.id().to_string().into()));
+    assert!(!case.stakes.bond.0.is_zero(), "the jury is paid from what the protocol earned");
+    assert_eq!(chain.balance(told.terms.payer).await.unwrap(), payer, "and not by who opens it");
+    let again = tokio::task::block_in_place(|| desk.run(&words));
+    assert!(!again.status.success(), "once a certificate");
+    let audit = Dispute { town: &town, sender: town.city.requester().clone(), subject, case, sealed: None };
+    audit.hear().await;
+    audit.conclude(CaseState::Upheld, Status::Provisional).await;
+    for (member, before) in audit.subject.certified.members.iter().zip(before) {
+        let now = chain.worker(member.worker).await.unwrap().unwrap().reputation;
+        let earns = member.wave == 0 && member.claim == CLAIM_LEADING;
+        assert_eq!(now > before, earns, "{}: {before:?}, then {now:?}", member.worker);
+    }
+    checks::conserved(chain).await;
+    town.city.stop().await;
+}
+
+async fn a_worker_opens_the_audits_that_the_lot_asks_for_by_itself(on: On) {
+    // Of a hundred certificates it executes one again, and opens every audit that is asked for.
+    let town = Town::found_with(on, 5, |config| CityConfig { audit_percent: 1, ..config }).await;
+    let (told, subject) = drawn(&town, &town.hello, "hello").await;
+    let (chain, certificate) = (&town.city.chain, &subject.certified.certificate);
+    let mut opened = None;
+    town.until("a worker opens it", async || {
+        let cases = chain.cases_of(told.terms.deal()).await.unwrap();
+        opened = cases
+            .into_iter()
+            .find(|case| case.facts.batch == certificate.batch && case.facts.kind == Kind::Audit);
+        opened.is_some()
+    })
+    .await;
+    let opener = opened.unwrap().opener;
+    assert!(town.city.keys.workers.iter().any(|key| key.address() == opener), "one of the workers");
+    let member = subject.certified.members.iter().any(|member| member.worker == opener);
+    assert!(!member, "which has no part in it");
     town.city.stop().await;
 }
