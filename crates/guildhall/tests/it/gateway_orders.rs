@@ -13,7 +13,7 @@ use guildhall::{
 };
 use guildhall_chain::{
     Call, Key, Sender, SenderPolicy,
-    bindings::{Market, Registry, Workforce, convert},
+    bindings::{DevToken, Market, Registry, Vault, Workforce, convert},
 };
 use guildhall_protocol::{
     DealId, RequestOrder,
@@ -392,7 +392,42 @@ async fn the_cheapest_orders_that_meet_a_demand_are_matched_and_quoted() {
     stall.close().await;
 }
 
+/// What the payer has outside the Vault counts as far as it allowed the Vault to take it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_may_be_paid_for_with_tokens_outside_the_vault() {
+    let stall = Stall::open().await;
+    let (chain, requester) = (&stall.town.city.chain, stall.town.city.requester());
+    let payer = stall.town.city.keys.requester.address();
+    let deployment = chain.deployment();
+    // The pool stores inputs of those only who have something in the Vault.
+    let request = stall.ready(1).await.request;
+    let amount = chain.balance(payer).await.unwrap().0;
+    stall.send(requester, deployment.vault, Vault::withdrawCall { amount, to: payer }).await;
+    for signed in [stall.app(5, |_| ()), stall.pool(6, |_| ())] {
+        stall.takes(&signed, VOLUME).await;
+    }
+    let signed = stall.request(&stall.town.city.keys.requester, request);
+    stall.refuses(&signed, "order.funds").await;
+    let allowed = DevToken::approveCall { spender: deployment.vault, amount };
+    stall.send(requester, deployment.token, allowed).await;
+    stall.takes(&signed, 1).await;
+    let (status, told) =
+        stall.post("/match", &json!({ "order": request, "signature": signed.signature })).await;
+    assert_eq!(status, 200, "{told}");
+    stall.send_what_is(&told["transaction"]).await;
+    stall.leaves(&signed).await;
+    assert!(chain.deal_hash(DealId(signed.digest())).await.unwrap().is_some());
+    stall.close().await;
+}
+
 impl Stall {
+    /// The requester sends a transaction that the gateway made.
+    async fn send_what_is(&self, transaction: &Value) {
+        let (to, data) = (transaction["to"].as_str().unwrap(), transaction["data"].as_str().unwrap());
+        let (to, data) = (Some(to.parse().unwrap()), data.parse().unwrap());
+        self.town.city.requester().send(Call { to, data, value_wei: U256::ZERO }).await.unwrap();
+    }
+
     async fn quotes_what_it_would_match(&self, request: &RequestOrder) {
         let question = |tasks: u32, dataset: U256, fuel_limit: u64| {
             json!({
@@ -423,10 +458,7 @@ impl Stall {
         assert_eq!(status, 200, "{told}");
         assert_eq!(told["deal"], json!(signed.digest()));
         let before = self.town.city.chain.balance(request.payer).await.unwrap();
-        let (to, data) = (&told["transaction"]["to"], &told["transaction"]["data"]);
-        let (to, data) = (to.as_str().unwrap().parse().unwrap(), data.as_str().unwrap().parse().unwrap());
-        let call = Call { to: Some(to), data, value_wei: U256::ZERO };
-        self.town.city.requester().send(call).await.unwrap();
+        self.send_what_is(&told["transaction"]).await;
         let opened = self.town.city.chain.deal_hash(DealId(signed.digest())).await.unwrap();
         assert!(opened.is_some());
         let locked = before.0 - self.town.city.chain.balance(request.payer).await.unwrap().0;
