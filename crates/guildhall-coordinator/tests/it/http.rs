@@ -8,7 +8,7 @@ use guildhall_api::{
     Ack, ApiError, Bundle, Credential, MemberEvent, MemberStream, Outcome, Produced, ProgressStep, Purpose,
     RoundRef, SignedList,
 };
-use guildhall_coordinator::CoordinatorError;
+use guildhall_coordinator::{CoordinatorError, limits};
 use guildhall_protocol::messages::{Reservation, certifier_domain};
 use guildhall_protocol::{ContentId, RoundId};
 use guildhall_testkit::builders::{CHAIN, OPENED_AT, POOL, Worker, certifier, lie, receipts, truth};
@@ -385,4 +385,24 @@ async fn floods_are_shed_and_a_round_goes_on() {
     let refusals: std::collections::BTreeSet<_> = floods.join_all().await.into_iter().flatten().collect();
     assert!(refusals.contains("coordinator.not_a_member"), "{refusals:?}");
     drop(silent);
+}
+
+/// Whoever watches may; all together only so many, and one that leaves makes room.
+#[tokio::test]
+async fn watchers_beyond_the_bound_are_told_that_the_coordinator_is_busy() {
+    let city = City::new(1).await;
+    let mut watchers = Vec::new();
+    for _ in 0..limits::MAX_WATCHERS {
+        watchers.push(city.client.progress(None).await.expect("room"));
+    }
+    let refused = city.client.progress(None).await.err().expect("no room");
+    assert_eq!(refusal(refused), "coordinator.busy");
+    watchers.pop();
+    // The coordinator learns of the closed connection in its own time.
+    let room = async {
+        while city.client.progress(None).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, room).await.expect("there is room again");
 }
