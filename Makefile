@@ -41,7 +41,8 @@ gas: setup ## measure gas on anvil, write contracts/snapshots/gas.json
 	$(contracts) && node contracts/tools/gas.mjs
 
 soak: assets ## kill -9 of every role, a hundred times from seeds, write bench/soak.json
-	GUILDHALL_CRASH_RUNS=100 GUILDHALL_CRASH_DATE=$$(date -u +%F) GUILDHALL_CRASH_REPORT=$(CURDIR)/bench/soak.json \
+	GUILDHALL_CRASH_RUNS=100 GUILDHALL_CRASH_DATE=$$(date -u +%F) GUILDHALL_CRASH_COMMIT=$$(git rev-parse --short HEAD) \
+		GUILDHALL_CRASH_REPORT=$(CURDIR)/bench/soak.json \
 		cargo test --workspace --locked --test it -- crashes --nocapture
 
 fuzz: ## fuzz everything that reads bytes from outside, ten minutes a target (fuzz/src has one file each)

@@ -237,7 +237,7 @@ fn described(operation: &Operation) -> Value {
     described
 }
 
-/// Whether it carries an `ETag`.
+/// Whether it can be asked whether anything is new.
 fn known_again(operation: &Operation) -> bool {
     operation.method == "get" && !matches!(operation.gives, Gives::Events)
 }

@@ -1,5 +1,5 @@
 //! Kill -9 of the chain, the coordinator, a worker, or all of them at once, at random moments while a deal is ordered and worked
-//! on: what was acknowledged survives, and the work goes on.
+//! on and somebody is paid: what was acknowledged survives, and the work goes on.
 //!
 //! Each role is a process of its own, as its owner runs it. A run is drawn from its seed: who dies, when, for how long, and
 //! what was ordered. `make soak` plays a hundred of them (`GUILDHALL_CRASH_RUNS`, from `GUILDHALL_CRASH_SEED` on).
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, U256};
 use guildhall::requester::history::History;
 use guildhall_protocol::{DealId, RoundId, list::CLAIM_BARE};
 use guildhall_testkit::checks;
@@ -21,6 +21,8 @@ use serde_json::Value;
 
 use crate::support::streets::{CHAIN, COORDINATOR, Streets, WORKERS};
 
+/// A token, in its smallest units.
+const TOKEN: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
 /// Runs of `make test`.
 const RUNS: u64 = 6;
 /// The first seed.
@@ -51,9 +53,20 @@ impl Plan {
     }
 }
 
+/// What was acknowledged in a run.
+struct Acknowledged {
+    /// The deal, where the order was.
+    deal: Option<DealId>,
+    /// Whether the payout of a token was.
+    payout: bool,
+}
+
+/// Whose balance is paid out, a token in each run; it does nothing else meanwhile.
+const PAYEE: &str = "owner";
+
 impl Streets {
-    /// Orders, kills, starts again. The deal, where the order was acknowledged.
-    fn play(&mut self, plan: &Plan, seed: u64) -> Option<DealId> {
+    /// Orders and has a token paid out, kills, starts again.
+    fn play(&mut self, plan: &Plan, seed: u64) -> Acknowledged {
         let inputs: Vec<_> = (0..plan.tasks)
             .map(|task| self.desk.file(&format!("{seed}-{task}.txt"), format!("run {seed}, task {task}")))
             .collect();
@@ -66,8 +79,12 @@ impl Streets {
         );
         let words: Vec<_> =
             words.split(' ').chain(inputs.iter().map(|path| path.to_str().unwrap())).collect();
-        let mut order = self.desk.command(&words);
-        let order = order.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let start = |words: &[&str]| {
+            let mut command = self.desk.command(words);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let order = start(&words);
+        let payout = start(&["stake", "withdraw", "1", "--key", PAYEE]);
         thread::sleep(plan.after);
         for victim in &plan.victims {
             self.roles[*victim].kill();
@@ -76,15 +93,17 @@ impl Streets {
         for victim in &plan.victims {
             self.roles[*victim].start(&self.desk, &self.said);
         }
-        let output = order.wait_with_output().unwrap();
-        if output.status.success() {
-            let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-            return Some(said["deal"].as_str().unwrap().parse().unwrap());
-        }
-        // Who orders needs the chain, and the coordinator for its inputs.
-        let needed = plan.victims.iter().any(|victim| [CHAIN, COORDINATOR].contains(victim));
-        assert!(needed, "run {seed}: {plan:?}: {}", self.desk.show(&output));
-        None
+        let [order, payout] = [order, payout].map(|command| command.wait_with_output().unwrap());
+        let deal = order.status.success().then(|| {
+            let said: Value = serde_json::from_slice(&order.stdout).unwrap();
+            said["deal"].as_str().unwrap().parse().unwrap()
+        });
+        // Who orders needs the chain, and the coordinator for its inputs; who is paid needs the chain.
+        let killed = |role: usize| plan.victims.contains(&role);
+        let shown = |output| format!("run {seed}: {plan:?}: {}", self.desk.show(output));
+        assert!(deal.is_some() || killed(CHAIN) || killed(COORDINATOR), "{}", shown(&order));
+        assert!(payout.status.success() || killed(CHAIN), "{}", shown(&payout));
+        Acknowledged { deal, payout: payout.status.success() }
     }
 
     /// What workers were told of a deal: their last wave, and whether commitment and claim were taken.
@@ -152,6 +171,12 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost() {
     for worker in WORKERS {
         keys.insert(worker, streets.key(worker));
     }
+    let payee = streets.key(PAYEE);
+    tokio::task::block_in_place(|| {
+        streets.desk.json(&["stake", "deposit", "1000", "--to", PAYEE, "--key", "requester"])
+    });
+    let before = streets.chain.tokens(payee).await.unwrap();
+    let mut paid = Vec::new();
     let mut settled = BTreeMap::new();
     let mut report = Vec::new();
     let first = number("GUILDHALL_CRASH_SEED", SEED);
@@ -160,9 +185,14 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost() {
         let what = format!("run {seed}: {plan:?}");
         let acknowledged = tokio::task::block_in_place(|| streets.play(&plan, seed));
         let deals = streets.deals().await;
-        if let Some(deal) = acknowledged {
+        if let Some(deal) = acknowledged.deal {
             assert!(deals.contains(&deal), "{what}: deal {deal} was acknowledged");
         }
+        paid.push(acknowledged.payout);
+        let tokens = streets.chain.tokens(payee).await.unwrap().0 - before.0;
+        let least = paid.iter().filter(|acknowledged| **acknowledged).count();
+        let within = TOKEN * U256::from(least)..=TOKEN * U256::from(paid.len());
+        assert!(within.contains(&tokens), "{what}: {tokens} of {paid:?} were paid out");
         for deal in deals {
             if let Entry::Vacant(entry) = settled.entry(deal) {
                 let told = streets.certified(deal, &what).await;
@@ -177,7 +207,8 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost() {
             "killed": plan.victims.iter().map(|victim| &streets.roles[*victim].name).collect::<Vec<_>>(),
             "after_ms": plan.after.as_millis(),
             "down_ms": plan.down.as_millis(),
-            "acknowledged": acknowledged.is_some(),
+            "acknowledged": acknowledged.deal.is_some(),
+            "paid_out": acknowledged.payout,
             "settled_ms": begun.elapsed().as_millis(),
         }));
         println!("{}", report[report.len() - 1]);
@@ -186,8 +217,10 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost() {
         streets.results_hold(told).await;
     }
     if let Some(path) = std::env::var_os("GUILDHALL_CRASH_REPORT") {
-        let date = std::env::var("GUILDHALL_CRASH_DATE").unwrap();
-        let report = serde_json::json!({ "date": date, "deals": settled.len(), "runs": report });
+        let [date, commit] =
+            ["GUILDHALL_CRASH_DATE", "GUILDHALL_CRASH_COMMIT"].map(|name| std::env::var(name).unwrap());
+        let report =
+            serde_json::json!({ "date": date, "commit": commit, "deals": settled.len(), "runs": report });
         fs::write(path, serde_json::to_string_pretty(&report).unwrap() + "\n").unwrap();
     }
 }

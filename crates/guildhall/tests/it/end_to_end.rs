@@ -15,7 +15,7 @@ use guildhall::{
 };
 use guildhall_api::Envelope;
 use guildhall_chain::{Call, CaseState, Key, SeedKind, Subject, bindings::Vault};
-use guildhall_protocol::{Exit, Parameters, Secs, UnixTime};
+use guildhall_protocol::{Exit, Parameters, PoolId, Secs, UnixTime};
 use guildhall_protocol::{
     list::{CLAIM_BARE, CLAIM_SHOWN_AGREEING},
     messages::{Commitment, RoundList, Signed, certifier_domain},
@@ -45,6 +45,7 @@ on_both_chains! {
     a_coordinator_that_keeps_contributions_to_itself_costs_time_only;
     who_is_certified_as_silent_shows_what_was_kept_back;
     who_signs_two_things_is_proven_and_slashed;
+    a_coordinator_that_signs_two_lists_is_proven_by_its_members_and_the_round_goes_on;
     a_delivery_earns_its_tip_while_the_requester_has_it;
 }
 
@@ -491,7 +492,7 @@ async fn who_signs_two_things_is_proven_and_slashed(on: On) {
         chain.worker(worker).await.expect("the chain answers").expect("a worker").bond < before
     })
     .await;
-    let (pool, coordinator) = (guildhall_protocol::PoolId(1), &town.city.keys.coordinator);
+    let (pool, coordinator) = (PoolId(1), &town.city.keys.coordinator);
     let deposit = chain.pool_details(pool).await.expect("the chain answers").deposit;
     let [first, second] = [3, 4].map(|salt| {
         let message = RoundList { roundId: round.round.id.0, wave: 0, listHash: B256::repeat_byte(salt) };
@@ -502,6 +503,26 @@ async fn who_signs_two_things_is_proven_and_slashed(on: On) {
     town.city.requester().send(call).await.expect("a proof");
     assert!(chain.pool_details(pool).await.expect("the chain answers").deposit < deposit);
     gate.open();
+    checks::conserved(chain).await;
+    town.city.stop().await;
+}
+
+/// Members hear two lists of one wave: they go on with the first, and take both to the chain by themselves.
+async fn a_coordinator_that_signs_two_lists_is_proven_by_its_members_and_the_round_goes_on(on: On) {
+    let key = Arc::new(OnceLock::new());
+    let habit = Habit::SignsTwoLists(key.clone());
+    let twofold: guildhall::city::LinkWrap =
+        Arc::new(move |_, link| Arc::new(Muffled { link, habit: habit.clone() }));
+    let town = Town::found_with(on, 3, |config| CityConfig { link: Some(twofold), ..config }).await;
+    let chain = &town.city.chain;
+    let domain = certifier_domain(chain.deployment().chain_id, chain.deployment().certifier);
+    key.set((town.city.keys.coordinator.clone(), domain)).expect("set once");
+    let deposit = async || chain.pool_details(PoolId(1)).await.expect("the chain answers").deposit;
+    let before = deposit().await;
+    let told = town.certified(&town.hello, Shopping::of(&["twofold"])).await;
+    let fetched = town.fetch(&told, 0).await;
+    assert!(town.verify(&told, 0, &fetched).await.holds(), "one list is enough for a certificate");
+    town.until("its deposit is gone", async || deposit().await < before).await;
     checks::conserved(chain).await;
     town.city.stop().await;
 }

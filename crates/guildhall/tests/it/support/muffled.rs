@@ -1,16 +1,28 @@
 //! A coordinator with bad habits: what it does with messages that it has taken.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use alloy::primitives::{Address, bytes::Bytes};
-use guildhall_api::{
-    About, Ack, ApiError, Credential, Envelope, MemberStream, OpenContribution, RoundRef, RoundState,
+use alloy::{
+    primitives::{Address, bytes::Bytes},
+    sol_types::Eip712Domain,
 };
+use axum::{
+    Router,
+    response::sse::{Event, KeepAlive, Sse},
+    routing::get,
+};
+use futures::{StreamExt as _, stream};
+use guildhall_api::{
+    About, Ack, ApiError, CoordinatorClient, Credential, Envelope, MemberEvent, MemberStream,
+    OpenContribution, RoundRef, RoundState, SignedList,
+};
+use guildhall_chain::Key;
 use guildhall_protocol::{
     ContentId, RoundId,
-    messages::{Commitment, Reservation, Unavailable},
+    messages::{Commitment, Reservation, RoundList, Signed, Unavailable},
 };
 use guildhall_worker::Link;
+use tokio::net::TcpListener;
 
 /// What becomes of what a worker says.
 #[derive(Clone, Debug)]
@@ -23,6 +35,8 @@ pub(crate) enum Habit {
     KeepsContributionsOf(Arc<OnceLock<Address>>),
     /// All seats are taken, it says, whether they are or not.
     SaysFull,
+    /// Each list is followed by another one of the same wave, without its first line, signed with the coordinator's key.
+    SignsTwoLists(Arc<OnceLock<(Key, Eip712Domain)>>),
 }
 
 /// The way to such a coordinator.
@@ -93,6 +107,58 @@ impl Link for Muffled {
     }
 
     async fn stream(&self, credential: &Credential) -> Result<MemberStream, ApiError> {
-        self.link.stream(credential).await
+        let honest = self.link.stream(credential).await?;
+        match &self.habit {
+            Habit::SignsTwoLists(key) => with_second_lists(honest, key.clone()).open(credential).await,
+            _ => Ok(honest),
+        }
     }
+}
+
+/// A server of one stream.
+struct Twofold(Router);
+
+impl Twofold {
+    /// Serves it to whoever comes first, and comes.
+    async fn open(self, credential: &Credential) -> Result<MemberStream, ApiError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, self.0).await });
+        CoordinatorClient::new(&url).expect("an address").member_stream(credential).await
+    }
+}
+
+/// The stream with a second list after each one.
+fn with_second_lists(honest: MemberStream, key: Arc<OnceLock<(Key, Eip712Domain)>>) -> Twofold {
+    let said =
+        stream::unfold(
+            honest,
+            |mut honest| async move { Some((honest.next().await.ok().flatten()?, honest)) },
+        );
+    let said = said.flat_map(move |event| {
+        let second = match (&event, key.get()) {
+            (MemberEvent::Listed { list }, Some(key)) => {
+                Some(MemberEvent::Listed { list: second(list, key) })
+            }
+            _ => None,
+        };
+        stream::iter([event].into_iter().chain(second))
+    });
+    let said = said.map(|event| Event::default().json_data(event));
+    let said = Arc::new(Mutex::new(Some(said.boxed())));
+    let serve = move || async move {
+        let said = said.lock().expect("not poisoned").take().expect("one comes");
+        Sse::new(said).keep_alive(KeepAlive::default())
+    };
+    Twofold(Router::new().route("/v1/stream", get(serve)))
+}
+
+/// What a coordinator says that leaves somebody out whom it had listed.
+fn second(list: &SignedList, (key, domain): &(Key, Eip712Domain)) -> Box<SignedList> {
+    let entries = list.entries[1..].to_vec();
+    let hash = SignedList::hash_of(list.before, list.wave(), &entries).expect("a list");
+    let message = RoundList { roundId: list.round.id.0, wave: list.wave(), listHash: hash };
+    let signature = key.sign_message(&message, domain).expect("a key signs");
+    let (round, before) = (list.round, list.before);
+    Box::new(SignedList { round, before, entries, signed: Signed { message, signature } })
 }
