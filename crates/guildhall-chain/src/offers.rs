@@ -11,7 +11,7 @@ use guildhall_protocol::{
     Amount, AssetId, Bps, Fuel, PoolId, Prices, UnixTime,
     matching::CANCELLED,
     orders::{AppOrder, DatasetOrder, PoolOrder, RequestOrder},
-    payouts::{PayoutError, deal_lock},
+    payouts::{PayoutError, deal_lock, execution_at_most},
     signed_order::{AnyOrder, SignedOrder, recovered},
 };
 
@@ -50,6 +50,8 @@ pub struct Wanted {
     pub requester: Address,
     /// Tasks: orders that have fewer left are passed over.
     pub tasks: u32,
+    /// Tasks of a full batch: pools that keep more of one that expires than an execution of it costs are passed over.
+    pub batch_size: u32,
     /// Limit of one execution: pools that take shorter ones only are passed over.
     pub fuel_limit: u64,
 }
@@ -115,6 +117,13 @@ pub fn pool_offer(order: &AnyOrder, wanted: &Wanted) -> Option<Offered<PoolOrder
         let says = format!("is for executions of {} fuel at most", order.fuelLimitMax);
         (order.fuelLimitMax < wanted.fuel_limit).then_some(says)
     };
+    let keeps_much = || {
+        let (fuel, fee) = (Fuel(wanted.fuel_limit), Amount(U256::from(order.feePerMfuel)));
+        let execution = execution_at_most(wanted.tasks.min(wanted.batch_size), fuel, fee);
+        let kept = U256::from(order.minimumFee);
+        let says = format!("keeps {kept} of a batch that expires, more than an execution of it costs");
+        (!execution.is_ok_and(|execution| execution.0 >= kept)).then_some(says)
+    };
     (order.pool == wanted.pool).then(|| Offered {
         order: *order,
         price: order.feePerMfuel,
@@ -123,7 +132,8 @@ pub fn pool_offer(order: &AnyOrder, wanted: &Wanted) -> Option<Offered<PoolOrder
         requester: order.requesterRestrict,
         not_for: other("app", order.appRestrict, wanted.app)
             .or_else(|| other("dataset", order.datasetRestrict, wanted.dataset))
-            .or_else(short),
+            .or_else(short)
+            .or_else(keeps_much),
     })
 }
 

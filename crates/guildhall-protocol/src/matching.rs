@@ -10,7 +10,7 @@ use alloy_sol_types::Eip712Domain;
 use crate::{
     Amount, BondUnits, Bps, Fuel, Parameters, Prices, RuntimeNumber, Secs, UnixTime,
     orders::{AppOrder, DatasetOrder, Order, PoolOrder, RequestOrder},
-    payouts::{PayoutError, deal_lock},
+    payouts::{PayoutError, deal_lock, execution_at_most},
     policy::{PolicyError, PolicyWord},
     terms::{Opened, OpenedWord, Terms},
 };
@@ -100,6 +100,16 @@ pub enum MatchError {
         /// The request's field.
         field: &'static str,
     },
+    /// The pool would keep more of a batch that expires than an execution of it costs.
+    #[error(
+        "the pool order keeps {kept} of a batch that expires, an execution of it costs {execution} at most: pick another order"
+    )]
+    Minimum {
+        /// The pool's `minimumFee`.
+        kept: Amount,
+        /// One execution of a full batch at the fuel limit.
+        execution: Amount,
+    },
     /// The order's nonce is over: cancelled all at once, or the asset was sold.
     #[error("the {side} order has nonce {nonce}, valid is {valid}: its owner must sign it anew")]
     Nonce {
@@ -152,6 +162,7 @@ impl MatchError {
             Self::Mismatch { .. } => "match.mismatch",
             Self::Restricted { .. } => "match.restricted",
             Self::Price { .. } => "match.price",
+            Self::Minimum { .. } => "match.minimum",
             Self::Nonce { .. } => "match.nonce",
             Self::Cancelled(_) => "match.cancelled",
             Self::Volume { .. } => "match.volume",
@@ -302,6 +313,11 @@ impl Taker<'_> {
         let (request, facts) = (self.request, &self.facts.pool);
         same("pool", U256::from(request.pool), U256::from(pool.pool))?;
         price("pool", pool.feePerMfuel.to(), request.feePerMfuelMax.to(), "feePerMfuelMax")?;
+        let (fuel, fee) = (Fuel(request.fuelLimit), Amount(pool.feePerMfuel.to()));
+        let execution = execution_at_most(request.taskCount.min(request.batchSize), fuel, fee)?;
+        if U256::from(pool.minimumFee) > execution.0 {
+            return Err(MatchError::Minimum { kept: Amount(pool.minimumFee.to()), execution });
+        }
         bound("fuelLimit", request.fuelLimit, 1, pool.fuelLimitMax)?;
         restricted("pool", "app", pool.appRestrict, request.app)?;
         restricted("pool", "dataset", pool.datasetRestrict, request.dataset)?;

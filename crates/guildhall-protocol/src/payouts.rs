@@ -118,10 +118,10 @@ impl Prices {
 
     /// The worst case of the batch, which the payer locks: `replicasMax` executions at the fuel limit, each rounded up.
     pub fn lock(&self) -> Result<Amount, PayoutError> {
-        let fuel = U256::from(self.fuel_limit.0) * U256::from(self.tasks);
         let overflow = self.overflow(self.fuel_limit);
-        let execution = fuel.checked_mul(self.fee_per_mfuel.0).ok_or(overflow.clone())?.div_ceil(MICRO_256);
+        let execution = execution_at_most(self.tasks, self.fuel_limit, self.fee_per_mfuel)?;
         execution
+            .0
             .checked_mul(U256::from(self.replicas_max))
             .and_then(|work| work.checked_add(self.assets()?))
             .map(Amount)
@@ -168,6 +168,16 @@ impl Prices {
     fn overflow(&self, fuel: Fuel) -> PayoutError {
         PayoutError::Overflow { tasks: self.tasks, fuel, fee: self.fee_per_mfuel }
     }
+}
+
+/// What one execution of a batch of `tasks` tasks costs at the fuel limit, rounded up.
+///
+/// # Errors
+/// [`PayoutError::Overflow`].
+pub fn execution_at_most(tasks: u32, fuel_limit: Fuel, fee_per_mfuel: Amount) -> Result<Amount, PayoutError> {
+    let fuel = U256::from(fuel_limit.0) * U256::from(tasks);
+    let overflow = PayoutError::Overflow { tasks, fuel: fuel_limit, fee: fee_per_mfuel };
+    Ok(Amount(fuel.checked_mul(fee_per_mfuel.0).ok_or(overflow)?.div_ceil(MICRO_256)))
 }
 
 const MICRO_256: U256 = U256::from_limbs([MICRO, 0, 0, 0]);

@@ -302,8 +302,6 @@ struct Means {
     app: U96,
     dataset: U96,
     fee_per_mfuel: U96,
-    /// Tasks of a full batch.
-    batch: u32,
 }
 
 impl Means {
@@ -312,23 +310,7 @@ impl Means {
             app: request.appPriceMax,
             dataset: request.datasetPriceMax,
             fee_per_mfuel: request.feePerMfuelMax,
-            batch: if request.taskCount < request.batchSize { request.taskCount } else { request.batchSize },
         }
-    }
-
-    /// A pool keeps no more of a batch that expires than one execution of it costs.
-    fn allows_minimum(self, order: &PoolOrder, wanted: &Wanted) -> bool {
-        let execution = Prices {
-            tasks: self.batch,
-            fuel_limit: Fuel(wanted.fuel_limit),
-            fee_per_mfuel: Amount(U256::from(order.feePerMfuel)),
-            app_price: Amount::ZERO,
-            dataset_price: Amount::ZERO,
-            replicas_max: 1,
-            pool_share: Bps::ZERO,
-            protocol_fee: Bps::ZERO,
-        };
-        execution.lock().is_ok_and(|execution| execution.0 >= U256::from(order.minimumFee))
     }
 }
 
@@ -363,13 +345,7 @@ async fn sides(desk: &Desk, wanted: &Wanted, means: Means) -> Result<Sides, Prob
     };
     let owner = in_time(chain.pool_seller(PoolId(wanted.pool))).await.map_err(chain_problem)?;
     let owner = owner.ok_or_else(|| gone("pool", wanted.pool.to_string()))?;
-    let read = |order: &AnyOrder| {
-        let mut offered = within::<PoolOrder>(pool_offer(order, wanted)?, means.fee_per_mfuel);
-        if offered.not_for.is_none() && !means.allows_minimum(&offered.order, wanted) {
-            offered.not_for = Some("keeps more of a batch that expires than an execution costs".to_owned());
-        }
-        Some(offered)
-    };
+    let read = |order: &AnyOrder| Some(within::<PoolOrder>(pool_offer(order, wanted)?, means.fee_per_mfuel));
     let pool = cheapest(desk, ("pool", wanted.pool.to_string()), owner, wanted, now, read).await?;
     Ok(Sides { app, dataset, pool })
 }
@@ -443,6 +419,7 @@ async fn make_match(State(desk): Shared, params: Params, headers: HeaderMap, bod
         pool: request.pool,
         requester: request.requester,
         tasks: request.taskCount,
+        batch_size: request.batchSize,
         fuel_limit: request.fuelLimit,
     };
     let sides = sides(&desk, &wanted, Means::of(&request)).await?;
@@ -498,17 +475,18 @@ async fn make_quote(State(desk): Shared, params: Params, headers: HeaderMap, bod
     if asked.tasks == 0 {
         return Err(refused("quote.no_tasks", "a deal has one task at least"));
     }
+    let batch = asked.batch_size.unwrap_or(asked.tasks).clamp(1, asked.tasks);
     let wanted = Wanted {
         app: asked.app.0,
         dataset: asked.dataset.0,
         pool: asked.pool.0,
         requester: asked.requester,
         tasks: asked.tasks,
+        batch_size: batch,
         fuel_limit: asked.fuel_limit.0,
     };
-    let batch = asked.batch_size.unwrap_or(asked.tasks).clamp(1, asked.tasks);
     // Who asks for prices names no caps.
-    let means = Means { app: U96::MAX, dataset: U96::MAX, fee_per_mfuel: U96::MAX, batch };
+    let means = Means { app: U96::MAX, dataset: U96::MAX, fee_per_mfuel: U96::MAX };
     let sides = sides(&desk, &wanted, means).await?;
     let chain = &desk.chain;
     let read = async { tokio::try_join!(chain.parameters(), chain.pool(asked.pool)) };

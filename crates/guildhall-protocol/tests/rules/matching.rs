@@ -136,6 +136,18 @@ fn prices_above_the_caps() {
 }
 
 #[test]
+fn a_pool_keeps_no_more_of_a_batch_than_an_execution_of_it_costs() {
+    // Ten tasks of 1e6 fuel, at 1e6 for a million.
+    let kept = |minimum: u64| move |offers: &mut Offers| offers.pool.minimumFee = U96::from(minimum);
+    let (mut offers, facts) = (offers(), facts());
+    kept(10_000_000)(&mut offers);
+    assert!(check_match(&offers, &facts).is_ok());
+    let (code, text) = refusal(|offers, _| kept(10_000_001)(offers));
+    assert_eq!(code, "match.minimum");
+    assert!(text.contains("10000001") && text.contains("costs 10000000 at most"), "{text}");
+}
+
+#[test]
 fn requests_out_of_bounds() {
     let changes: [Change<Offers>; 11] = [
         ("taskCount", |offers| offers.request.taskCount = 0),

@@ -69,6 +69,7 @@ impl City {
                 pool: self.pool.0,
                 requester: key.address(),
                 tasks,
+                batch_size: purchase.batch_size,
                 fuel_limit: purchase.fuel_limit,
             },
             files: OfferFiles::default(),

@@ -51,11 +51,13 @@ pub(crate) async fn run(args: QuoteArgs, context: &Context) -> Result<ExitStatus
     let policy = args.policy.policy()?;
     let chain = context.chain().await?;
     let pool = chain.pool(PoolId(args.pool)).await?.ok_or_else(|| missing(args.pool))?;
+    let batch_size = args.batch_size.unwrap_or(args.tasks).clamp(1, args.tasks.max(1));
     let sought = Sought {
         app: args.app,
         dataset: args.dataset,
         pool: args.pool,
         tasks: args.tasks,
+        batch_size,
         fuel_limit: args.fuel,
         offers: args.offers,
     };
@@ -77,7 +79,7 @@ pub(crate) async fn run(args: QuoteArgs, context: &Context) -> Result<ExitStatus
     let question = Question {
         policy,
         tasks: args.tasks,
-        batch_size: args.batch_size.unwrap_or(args.tasks).clamp(1, args.tasks.max(1)),
+        batch_size,
         fuel_limit: Fuel(args.fuel),
         fuel_expected: Fuel(args.fuel_expected.unwrap_or(args.fuel).min(args.fuel)),
     };

@@ -147,9 +147,15 @@ impl RequestArgs {
             dataset: request.dataset,
             pool: request.pool,
             tasks: request.taskCount,
+            batch_size: request.batchSize,
             fuel_limit: request.fuelLimit,
             offers,
         }
+    }
+
+    /// Tasks of a batch, of so many in all.
+    fn batch_size(&self, tasks: u32) -> u32 {
+        self.batch_size.unwrap_or(tasks).clamp(1, tasks.max(1))
     }
 
     /// The orders that these flags need, for so many tasks.
@@ -159,6 +165,7 @@ impl RequestArgs {
             dataset: self.dataset,
             pool: self.pool,
             tasks,
+            batch_size: self.batch_size(tasks),
             fuel_limit: self.fuel,
             offers: self.offers.clone(),
         }
@@ -172,6 +179,7 @@ pub(crate) struct Sought {
     pub(crate) dataset: U256,
     pub(crate) pool: u32,
     pub(crate) tasks: u32,
+    pub(crate) batch_size: u32,
     pub(crate) fuel_limit: u64,
     pub(crate) offers: OfferArgs,
 }
@@ -280,7 +288,7 @@ pub(crate) async fn prepare(
         requester: key.address(),
         payer: args.payer.unwrap_or(key.address()),
         beneficiary: args.beneficiary.unwrap_or(key.address()),
-        batch_size: args.batch_size.unwrap_or(tasks).clamp(1, tasks.max(1)),
+        batch_size: args.batch_size(tasks),
         fuel_limit: args.fuel,
         memory_limit: args.memory,
         deadline: now.saturating_add(args.deadline),
@@ -308,6 +316,7 @@ pub(crate) async fn offers(
             pool: sought.pool,
             requester,
             tasks: sought.tasks,
+            batch_size: sought.batch_size,
             fuel_limit: sought.fuel_limit,
         },
         files: OfferFiles {
