@@ -329,6 +329,9 @@ export interface Asset {
   readonly tasks: number;
 }
 
+/** An asset as the registry has it, without what the market makes of it. */
+export type Registered = Omit<Asset, "best" | "deals" | "tasks">;
+
 /** An order with its signature, as the command writes it. */
 export interface SignedOrder {
   readonly chain: number;
@@ -359,7 +362,7 @@ export interface Account {
     readonly nonce: Numeric;
   };
   readonly locked: Numeric;
-  readonly assets: readonly Asset[];
+  readonly assets: readonly Registered[];
   readonly pools: readonly Pool[];
   readonly operator: { readonly id: number; readonly owner: Hex } | null;
 }

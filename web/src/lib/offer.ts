@@ -1,7 +1,7 @@
 /** Offers of what somebody owns: signed orders for an app or a dataset, put on the book. */
 
 import { post } from "../api/client";
-import { big, type About, type Asset } from "../api/types";
+import { big, type About, type Registered } from "../api/types";
 import { toHex, ZERO_ADDRESS, type Hex } from "../protocol/bytes";
 import { APP_ORDER, DATASET_ORDER, marketDomain } from "../protocol/orders";
 import { toJson } from "../protocol/struct";
@@ -12,7 +12,7 @@ const VOLUME = 1_000_000n;
 const YEAR = 365n * 86_400n;
 
 /** Signs an offer to everybody at a price a task, and puts it on the book. */
-export async function offer(connected: Connected, about: About, asset: Asset, price: bigint): Promise<void> {
+export async function offer(connected: Connected, about: About, asset: Registered, price: bigint): Promise<void> {
   const id = BigInt(asset.id);
   const rest = {
     price,

@@ -1,6 +1,6 @@
 /** A visit to a city: a browser with a wallet in it, and what the page complained of. */
 
-import type { BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 
 import { launch } from "../pages/browser";
@@ -8,7 +8,7 @@ import { City } from "./city";
 import { inject, NAME, type Wallet } from "./wallet";
 
 /** Certifying takes seconds; on a busy machine more. */
-const PATIENCE_MS = 150_000;
+export const PATIENCE_MS = 150_000;
 
 export interface Visit {
   readonly city: City;
@@ -71,6 +71,24 @@ export async function guest(visit: Visit): Promise<Visit> {
   return { ...visit, context, page, complaints, close: () => context.close() };
 }
 
+/** What the gateway answers at a path. */
+export async function asks<T>({ city }: Visit, path: string): Promise<T> {
+  return (await (await fetch(`${city.url}/api/v1${path}`)).json()) as T;
+}
+
+/** Drags files over an element and lets them fall, as the browser's own drag and drop does it. */
+export async function drop(page: Page, onto: Locator, files: readonly string[]): Promise<void> {
+  await onto.scrollIntoViewIfNeeded();
+  const box = (await onto.boundingBox())!;
+  const devtools = await page.context().newCDPSession(page);
+  const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  const data = { items: [], files: [...files], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+    await devtools.send("Input.dispatchDragEvent", { type, ...at, data });
+  }
+  await devtools.detach();
+}
+
 /** Connects the wallet and pays into the Vault. */
 export async function payIn({ page, city }: Visit, tokens: number): Promise<void> {
   await page.goto(`${city.url}/account`);
@@ -101,6 +119,37 @@ export async function orderText(visit: Visit, text: string, app?: string, query?
 /** Waits until the page of a deal says that all of it is certified. */
 export async function certified(page: Page): Promise<void> {
   await page.locator(".head").getByText("certified", { exact: true }).waitFor();
+}
+
+/** What a page showed of a live round, in the order in which it came. */
+export interface Watched {
+  /** Each worker with each step that stood beside it. */
+  readonly steps: readonly string[];
+  /** What the chamber said: seats, odds. */
+  readonly chamber: readonly string[];
+}
+
+/** Looks at the live round from now on, whatever comes and goes between two looks of a test; answers what was there to see. */
+export async function watch(page: Page): Promise<() => Promise<Watched>> {
+  const watched = await page.evaluateHandle(() => {
+    const [steps, chamber] = [new Set<string>(), new Set<string>()];
+    const look = (): void => {
+      for (const line of document.querySelectorAll(".live .members li")) {
+        const worker = line.querySelector("a")!.getAttribute("href")!.split("/").at(-1)!;
+        steps.add(`${worker} ${line.querySelector("span.soft")!.textContent!.trim()}`);
+      }
+      const said = document.querySelector(".live svg[role=img]")?.getAttribute("aria-label");
+      if (said) chamber.add(said);
+    };
+    new MutationObserver(look).observe(document.body, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+      attributes: true,
+    });
+    return { steps, chamber };
+  });
+  return () => watched.evaluate(({ steps, chamber }) => ({ steps: [...steps], chamber: [...chamber] }));
 }
 
 /** Presses "Verify here"; answers the steps that failed. */

@@ -10,6 +10,8 @@ export interface Wallet {
   readonly account: PrivateKeyAccount;
   /** What it was asked to sign or send. */
   readonly asked: { readonly method: string; readonly params: readonly unknown[] }[];
+  /** What it was asked to read of the chain, by the methods' names. */
+  readonly read: string[];
   /** What its owner says to the next questions. */
   refuses: boolean;
   /** Lets the next question of a method wait for its owner. */
@@ -27,6 +29,7 @@ export async function inject(context: BrowserContext, rpc: string, account: Priv
   const wallet: Wallet = {
     account,
     asked: [],
+    read: [],
     refuses: false,
     hold(method) {
       let ask!: () => void, answer!: () => void;
@@ -39,8 +42,10 @@ export async function inject(context: BrowserContext, rpc: string, account: Priv
   const signer = createWalletClient({ account, transport: http(rpc) });
   const answer = async ({ method, params = [] }: Request): Promise<unknown> => {
     if (method === "eth_accounts" || method === "eth_requestAccounts") return [account.address];
-    if (!["eth_signTypedData_v4", "eth_sendTransaction"].includes(method))
+    if (!["eth_signTypedData_v4", "eth_sendTransaction"].includes(method)) {
+      wallet.read.push(method);
       return node.request({ method, params } as never);
+    }
     wallet.asked.push({ method, params });
     if (held?.method === method) {
       const { ask, answered } = held;
@@ -57,12 +62,11 @@ export async function inject(context: BrowserContext, rpc: string, account: Priv
     try {
       return { result: await answer(request) };
     } catch (error) {
-      const {
-        code = -32000,
-        shortMessage,
-        message,
-      } = error as { code?: number; shortMessage?: string; message: string };
-      return { error: { code, message: shortMessage ?? message } };
+      const said = error as { code?: number; shortMessage?: string; message: string; data?: unknown; cause?: unknown };
+      const { code = -32000, shortMessage, message } = said;
+      // What a contract refused with is in the node's own error.
+      const data = said.data ?? (said.cause as { data?: unknown } | undefined)?.data;
+      return { error: { code, message: shortMessage ?? message, data } };
     }
   });
   await context.addInitScript((name) => {
