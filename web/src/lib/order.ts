@@ -21,12 +21,12 @@ export interface Input {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Confidence from a slider's place: powers of ten with steps between, as round numbers. */
+/** Confidence from a slider's place: powers of ten with steps between, in two digits: fewer would not tell neighbours apart. */
 export const SLIDER = { from: 10, to: 60 } as const;
 
 export function confidenceAt(place: number): number {
   const value = 10 ** (place / 10);
-  const digits = 10 ** Math.floor(Math.log10(value) - 1e-9);
+  const digits = 10 ** Math.max(0, Math.floor(Math.log10(value) + 1e-9) - 1);
   const round = Math.round(value / digits) * digits;
   // 10:1 of a thousand results is 9:1 of what can be said: 99:1 means one in a hundred.
   return Math.max(1, round - (place % 10 === 0 ? 1 : 0));

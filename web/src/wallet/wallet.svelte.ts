@@ -26,6 +26,11 @@ export interface Connected {
   send(call: Call): Promise<Hex>;
 }
 
+/** Whether it reads the chain by a node of the reader's own: the account for visitors reads by the one that this site names. */
+export function readsByItself(of: Connected | undefined): of is Connected {
+  return of !== undefined && of.id !== "development";
+}
+
 interface Announcement extends Event {
   readonly detail: {
     readonly info: { readonly uuid: string; readonly name: string; readonly rdns: string };
