@@ -9,7 +9,7 @@ import {OpenedWord, Terms} from "../../src/types/Terms.sol";
 import {WorkerWord} from "../../src/types/Workers.sol";
 import {TrickCallback} from "../support/Doubles.sol";
 import {Plays} from "../support/Plays.sol";
-import {Receipts} from "../support/Receipts.sol";
+import {Receipt, Receipts} from "../support/Receipts.sol";
 import {vm} from "../support/Vm.sol";
 
 /// @title What an observer of the city writes down, and the rules reckoned anew
@@ -33,6 +33,7 @@ abstract contract Ghosts is Plays {
     /// @param held When its revealers' stake was held last.
     /// @param settled Whether an inquest has said who lied.
     /// @param busy Whether an inquest over it is open.
+    /// @param stray Whether its batch was voided while its case was open.
     struct Slot {
         uint256 deal;
         uint256 batch;
@@ -53,6 +54,7 @@ abstract contract Ghosts is Plays {
         uint256 held;
         bool settled;
         bool busy;
+        bool stray;
         uint8 verdict;
         bytes32 finding;
     }
@@ -126,7 +128,35 @@ abstract contract Ghosts is Plays {
         uint256 tasks = _tasksOf(terms, batch);
         claims = new Claim[](2);
         claims[0] = Claim(Receipts.rootOf(Receipts.make(tasks, FUEL_EACH)), uint64(FUEL_EACH * tasks));
-        claims[1] = Claim(WRONG, uint64(FUEL_EACH * tasks));
+        (Receipt[] memory receipts,, uint256 count) = _falseReceipts(terms, batch);
+        claims[1] = Claim(count == 0 ? WRONG : Receipts.rootOf(receipts), uint64(FUEL_EACH * tasks));
+    }
+
+    /// @dev What is under a batch's wrong root: receipts of which `count` from `first` on prove it wrong, by the deal. Of one deal in six
+    /// nobody knows what is under it.
+    function _falseReceipts(Terms memory terms, uint256 batch)
+        internal
+        pure
+        returns (Receipt[] memory receipts, uint256 first, uint256 count)
+    {
+        uint256 kind = uint256(terms.dealId) % 6;
+        receipts = Receipts.make(_tasksOf(terms, batch), FUEL_EACH);
+        uint256 last = receipts.length - 1;
+        if (kind == 0) return (receipts, 0, 0);
+        if (kind == 1 && last != 0) {
+            receipts[1].fuel -= 1;
+            return (receipts, 0, 2);
+        }
+        if (kind == 2) {
+            receipts[0].cumulativeFuel -= 1;
+        } else if (kind == 3) {
+            (receipts[0].fuel, receipts[0].cumulativeFuel) = (terms.fuelLimit + 1, terms.fuelLimit + 1);
+        } else {
+            if (kind == 4) receipts[last].cumulativeFuel += 1;
+            else receipts[last].index += 1;
+            first = last;
+        }
+        count = 1;
     }
 
     function _tasksOf(Terms memory terms, uint256 batch) internal pure returns (uint256) {
@@ -191,6 +221,19 @@ abstract contract Ghosts is Plays {
     /// @dev Whether the lot gives a worker of the pool a seat, whatever it runs.
     function _drawn(Terms memory terms, uint256 batch, uint256 who, uint256 wave) internal view returns (bool) {
         (uint256 attempt, OpenedWord opened, bytes32 seed, bytes32 roundId) = _drawOf(terms, batch);
+        return _drawnIn(terms, who, wave, attempt, opened, seed, roundId);
+    }
+
+    /// @dev The same of any draw.
+    function _drawnIn(
+        Terms memory terms,
+        uint256 who,
+        uint256 wave,
+        uint256 attempt,
+        OpenedWord opened,
+        bytes32 seed,
+        bytes32 roundId
+    ) internal view returns (bool) {
         WorkerWord word = _word(who);
         if (word.pool() != terms.pool || word.activeFrom() >= opened.blockNumber() || opened.poolBond() == 0) {
             return false;

@@ -95,7 +95,12 @@ contract Handler is Inquests {
         Outcome memory outcome = _judged(terms, slot.batch, scene.members, scene.leading);
         Draft memory draft = _draftFor(scene, _plays(scene));
         if (seed >> 240 & 1 == 0) _cheat(scene, draft, outcome.certifies, seed >> 241);
-        if (outcome.certifies) return _postScene(scene, draft, outcome);
+        if (outcome.certifies) {
+            _postScene(scene, draft, outcome);
+            // Who did not reveal may at once.
+            if (seed >> 239 & 1 == 0) _showFirst(slot, index);
+            return;
+        }
         _mustFail(_certifyCall(draft), "certified against the policy");
         ++seen["refused"];
     }
@@ -110,7 +115,7 @@ contract Handler is Inquests {
         _mustFail(_certifyCall(draft), "certified twice");
     }
 
-    /// @notice Two certify a wrong root where so few suffice; the requester disputes it at once.
+    /// @notice Two certify a wrong root where so few suffice; the requester or who was left out disputes it at once, or nobody.
     function collude(uint256 seed) external {
         (bool found, uint256 index) = _pick(seed, OPEN);
         if (!found || _balance(requester) < 1e18) return;
@@ -122,7 +127,8 @@ contract Handler is Inquests {
         Outcome memory outcome = _judged(terms, slot.batch, scene.members, 1);
         if (!outcome.certifies) return;
         _postScene(scene, _draftFor(scene, _plays(scene)), outcome);
-        _tryCase(slot, (seed >> 16) % _tasksOf(terms, slot.batch));
+        if (seed >> 8 & 1 == 0) _tryCase(slot, (seed >> 16) % _tasksOf(terms, slot.batch));
+        else if (seed >> 9 & 1 == 0) _disputeByStake(slot, seed);
     }
 
     /// @dev The first two that the lot seats at once, with a wrong claim.
@@ -280,7 +286,11 @@ contract Handler is Inquests {
     function show(uint256 seed) external {
         (bool found, uint256 index) = _pick(seed, PROVISIONAL);
         if (!found || block.timestamp >= _slots[index].finalAt) return;
-        Slot storage slot = _slots[index];
+        _showFirst(_slots[index], index);
+    }
+
+    /// @dev The first that has not revealed does, if there is one.
+    function _showFirst(Slot storage slot, uint256 index) private {
         CertifiedBatch memory done = _certifiedOf(slot);
         for (uint256 i; i < done.members.length; ++i) {
             if (done.members[i].claim() != BARE) continue;
@@ -591,6 +601,7 @@ contract Handler is Inquests {
             if (slot.status == OPEN) _expire(slot, _deals[slot.deal]);
             if (slot.status == DISPUTED && slot.verdict == 0) _decide(slot);
             if (slot.status == DISPUTED) _finalize(slot);
+            if (slot.stray) _dismiss(slot);
             if (slot.status != PROVISIONAL) continue;
             _release(_deals[slot.deal], _certifiedOf(slot));
             slot.escrow = 0;

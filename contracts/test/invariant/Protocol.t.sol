@@ -10,6 +10,9 @@ import {Inquests} from "./Inquests.sol";
 /// @notice The rules of INVARIANTS.md, after every step of a run. One campaign checks them all: one for each would play the
 /// same steps eight times over.
 contract ProtocolInvariants is Test {
+    /// @notice How often an outcome was reached: `forge test -vv` shows it.
+    event log_named_uint(string outcome, uint256 times);
+
     Handler private _handler;
 
     function setUp() public {
@@ -27,7 +30,7 @@ contract ProtocolInvariants is Test {
 
     /// @dev What does the work comes up more often than what ends it.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](33);
+        bytes4[] memory selectors = new bytes4[](36);
         selectors[0] = Handler.open.selector;
         selectors[1] = Handler.certify.selector;
         selectors[2] = Handler.certify.selector;
@@ -61,6 +64,9 @@ contract ProtocolInvariants is Test {
         selectors[17] = Handler.moveMoney.selector;
         selectors[18] = Handler.govern.selector;
         selectors[19] = Handler.wait_.selector;
+        selectors[33] = Disputes.disputeAsWorker.selector;
+        selectors[34] = Disputes.disprove.selector;
+        selectors[35] = Disputes.dismiss.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(_handler), selectors);
     }
@@ -118,7 +124,7 @@ contract ProtocolInvariants is Test {
     function test_aLongRunReachesEveryOutcome() public {
         vm.pauseGasMetering();
         bytes4[] memory selectors = this.targetSelectors()[0].selectors;
-        for (uint256 city; city < 110; ++city) {
+        for (uint256 city; city < 120; ++city) {
             setUp();
             vm.pauseGasMetering();
             for (uint256 step; step < 100; ++step) {
@@ -134,11 +140,14 @@ contract ProtocolInvariants is Test {
             rule_7_everythingCanLeave();
         }
         for (uint256 i; i < OUTCOMES; ++i) {
+            emit log_named_uint(string(abi.encodePacked(_outcome(i))), _times[i]);
+        }
+        for (uint256 i; i < OUTCOMES; ++i) {
             vm.assertGt(_times[i], 0, string(abi.encodePacked("never: ", _outcome(i))));
         }
     }
 
-    uint256 private constant OUTCOMES = 39;
+    uint256 private constant OUTCOMES = 49;
     uint256[OUTCOMES] private _times;
 
     function _count() private {
@@ -169,6 +178,16 @@ contract ProtocolInvariants is Test {
             "overturned",
             "audit",
             "appeal",
+            "appeal by stake",
+            "dispute by stake",
+            "stake refused",
+            "stake lost",
+            "stake kept",
+            "disproved",
+            "disproved in a dispute",
+            "nothing disproved",
+            "dismissed",
+            "not dismissed",
             "inquest",
             "accusation",
             "held",
