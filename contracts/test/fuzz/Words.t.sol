@@ -2,12 +2,14 @@
 pragma solidity ^0.8.28;
 
 import {Accounts} from "../../src/libraries/Accounts.sol";
+import {CaseWords} from "../../src/libraries/CaseWords.sol";
 import {MemberWords} from "../../src/libraries/MemberWords.sol";
 import {OpenedWords} from "../../src/libraries/OpenedWords.sol";
 import {ParametersWords} from "../../src/libraries/ParametersWords.sol";
 import {PolicyWords} from "../../src/libraries/PolicyWords.sol";
 import {PoolWords} from "../../src/libraries/PoolWords.sol";
 import {WorkerWords} from "../../src/libraries/WorkerWords.sol";
+import {FactsWord, JurorWord, StakesWord} from "../../src/types/Cases.sol";
 import {Policy} from "../../src/types/Orders.sol";
 import {Parameters, ParametersWord} from "../../src/types/Parameters.sol";
 import {OpenedWord, PolicyWord} from "../../src/types/Terms.sol";
@@ -186,8 +188,55 @@ contract WordsFuzz is Test {
         uint160 a = Accounts.ofOperator(operator);
         uint160 b = Accounts.ofPool(pool);
         vm.assertTrue(a != b && a != Accounts.BURNT && b != Accounts.BURNT && a != Accounts.PROTOCOL);
+        // No address of a key has so many leading zero bits, and no precompile is so high.
+        vm.assertEq(a, uint256(1) << 64 | operator);
+        vm.assertEq(b, uint256(2) << 64 | pool);
         vm.assertEq(Accounts.payment(a, amount) >> 96, a);
         vm.assertEq(uint96(Accounts.payment(a, amount)), amount);
+    }
+
+    function testFuzz_facts(uint32 batch, uint32 index, uint8 level, uint8 kind, uint8 seats, uint32 window) public {
+        vm.warp(uint256(index) + 1);
+        vm.roll(uint256(batch) + 1);
+        FactsWord word = CaseWords.packFacts(batch, index, level, kind, seats, seats ^ 1, window);
+        vm.assertEq(word.batch(), batch);
+        vm.assertEq(word.index(), index);
+        vm.assertEq(word.place(), CaseWords.placeOf(batch, index));
+        vm.assertEq(word.level(), level);
+        vm.assertEq(word.kind(), kind);
+        vm.assertEq(word.seats(), seats);
+        vm.assertEq(word.runtime(), seats ^ 1);
+        vm.assertEq(word.window(), window);
+        vm.assertEq(word.openedAt(), uint256(index) + 1);
+        vm.assertEq(word.openedBlock(), uint256(batch) + 1);
+        vm.assertEq(word.verdictBefore(), 0);
+        FactsWord later = word.after_(kind);
+        vm.assertEq(later.verdictBefore(), kind);
+        vm.assertEq(FactsWord.unwrap(later) & (1 << 208) - 1, FactsWord.unwrap(word));
+    }
+
+    function testFuzz_stakes(uint128 bond, uint64 runtimeBond, uint40 slash, uint24 pool, uint128 other) public pure {
+        StakesWord word = CaseWords.packStakes(bond, runtimeBond, slash, pool);
+        vm.assertEq(word.bond(), bond);
+        for (uint256 i; i < 2; ++i) {
+            vm.assertEq(word.runtimeBond(), runtimeBond);
+            vm.assertEq(word.slash(), slash);
+            vm.assertEq(word.pool(), pool);
+            word = word.withBond(other);
+            vm.assertEq(word.bond(), other);
+        }
+    }
+
+    function testFuzz_juror(address worker, uint32 operator, uint8 wave) public pure {
+        JurorWord word = CaseWords.packJuror(worker, operator, wave);
+        vm.assertFalse(word.revealed());
+        for (uint256 i; i < 2; ++i) {
+            vm.assertEq(word.worker(), worker);
+            vm.assertEq(word.operator(), operator);
+            vm.assertEq(word.wave(), wave);
+            word = word.asRevealed();
+            vm.assertTrue(word.revealed());
+        }
     }
 
     /// @dev Exposure is taken off the older bucket first, and nothing else of the word moves.
