@@ -60,6 +60,30 @@ contract BeaconSeedTest is Plays {
         vm.assertEq(_quicknet.pin(epoch, "whatever"), Beacons.RANDOMNESS_123);
     }
 
+    function test_pin_hashesThePointWithTheMarkOfItsY() public {
+        uint256 first = _seed.epochOf(block.timestamp);
+        vm.warp(block.timestamp + 1000);
+        bool[2] memory met;
+        for (uint256 i; i < 12; ++i) {
+            bytes memory point = Beacons.sign(SECRET, _seed.roundOf(first + i));
+            (bytes32 hash, bool larger) = _compressed(point);
+            met[larger ? 1 : 0] = true;
+            vm.assertEq(_seed.pin(first + i, point), hash);
+        }
+        vm.assertTrue(met[0] && met[1]);
+    }
+
+    /// @dev Hash of a point as beacons publish it: x, marked as compressed, and as having the larger y of the two.
+    function _compressed(bytes memory point) private pure returns (bytes32 hash, bool larger) {
+        (uint256 xHigh, uint256 xLow, uint256 yHigh, uint256 yLow) =
+            abi.decode(point, (uint256, uint256, uint256, uint256));
+        (,, uint256 otherHigh, uint256 otherLow) = abi.decode(_negated(point), (uint256, uint256, uint256, uint256));
+        larger = yHigh > otherHigh || (yHigh == otherHigh && yLow > otherLow);
+        bytes memory compressed = abi.encodePacked(uint128(xHigh), xLow);
+        compressed[0] |= larger ? bytes1(0xa0) : bytes1(0x80);
+        hash = sha256(compressed);
+    }
+
     function test_pin_refusesWhatIsNotTheBeaconsSignatureOfThatRound() public {
         uint256 epoch = _epochWith(123);
         bytes memory moved = bytes.concat(Beacons.SIGNATURE_123);
