@@ -191,6 +191,8 @@ contract WordsFuzz is Test {
         // No address of a key has so many leading zero bits, and no precompile is so high.
         vm.assertEq(a, uint256(1) << 64 | operator);
         vm.assertEq(b, uint256(2) << 64 | pool);
+        vm.assertEq(Accounts.BURNT, uint256(3) << 64);
+        vm.assertEq(Accounts.PROTOCOL, uint256(4) << 64);
         vm.assertEq(Accounts.payment(a, amount) >> 96, a);
         vm.assertEq(uint96(Accounts.payment(a, amount)), amount);
     }
