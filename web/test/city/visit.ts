@@ -101,7 +101,7 @@ export async function payIn({ page, city }: Visit, tokens: number): Promise<void
 
 /** Chooses an app and a text for one task, and presses the button that orders it. */
 export async function pressOrder({ page, city }: Visit, text: string, app = "wordcount", query = ""): Promise<void> {
-  // Little confidence: where a slow machine's round is drawn anew, five workers can still reach four times as much, and more.
+  // Little confidence: where a slow machine's round is drawn anew, the workers can still reach four times as much, and more.
   await page.goto(`${city.url}/run?confidence=9${query}`);
   await page.getByLabel("App", { exact: true }).selectOption({ label: app });
   await page.getByLabel("Or a text").fill(text);
