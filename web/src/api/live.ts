@@ -49,6 +49,8 @@ const listeners = new Map<string, Set<Listener>>();
 let current: AbortController | undefined;
 let scheduled = false;
 let reader = new EventReader();
+/** The last event before somebody listened to a topic that the stream does not have yet. */
+let since: string | undefined;
 const WAITS_MS = [500, 1_000, 2_000, 5_000, 15_000];
 
 function tell(event: LiveEvent): void {
@@ -106,6 +108,9 @@ function restart(): void {
     scheduled = false;
     current?.abort();
     current = undefined;
+    // What was told meanwhile may be of the new topic as well, and was told under an old one: it comes again.
+    if (since !== undefined) reader.lastId = since;
+    since = undefined;
     const topics = [...listeners.keys()].sort();
     if (topics.length === 0) {
       reader = new EventReader();
@@ -122,6 +127,7 @@ export function listen(topic: string, listener: Listener): () => void {
   if (those) those.add(listener);
   else {
     listeners.set(topic, new Set([listener]));
+    since ??= reader.lastId;
     restart();
   }
   return () => {
