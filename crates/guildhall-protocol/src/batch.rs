@@ -115,23 +115,3 @@ impl Batch {
 pub fn own_trace_root(own_traces: Vec<B256>) -> Result<B256, TreeError> {
     tree::root(own_traces)
 }
-
-/// Whether two receipts prove that `root` is no honest batch: two different leaves at one index, both under the root, or
-/// neighbours whose cumulative fuel does not add up.
-///
-/// A position-bound tree has one leaf a position, so the first needs a hash collision; what is left, and checked here, is
-/// fuel that does not add up between tasks `k` and `k + 1`, or at the first task.
-pub fn proves_wrong_fuel(root: B256, tasks: u32, before: Option<&ReceiptProof>, at: &ReceiptProof) -> bool {
-    let start = match before {
-        Some(before) => {
-            let neighbours = before.receipt.index.checked_add(1) == Some(at.receipt.index);
-            if !neighbours || !before.verify(root, tasks) {
-                return false;
-            }
-            before.cumulative_fuel
-        }
-        None if at.receipt.index == 0 => Fuel::ZERO,
-        None => return false,
-    };
-    at.verify(root, tasks) && start.checked_add(Fuel(at.receipt.fuel)) != Some(at.cumulative_fuel)
-}

@@ -8,6 +8,7 @@ pub mod cases;
 pub mod certificate;
 pub mod confidence;
 pub mod delivery;
+pub mod disproof;
 pub mod forecast;
 pub mod list;
 pub mod log;
@@ -34,6 +35,7 @@ pub use certificate::{
 };
 pub use confidence::Weighing;
 pub use delivery::{Parcel, delivery_hash};
+pub use disproof::{Disproof, Fault, Leaf, Leaves};
 pub use forecast::{Forecast, forecast};
 pub use list::{EntryWord, List, ListEntry};
 pub use log::LogItem;

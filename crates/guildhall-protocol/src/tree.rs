@@ -89,6 +89,16 @@ impl Tree {
             |level: usize| *self.levels[level].get((index >> level) ^ 1).unwrap_or(&self.padding[level]);
         Ok((0..self.depth()).map(sibling).collect())
     }
+
+    /// Puts another leaf in the place of one that there is.
+    pub(crate) fn replace(&mut self, index: usize, leaf: B256) {
+        self.levels[0][index] = leaf;
+        for level in 0..self.depth() {
+            let (left, above) = ((index >> level) & !1, index >> (level + 1));
+            let right = *self.levels[level].get(left + 1).unwrap_or(&self.padding[level]);
+            self.levels[level + 1][above] = node(self.levels[level][left], right);
+        }
+    }
 }
 
 /// `ceil(log2(leaves))`: the depth of a tree; 0 for one leaf.

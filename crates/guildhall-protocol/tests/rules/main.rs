@@ -4,6 +4,7 @@
 
 mod certificates;
 mod confidence;
+mod disproofs;
 mod lot;
 mod manifests;
 mod matching;
