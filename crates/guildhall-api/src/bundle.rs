@@ -198,17 +198,11 @@ impl Bundle {
     /// [`BundleError::Malformed`], [`BundleError::WrongOutput`].
     pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
         let malformed = || BundleError::Malformed { bytes: bytes.len() };
-        let (header, body) = bytes.split_at_checked(HEADER_BYTES).ok_or_else(malformed)?;
-        let count =
-            header.strip_prefix(&MAGIC).and_then(|count| count.try_into().ok()).ok_or_else(malformed)?;
-        let tasks = u32::from_be_bytes(count) as usize;
-        if tasks > MAX_BUNDLE_TASKS {
-            return Err(BundleError::TooManyTasks { tasks });
-        }
-        let (records, inline) = body.split_at_checked(tasks * RECORD_BYTES).ok_or_else(malformed)?;
+        let (records, inline) = split(bytes)?;
+        let tasks = records.len();
         let mut bundle = Self { inline: inline.to_vec(), ..Self::default() };
         let mut start = 0usize;
-        for (index, record) in records.chunks_exact(RECORD_BYTES).enumerate() {
+        for (index, record) in records.enumerate() {
             let (receipt, size, content_id) = read_record(index as u32, record).ok_or_else(malformed)?;
             bundle.receipts.push(receipt);
             let is_blob = size > Self::inline_limit(tasks) as u64;
@@ -233,6 +227,31 @@ impl Bundle {
         }
         Ok(bundle)
     }
+
+    /// The receipts of a bundle whose outputs may be missing or false: who compares receipts, or proves something by them, needs
+    /// no more. As with [`Bundle::decode`], whether they are the certified ones is the caller's to check.
+    ///
+    /// # Errors
+    /// [`BundleError::Malformed`], [`BundleError::TooManyTasks`].
+    pub fn receipts_of(bytes: &[u8]) -> Result<Vec<Receipt>, BundleError> {
+        let malformed = || BundleError::Malformed { bytes: bytes.len() };
+        let (records, _) = split(bytes)?;
+        let receipts = records.enumerate().map(|(index, record)| Some(read_record(index as u32, record)?.0));
+        receipts.collect::<Option<_>>().ok_or_else(malformed)
+    }
+}
+
+/// The records of a bundle, and what comes behind them.
+fn split(bytes: &[u8]) -> Result<(std::slice::ChunksExact<'_, u8>, &[u8]), BundleError> {
+    let malformed = || BundleError::Malformed { bytes: bytes.len() };
+    let (header, body) = bytes.split_at_checked(HEADER_BYTES).ok_or_else(malformed)?;
+    let count = header.strip_prefix(&MAGIC).and_then(|count| count.try_into().ok()).ok_or_else(malformed)?;
+    let tasks = u32::from_be_bytes(count) as usize;
+    if tasks > MAX_BUNDLE_TASKS {
+        return Err(BundleError::TooManyTasks { tasks });
+    }
+    let (records, inline) = body.split_at_checked(tasks * RECORD_BYTES).ok_or_else(malformed)?;
+    Ok((records.chunks_exact(RECORD_BYTES), inline))
 }
 
 fn read_record(index: u32, record: &[u8]) -> Option<(Receipt, u64, ContentId)> {
@@ -317,6 +336,10 @@ mod tests {
         let mut bytes = build(&[5, 9]).encode();
         *bytes.last_mut().expect("not empty") ^= 1;
         assert_eq!(Bundle::decode(&bytes), Err(BundleError::WrongOutput { index: 1 }));
+        let (receipts, _) = batch(&[5, 9]);
+        assert_eq!(Bundle::receipts_of(&bytes), Ok(receipts), "they are there all the same");
+        let cut = &bytes[..HEADER_BYTES + 2 * RECORD_BYTES - 1];
+        assert_eq!(Bundle::receipts_of(cut), Err(BundleError::Malformed { bytes: cut.len() }));
         let endless = [MAGIC.as_slice(), &u32::MAX.to_be_bytes()].concat();
         assert!(matches!(Bundle::decode(&endless), Err(BundleError::TooManyTasks { .. })));
     }

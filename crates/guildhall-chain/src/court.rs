@@ -9,7 +9,7 @@ use alloy::{
     sol_types::{SolCall, SolEvent as _},
 };
 use guildhall_protocol::{
-    Case, CaseId, CaseTermsWord, Certificate, DealId, Odds, ReceiptProof, Terms, UnixTime,
+    Case, CaseId, CaseTermsWord, Certificate, DealId, Leaf, Odds, ReceiptProof, Terms, UnixTime,
     cases::{AUDIT_DELAY_BLOCKS, Facts, Stakes, audited_task},
     roster,
 };
@@ -180,6 +180,22 @@ pub(crate) use {certified_batch, record};
 fn hearing(hearing: &Hearing) -> Court::Hearing {
     let jurors = hearing.jurors.iter().map(|juror| Court::Juror { word: juror.word, finding: juror.finding });
     Court::Hearing { record: record!(Court, hearing.case), jurors: jurors.collect() }
+}
+
+fn leaf(leaf: &Leaf) -> Court::Leaf {
+    let receipt = &leaf.receipt;
+    Court::Leaf {
+        path: U256::from(leaf.path),
+        receipt: Court::Receipt {
+            index: receipt.index,
+            exit: receipt.exit.code(),
+            fuel: receipt.fuel,
+            cumulativeFuel: leaf.cumulative_fuel.0,
+            outputDigest: receipt.output_digest,
+            traceDigest: receipt.trace_digest,
+        },
+        proof: leaf.proof.clone(),
+    }
 }
 
 impl ChainClient {
@@ -386,6 +402,18 @@ impl ChainClient {
     pub fn audit_call(&self, subject: &Subject) -> Result<Call, ChainError> {
         let certified = certified_batch!(Court, subject);
         Ok(self.court_call(&Court::openAuditCall { certified }))
+    }
+
+    /// The call that overturns a certificate which these leaves under its root contradict: one, or two neighbours.
+    ///
+    /// # Errors
+    /// As of [`ChainClient::dispute_call`].
+    pub fn disprove_call(&self, subject: &Subject, leaves: &[Leaf]) -> Result<Call, ChainError> {
+        Ok(self.court_call(&Court::disproveCall {
+            terms: bring(&subject.terms)?,
+            certified: certified_batch!(Court, subject),
+            leaves: leaves.iter().map(leaf).collect(),
+        }))
     }
 
     /// The call that appeals a verdict, for a bond of the caller's balance.

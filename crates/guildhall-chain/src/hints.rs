@@ -91,6 +91,7 @@ fn in_a_deal(name: &str) -> Option<&'static str> {
         "NotDrawn" => "nothing to do: the seed asks for the audit of one certificate in sixteen",
         "Audited" => "a certificate is audited once",
         "NotEntitled" => "dispute it with a bond (`guildhall dispute open`)",
+        "NoFault" => "dispute a task whose result is wrong (`guildhall dispute open`)",
         "NoSuchTask" => "tasks of a batch are counted from 0",
         "Excluded" => "nothing to do: whoever has a part in a case does not judge it",
         "WrongCase" | "WrongJury" | "WrongJuror" => "read the case and its jury again from their events",

@@ -21,7 +21,7 @@ use crate::{
     requester::{
         history::{History, history},
         replay::{Replayed, replay},
-        results::{Fetched, bundle, take},
+        results::{Fetched, bundle_of, take},
         settle,
         verify::{Claimed, Verification, verify},
     },
@@ -67,12 +67,47 @@ pub(crate) struct WhichResult {
     /// Number of the task in the deal, from 0.
     #[arg(default_value_t = 0)]
     pub(super) task: u32,
+    #[command(flatten)]
+    bytes: BytesArgs,
+}
+
+/// Where a batch's bytes come from.
+#[derive(Debug, Args)]
+pub(super) struct BytesArgs {
     /// Read the batch's bundle from this file, instead of asking the pool.
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
     /// Coordinator to fetch bytes from; as the pool says on chain if left out.
     #[arg(long, value_name = "URL")]
     coordinator: Option<Url>,
+}
+
+impl BytesArgs {
+    /// The bundle out of the file that was named.
+    pub(super) fn given(&self) -> Result<Option<Vec<u8>>> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| Failure::file("read the bundle", path, &error))
+        };
+        self.bundle.as_ref().map(read).transpose()
+    }
+
+    /// The bundle as it was given, or else as the coordinator has it; and the coordinator's address.
+    pub(super) async fn bundle(
+        &self,
+        given: Option<Vec<u8>>,
+        history: &History,
+        batch: u32,
+        (chain, context): (&ChainClient, &Context),
+    ) -> Result<(Vec<u8>, Option<String>)> {
+        let url = context.coordinator_url(chain, history.terms.pool, self.coordinator.as_ref()).await;
+        if let Some(bytes) = given {
+            // A bundle needs no coordinator, but for outputs that are too long to lie in it.
+            return Ok((bytes, url.ok()));
+        }
+        let url = url?;
+        let client = guildhall_api::CoordinatorClient::new(&url)?;
+        Ok((bundle_of(&client, history, batch).await?, Some(url)))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -159,23 +194,12 @@ pub(super) async fn find_verified(which: &WhichResult, context: &Context) -> Res
 
 async fn find(which: &WhichResult, context: &Context) -> Result<Found> {
     // A file that is missing is told before the chain is asked.
-    let given = which
-        .bundle
-        .as_ref()
-        .map(|path| std::fs::read(path).map_err(|error| Failure::file("read the bundle", path, &error)));
-    let given = given.transpose()?;
+    let given = which.bytes.given()?;
     let chain = context.chain().await?;
     let history = history(&chain, which.deal).await?;
-    let url = context.coordinator_url(&chain, history.terms.pool, which.coordinator.as_ref()).await;
-    let (bytes, url) = match given {
-        // A bundle needs no coordinator, but for outputs that are too long to lie in it.
-        Some(bytes) => (bytes, url.ok()),
-        None => {
-            let url = url?;
-            let client = guildhall_api::CoordinatorClient::new(&url)?;
-            (bundle(&client, &history, which.task).await?, Some(url))
-        }
-    };
+    let located = history.terms.locate(which.task);
+    let (batch, _) = located.map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let (bytes, url) = which.bytes.bundle(given, &history, batch, (&chain, context)).await?;
     let blobs = context.blobs(url.as_deref()).await?;
     let fetched = take(&bytes, &history, which.task, &*blobs).await?;
     Ok(Found { chain, history, bytes, fetched, url })

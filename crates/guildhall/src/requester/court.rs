@@ -10,7 +10,7 @@ use guildhall_chain::{
     Call, CaseState, ChainClient, ChainError, Sender, Subject, TxOutcome, Verdict, court::audit_seed_of,
     events,
 };
-use guildhall_protocol::{Case, DealId, Terms, UnixTime, cases::seal};
+use guildhall_protocol::{Case, Certificate, DealId, Disproof, Leaves, Status, Terms, UnixTime, cases::seal};
 use guildhall_service::files::{MODE_PRIVATE, atomic_write};
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,41 @@ pub async fn dispute(
     let call = |subject: &Subject| chain.dispute_call(subject, index, hidden);
     let outcome = send_about(chain, sender, subject, call).await?;
     Ok((opened(chain, &outcome)?, outcome))
+}
+
+/// What is wrong with a certificate by its own leaves.
+///
+/// # Errors
+/// `dispute.no_fault` where nothing is; `dispute.void`, `chain.*`.
+pub async fn disproof(chain: &ChainClient, subject: &Subject, leaves: &Leaves) -> Result<Disproof> {
+    let Certificate { batch, root, fuel, .. } = subject.certified.certificate;
+    if chain.batch_slot(subject.terms.deal(), batch).await?.status() == Some(Status::Void) {
+        return Err(Failure::negative(
+            "dispute.void",
+            format!("batch {batch} is void: nothing of it is certified"),
+        )
+        .hint("`guildhall deal show DEAL` says where it stands"));
+    }
+    leaves.disproof(&subject.terms, &subject.certified.certificate).ok_or_else(|| {
+        let said = format!(
+            "batch {batch} does not contradict itself: the leaves under its root {root} are in their places, within the limit and add up to {fuel} fuel"
+        );
+        Failure::negative("dispute.no_fault", said)
+            .hint("`guildhall dispute open DEAL TASK` disputes a task whose result is wrong")
+    })
+}
+
+/// Overturns a certificate by the leaves that contradict it.
+///
+/// # Errors
+/// The Court's refusal, such as `contract.too_late` once the certificate is final.
+pub async fn disprove(
+    chain: &ChainClient,
+    sender: &Sender,
+    subject: &Subject,
+    disproof: &Disproof,
+) -> Result<TxOutcome> {
+    send_about(chain, sender, subject, |subject| chain.disprove_call(subject, &disproof.leaves)).await
 }
 
 /// Sends a call about a certificate. A member that was certified as silent may show its contribution meanwhile, which makes

@@ -5,7 +5,7 @@
 use alloy::primitives::B256;
 use guildhall_api::{Bundle, BundleError, CoordinatorClient, Output};
 use guildhall_blobs::BlobStore;
-use guildhall_protocol::{Batch, ReceiptProof};
+use guildhall_protocol::{Batch, Certificate, Leaves, ReceiptProof};
 use guildhall_service::Coded as _;
 
 use super::history::History;
@@ -28,10 +28,19 @@ pub struct Fetched {
 /// The bundle of a task's batch, as bytes.
 ///
 /// # Errors
-/// `result.none` when the coordinator has none (yet); `api.*`.
+/// As of [`bundle_of`].
 pub async fn bundle(client: &CoordinatorClient, history: &History, task: u32) -> Result<Vec<u8>> {
+    let located = history.terms.locate(task);
+    let (batch, _) = located.map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    bundle_of(client, history, batch).await
+}
+
+/// The bundle of a batch, as bytes.
+///
+/// # Errors
+/// `result.none` when the coordinator has none (yet); `api.*`.
+pub async fn bundle_of(client: &CoordinatorClient, history: &History, batch: u32) -> Result<Vec<u8>> {
     let terms = &history.terms;
-    let (batch, _) = terms.locate(task).map_err(|error| Failure::new(error.code(), error.to_string()))?;
     let Some(at) = history.certificate(batch) else {
         return Err(Failure::negative(
             "result.not_certified",
@@ -71,6 +80,23 @@ pub async fn take(bytes: &[u8], history: &History, task: u32, blobs: &dyn BlobSt
             .hint("it is the bundle of another batch")
     })?;
     Ok(Fetched { receipt, output, root: batch.root() })
+}
+
+/// The leaves under a certificate's root, from a bundle whose outputs may be false.
+///
+/// # Errors
+/// `bundle.*` for bytes that are no bundle; `dispute.other_receipts` where they are of something else.
+pub fn leaves_of(bytes: &[u8], certificate: &Certificate) -> Result<Leaves> {
+    let receipts = Bundle::receipts_of(bytes).map_err(|error| bundle_failure(&error))?;
+    let count = receipts.len();
+    Leaves::certified(certificate, receipts).ok_or_else(|| {
+        let root = certificate.root;
+        let said =
+            format!("the {count} receipts of this bundle are not those under the certified root {root}");
+        Failure::negative("dispute.other_receipts", said).hint(
+            "fetch it elsewhere with `--coordinator URL`, or read one that you have with `--bundle FILE`",
+        )
+    })
 }
 
 /// A bundle that is none, or false, is a negative answer: whoever served it lied.

@@ -371,6 +371,7 @@ async fn what_requesters_are_told() {
         teller.both("result_replay", &format!("result replay {deal} 0"));
         teller.both("dispute_show_none", &format!("dispute show {deal}"));
         teller.text("dispute_open_same", &format!("dispute open {deal} 0 --key requester"));
+        teller.text("dispute_prove_same", &format!("dispute prove {deal} --key requester"));
         teller.text("dispute_settle_none", &format!("dispute settle {deal} 0 --key requester"));
         teller.text("dispute_appeal_none", &format!("dispute appeal {deal} 0 --key requester"));
         let bundle = town.dir().join("bundle").display().to_string();

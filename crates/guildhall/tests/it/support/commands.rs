@@ -100,6 +100,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { args: &["expire", DEAL], takes: SIGNS },
     Case { args: &["release", DEAL], takes: SIGNS },
     Case { args: &["dispute", "open", DEAL], takes: SIGNS },
+    Case { args: &["dispute", "prove", DEAL], takes: SIGNS },
     Case { args: &["dispute", "show", DEAL], takes: READS },
     Case { args: &["dispute", "appeal", DEAL], takes: SIGNS },
     Case { args: &["dispute", "settle", DEAL], takes: SIGNS },
@@ -184,6 +185,7 @@ pub(crate) const PATHS: &[(&str, &str, Path)] = &[
     ("result verify", "output", Read(&["--output", "none"])),
     ("result replay", "bundle", Read(&["--bundle", "none"])),
     ("dispute open", "bundle", Read(&["--bundle", "none"])),
+    ("dispute prove", "bundle", Read(&["--bundle", "none"])),
     ("deliver", "bundle", Read(&["--bundle", "none"])),
 ];
 
