@@ -49,7 +49,7 @@ pub async fn catch_up(bench: Arc<Bench>, promise: Promise) {
     for _ in 0..CERTIFICATE_ATTEMPTS {
         match bench.chain.certified(at.deal, at.batch).await {
             Ok(Some(subject)) if subject.certified.certificate.attempt == at.attempt => {
-                let agreed = subject.certified.certificate.root == promise.claim.root;
+                let agreed = court::certified_claim(&subject) == promise.claim;
                 return see_to_end(bench, promise, agreed).await;
             }
             // The node may be behind the coordinator, or there is none: the round was given up.

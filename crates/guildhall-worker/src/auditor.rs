@@ -22,7 +22,8 @@ use tracing::Instrument as _;
 
 use crate::bench::Bench;
 use crate::chain::Plea;
-use crate::court::{Contradiction, Leave, certified_receipts, nothing, patiently, plead};
+use crate::court::{Contradiction, Leave, certified_leaves, nothing, patiently, plead};
+use crate::disproof::disprove;
 use crate::error::WorkerError;
 use crate::executor::Assignment;
 use crate::limits::{AUDIT_PAUSE, MAX_AUDITS};
@@ -174,12 +175,16 @@ async fn check_one(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<
     plead(bench, Plea::Accuse { subject, index, binding: &binding }, until).await
 }
 
-/// Executes one task of the batch again, any one, and disputes it where this machine finds something else.
+/// Looks whether the certificate contradicts itself; where it does not, executes one task of the batch again, any one, and disputes
+/// it where this machine finds something else.
 async fn compare(bench: &Bench, subject: &Subject, until: UnixTime, answers: Answers) -> Result<(), Leave> {
     let round = round_of(bench, subject, until).await?;
-    let certified = certified_receipts(bench, round.at, subject, until).await?;
-    let index = rand::random_range(0..certified.len());
-    let certified = finding(&certified[index]);
+    let certified = certified_leaves(bench, round.at, subject, until).await?;
+    if disprove(bench, subject, &certified, until).await? {
+        return Err(nothing("it is void: there is no more to look at"));
+    }
+    let index = rand::random_range(0..certified.receipts().len());
+    let certified = finding(&certified.receipts()[index]);
     let index = index as u32;
     let assignment = Assignment {
         round: round.at,

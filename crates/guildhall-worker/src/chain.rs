@@ -10,7 +10,8 @@ use guildhall_api::{Outcome, SignedList, Standing};
 use guildhall_chain::inquest::Binding;
 use guildhall_chain::{CaseState, Hearing, Inquest, Juror, Subject, Submission, Verdict};
 use guildhall_protocol::{
-    BondUnits, Case, ContentId, DealId, LogItem, Opened, PoolId, ReceiptProof, Seed, Status, Terms, UnixTime,
+    BondUnits, Case, ContentId, DealId, Leaf, LogItem, Opened, PoolId, ReceiptProof, Seed, Status, Terms,
+    UnixTime,
 };
 
 use crate::seat::Promise;
@@ -85,6 +86,13 @@ pub enum Plea<'a> {
         index: u32,
         /// What binds it.
         seal: B256,
+    },
+    /// As anybody: that a certificate's own leaves contradict it.
+    Disprove {
+        /// What falls.
+        subject: &'a Subject,
+        /// One leaf, or two neighbours.
+        leaves: &'a [Leaf],
     },
     /// As anybody: the audit that the seed asks for.
     Audit {
@@ -220,6 +228,7 @@ impl<'a> Plea<'a> {
         match self {
             Self::Contradict { subject, .. }
             | Self::Dispute { subject, .. }
+            | Self::Disprove { subject, .. }
             | Self::Audit { subject }
             | Self::Commit { subject, .. }
             | Self::Show { subject, .. }

@@ -1,5 +1,5 @@
 //! Before the Court: sits on juries that the lot gives this worker a seat on, defends certificates that it is a member of, and
-//! disputes those that contradict it.
+//! disputes those that contradict it, or overturns them by what they say themselves.
 //!
 //! A juror executes the disputed task like any other, binds itself before it can know what others found, and sees to the
 //! verdict and to what follows from it, since that pays it. Knows nothing of who is right.
@@ -14,7 +14,8 @@ use guildhall_chain::{CaseState, Hearing, Subject};
 use guildhall_protocol::cases::{finding, juror_commitment, seal};
 use guildhall_protocol::list::{CLAIM_BARE, CLAIM_LEADING};
 use guildhall_protocol::{
-    Batch, Case, CaseId, Certificate, DealId, Member, Receipt, RoundId, Terms, UnixTime,
+    Batch, Case, CaseId, Certificate, Claim, DealId, Fuel, Leaves, Member, Receipt, RoundId, Status, Terms,
+    UnixTime,
 };
 use guildhall_service::CancellationToken;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ use tracing::Instrument as _;
 use crate::afterwards::bundle_of;
 use crate::bench::Bench;
 use crate::chain::{Plea, PostError};
+use crate::disproof::{disprove, leaves_of};
 use crate::error::WorkerError;
 use crate::executor::Assignment;
 use crate::inquest;
@@ -218,7 +220,11 @@ pub(crate) async fn plead(bench: &Bench, plea: Plea<'_>, until: UnixTime) -> Res
 async fn as_it_stands(bench: &Bench, before: &Subject, until: UnixTime) -> Result<Subject, Leave> {
     let (deal, batch) = (before.terms.deal(), before.certified.certificate.batch);
     let now = patiently(bench, until, || bench.chain.certified(deal, batch)).await?;
-    now.filter(|now| now.says_the_same(before)).ok_or_else(|| nothing("the certificate stands no more"))
+    let now = now.filter(|now| now.says_the_same(before));
+    let now = now.ok_or_else(|| nothing("the certificate stands no more"))?;
+    // Its events are there for good; that it fell is in the batch's status.
+    let at = patiently(bench, until, || bench.chain.batch(&now.terms, batch)).await?;
+    if at.status == Status::Void { Err(nothing("the certificate is void")) } else { Ok(now) }
 }
 
 /// Serves on the jury of a case.
@@ -385,12 +391,23 @@ async fn accuse(bench: &Bench, case: &Case, mine: Contradiction) -> Result<(), L
     conclude(bench, case).await
 }
 
-/// Disputes a certificate that contradicts what this worker had promised in the round, where the Court lets its stake answer
-/// for that: who was left out of the list, and who is not alone with its claim. The case comes back as an event.
+/// How a certificate was contradicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Means {
+    /// By its own leaves: it is void.
+    Proof,
+    /// By a case.
+    Case,
+}
+
+/// Contradicts a certificate that is not what this worker had promised in the round. Its own leaves overturn it at once; else it
+/// is disputed, where the Court lets this worker's stake answer for that: who was left out of the list, and who is not alone with
+/// its claim. The case comes back as an event.
 pub async fn contradict(bench: Arc<Bench>, promise: Promise) {
     let round = promise.at.id;
     match try_to_contradict(&bench, &promise).await {
-        Ok(()) => {
+        Ok(Means::Proof) => tracing::warn!(%round, "overturned a certificate by its own leaves"),
+        Ok(Means::Case) => {
             tracing::warn!(%round, "disputed a certificate that is not what this worker found");
             metrics::counter!("worker_disputes_opened_total").increment(1);
         }
@@ -402,57 +419,61 @@ pub async fn contradict(bench: Arc<Bench>, promise: Promise) {
     }
 }
 
-async fn try_to_contradict(bench: &Bench, promise: &Promise) -> Result<(), Leave> {
+async fn try_to_contradict(bench: &Bench, promise: &Promise) -> Result<Means, Leave> {
     let (at, me) = (promise.at, bench.worker());
     let until = promise.keep_until;
     let subject = patiently(bench, until, || bench.chain.certified(at.deal, at.batch)).await?;
     let subject = subject.ok_or_else(|| nothing("there is no certificate any more"))?;
     let certificate = &subject.certified.certificate;
-    if certificate.attempt != at.attempt || certificate.root == promise.claim.root {
+    if certificate.attempt != at.attempt || certified_claim(&subject) == promise.claim {
         return Err(nothing("another attempt was certified"));
     }
     let until = UnixTime(certificate.finalAt);
-    let (index, finding) = differing(bench, promise, &subject, until).await?;
+    let mine = patiently(bench, until, || bundle_of(bench, promise)).await?;
+    // What it executed may be what was certified, at another price: then nobody needs to serve it anything.
+    if let Some(leaves) = leaves_of(&mine, &subject)? {
+        let disproved = disprove(bench, &subject, &leaves, until).await?;
+        return if disproved { Ok(Means::Proof) } else { Err(nothing("the certificate says the same")) };
+    }
+    let mine = Bundle::receipts_of(&mine).map_err(|error| nothing(error.to_string()))?;
+    let (index, finding) = if let [only] = mine.as_slice() {
+        (0, finding(only))
+    } else {
+        let certified = certified_leaves(bench, at, &subject, until).await?;
+        if disprove(bench, &subject, &certified, until).await? {
+            return Ok(Means::Proof);
+        }
+        differing(&mine, certified.receipts())?
+    };
     let salt = B256::random();
     let seal = seal(me, at.deal, at.batch, index, finding, salt);
     let contradiction = Contradiction { seal, finding, salt, opens_until: until };
     bench.journal.contradiction(contradiction).await.map_err(WorkerError::from)?;
-    plead(bench, Plea::Contradict { subject: &subject, index, seal }, until).await
+    plead(bench, Plea::Contradict { subject: &subject, index, seal }, until).await?;
+    Ok(Means::Case)
 }
 
-/// The receipts of a certified round, from whoever stored them: they count only if they make the certified root.
-pub(crate) async fn certified_receipts(
+/// What a certificate says, as a claim.
+pub(crate) fn certified_claim(subject: &Subject) -> Claim {
+    let Certificate { root, fuel, .. } = subject.certified.certificate;
+    Claim { root, fuel: Fuel(fuel) }
+}
+
+/// The leaves of a certified round, from whoever stored them: they count only if they make the certified root.
+pub(crate) async fn certified_leaves(
     bench: &Bench,
     round: RoundRef,
     subject: &Subject,
     until: UnixTime,
-) -> Result<Vec<Receipt>, Leave> {
-    let bad = |error: &dyn std::fmt::Display| nothing(error.to_string());
+) -> Result<Leaves, Leave> {
     let served = patiently(bench, until, || bench.link.result(round)).await?;
-    let receipts = Bundle::decode(&served).map_err(|error| bad(&error))?.receipts;
-    let root = Batch::new(receipts.clone()).map_err(|error| bad(&error))?.root();
-    if root == subject.certified.certificate.root {
-        Ok(receipts)
-    } else {
-        Err(nothing("the receipts that are served are not the certified ones"))
-    }
+    let leaves = leaves_of(&served, subject)?;
+    leaves.ok_or_else(|| nothing("the receipts that are served are not the certified ones"))
 }
 
 /// The first task of which this worker found something else, and what.
-async fn differing(
-    bench: &Bench,
-    promise: &Promise,
-    subject: &Subject,
-    until: UnixTime,
-) -> Result<(u32, B256), Leave> {
-    let bad = |error: &dyn std::fmt::Display| nothing(error.to_string());
-    let mine = patiently(bench, until, || bundle_of(bench, promise)).await?;
-    let mine = Bundle::decode(&mine).map_err(|error| bad(&error))?.receipts;
-    if let [only] = mine.as_slice() {
-        return Ok((0, finding(only)));
-    }
-    let certified = certified_receipts(bench, promise.at, subject, until).await?;
-    let other = mine.iter().zip(&certified).find(|(mine, certified)| mine != certified);
+fn differing(mine: &[Receipt], certified: &[Receipt]) -> Result<(u32, B256), Leave> {
+    let other = mine.iter().zip(certified).find(|(mine, certified)| mine != certified);
     other.map(|(mine, _)| (mine.index, finding(mine))).ok_or_else(|| nothing("the receipts are the same"))
 }
 

@@ -3,8 +3,8 @@
 //! It makes outgoing connections only. It follows the chain itself and computes its own seats ([`agenda`]); what it signs is
 //! on disk before it is sent ([`journal`]), so that it never signs two different things in one round; one seat is a state
 //! machine without IO ([`seat`]) that [`drive`] puts into effect; where no coordinator does its part it goes over the chain
-//! ([`direct`]); before the Court it sits on juries and defends what it certified ([`court`]), and it
-//! re-executes a share of what others certified ([`auditor`]). `docs/network.md` has the whys.
+//! ([`direct`]); before the Court it sits on juries, defends what it certified and overturns what contradicts itself ([`court`]), and
+//! it re-executes a share of what others certified ([`auditor`]). `docs/network.md` has the whys.
 
 pub mod afterwards;
 pub mod agenda;
@@ -18,6 +18,7 @@ pub mod error;
 pub mod executor;
 pub mod journal;
 
+mod disproof;
 mod inquest;
 pub mod limits;
 pub mod link;

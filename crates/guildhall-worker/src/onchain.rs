@@ -305,6 +305,7 @@ impl Chain for OnChain {
                 client.contradict_call(subject, index, seal, self.sender.account())
             }
             Plea::Dispute { subject, index, seal } => client.dispute_call(subject, index, seal),
+            Plea::Disprove { subject, leaves } => client.disprove_call(subject, leaves),
             Plea::Audit { subject } => {
                 let seed = client.seed_to_write(audit_seed_of(subject)).await.map_err(ChainFault::from)?;
                 if let Some(call) = seed {
