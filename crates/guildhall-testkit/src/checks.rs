@@ -12,7 +12,8 @@ use alloy::{
 use guildhall_chain::{
     ChainClient, Event, EventKind,
     bindings::{
-        Certifier::CertifierEvents, Recourse::RecourseEvents, Vault::VaultEvents, Workforce::WorkforceEvents,
+        Certifier::CertifierEvents, Court::CourtEvents, Recourse::RecourseEvents, Vault::VaultEvents,
+        Workforce::WorkforceEvents,
     },
     events,
 };
@@ -82,6 +83,7 @@ impl Holders {
                 deployment.market,
                 deployment.certifier,
                 deployment.recourse,
+                deployment.court,
             ])
             .from_block(deployment.block);
         let logs = chain.provider().get_logs(&filter).await.expect("the chain answers");
@@ -123,6 +125,9 @@ impl Holders {
             }
             EventKind::Certifier(CertifierEvents::DeliveryTipped(event)) => {
                 self.accounts.insert(event.deliverer);
+            }
+            EventKind::Court(CourtEvents::Disproved(event)) => {
+                self.accounts.insert(event.by);
             }
             EventKind::Recourse(RecourseEvents::Shown(event)) => {
                 // What was shown and agrees is out of escrow: the members say what is left in it.

@@ -11,6 +11,7 @@ mod cli_up;
 mod court;
 mod crashes;
 mod devices;
+mod disproof;
 mod end_to_end;
 mod gateway;
 mod gateway_orders;
