@@ -83,11 +83,13 @@ async function disputeAndJudge(city) {
   const patience = Number((BigInt(record.facts) >> 96n) & 0xffffffffn);
   city.time = Number((BigInt(record.facts) >> 128n) & 0xffffffffffn) + 3 * patience;
   const jurors = [];
+  let reveal;
   for (const { name, own, juror } of seats) {
     const revealed = await city.call(name, "Jury", "reveal", [record, juror, finding, own]);
     jurors.push(city.event(revealed, "Jury", "JurorRevealed").juror);
+    reveal = revealed.gasUsed;
   }
-  await city.call("relayer", "Jury", "showReceipt", [deal.terms, certificate, record, receipt, proof]);
+  const shown = await city.call("relayer", "Jury", "showReceipt", [deal.terms, certificate, record, receipt, proof]);
   const operatorOf = ({ word }) => (BigInt(word) >> 64n) & 0xffffffffn;
   jurors.sort((x, y) => (operatorOf(x) < operatorOf(y) ? -1 : 1));
   city.pass(patience);
@@ -95,7 +97,8 @@ async function disputeAndJudge(city) {
   const decided = await city.call("relayer", "Court", "decide", [certificate, hearing]);
   city.pass(2 * patience);
   const finalized = await city.call("relayer", "Court", "finalize", [deal.terms, certified, [hearing], finding]);
-  return { dispute: opened.gasUsed, commit: seats[4].gas, verdict: decided.gasUsed, finalize: finalized.gasUsed };
+  const [commit, show] = [seats[4].gas, shown.gasUsed];
+  return { dispute: opened.gasUsed, commit, reveal, show, verdict: decided.gasUsed, finalize: finalized.gasUsed };
 }
 
 /// The same with as many deals as it takes until the lot seats five jurors.
@@ -223,6 +226,8 @@ async function measure(city) {
   const judged = await from(() => judge(city));
   gas.dispute = Number(judged.dispute);
   gas.jury_commit = Number(judged.commit);
+  gas.jury_reveal = Number(judged.reveal);
+  gas.show_receipt = Number(judged.show);
   gas.jury_verdict_5 = Number(judged.verdict);
   gas.finalize = Number(judged.finalize);
   gas.audit_open = Number(await from(() => openAudit(city)));

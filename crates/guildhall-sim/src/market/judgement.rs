@@ -13,7 +13,9 @@ use guildhall_protocol::{
 };
 
 use super::{
-    Market, TASKS, batch_fuel, cost_of, hash_of,
+    Coordinator, Market, cost_of,
+    gas::Gas,
+    hash_of,
     operator::{Behaviour, Found},
     table::{Certified, Says},
     wei,
@@ -21,6 +23,9 @@ use super::{
 
 /// Of a thousand that the lot puts on a jury, those that do not sit.
 const ABSENT_PERMILLE: u64 = 20;
+
+/// What part of what falls to be slashed goes to who opened the case.
+const REWARD_PART: i128 = 10;
 
 /// How many times what a dissenter loses a false own trace costs.
 const FALSE_TRACE_TIMES: u64 = 10;
@@ -67,20 +72,22 @@ struct Bill {
 }
 
 impl Market {
-    /// Pays, and lets everybody contradict; the seed may ask for an audit.
-    pub(crate) fn judge(&mut self, terms: &Terms, certified: &Certified) -> Judged {
+    /// Pays, lets everybody contradict, and holds the audit of a task, where there is one.
+    pub(crate) fn judge(&mut self, terms: &Terms, certified: &Certified, audit: Option<u32>) -> Judged {
         let bill = self.pay(terms, certified);
         let mut judged = Judged { verdict: Verdict::Stands, cases: 0 };
+        let mut overturned_by = None;
         let mut benches = self.contradictions(certified);
-        let audit = self.audited(terms, certified);
         if let Some(index) = audit {
             let number = benches.len() as u32;
             benches.push((None, Bench { certified, index, parties: BTreeSet::new(), number }));
         }
         for (opener, bench) in benches {
             judged.cases += 1;
+            self.gas += if opener.is_some() { Gas::measured().dispute } else { Gas::measured().audit_open };
             judged.verdict = self.hear(&bench, &bill);
             if judged.verdict != Verdict::Stands {
+                overturned_by = opener;
                 break;
             }
             match opener {
@@ -93,19 +100,19 @@ impl Market {
                 None => self.earn(certified, &bill),
             }
         }
-        self.settle(certified, &bill, judged.verdict);
+        self.settle(certified, &bill, judged.verdict, overturned_by);
         judged
     }
 
     /// An auditor makes the own traces of some contributions again: who copied pays ten times what a dissenter loses.
     pub(crate) fn accuse(&mut self, terms: &Terms, certified: &Certified) -> u32 {
-        let gross = self.prices(terms).gross(batch_fuel()).unwrap_or(Amount::ZERO);
+        let gross = self.prices(terms).gross(self.batch_fuel()).unwrap_or(Amount::ZERO);
         let mut accused = 0;
         for member in certified.members.iter().filter(|member| member.says == Says::Agrees) {
             if !self.dice.hits(self.plan.accused_permille) {
                 continue;
             }
-            self.checks += u64::from(TASKS);
+            self.checks += u64::from(self.plan.tasks);
             if certified.copiers.contains(&member.place) {
                 accused += 1;
                 let units = FALSE_TRACE_TIMES * slash_units(gross).0;
@@ -117,13 +124,15 @@ impl Market {
 
     /// Whether a worker's reputation counts as much as it can.
     pub(crate) fn counts_in_full(&self, place: usize) -> bool {
-        let weighing =
-            Weighing { count_reputation: true, ..Weighing::of(&self.policy, super::REPUTATION_STEP, TASKS) };
+        let weighing = Weighing {
+            count_reputation: true,
+            ..Weighing::of(&self.policy, super::REPUTATION_STEP, self.plan.tasks)
+        };
         weighing.weight(self.operators[place].reputation, 0) == weighing.weight(Reputation(u16::MAX), 0)
     }
 
     fn pay(&mut self, terms: &Terms, certified: &Certified) -> Bill {
-        let (prices, now) = (self.prices(terms), certified.at);
+        let (prices, now, fuel) = (self.prices(terms), certified.at, self.batch_fuel());
         let agreeing: Vec<_> = certified
             .members
             .iter()
@@ -131,8 +140,7 @@ impl Market {
             .map(|member| member.place)
             .collect();
         let seats = u8::try_from(agreeing.len()).unwrap_or(u8::MAX);
-        let amounts =
-            prices.gross(batch_fuel()).and_then(|gross| Ok((gross, prices.payouts(seats, batch_fuel())?)));
+        let amounts = prices.gross(fuel).and_then(|gross| Ok((gross, prices.payouts(seats, fuel)?)));
         let (gross, payouts) = amounts.unwrap_or_else(|error| unreachable!("our own prices: {error}"));
         let collateral = Amount(self.policy.collateralMin.to());
         let exposure = exposure_units(gross, Amount::ZERO, collateral, seats);
@@ -148,12 +156,17 @@ impl Market {
 
     /// Who opens a case without a bond: holders of seats that were left out and found otherwise, and two members alike.
     fn contradictions<'a>(&mut self, certified: &'a Certified) -> Vec<(Option<usize>, Bench<'a>)> {
+        // Who has nothing to compare with executes everything, sees by the root that something is wrong, and guesses where.
+        let blind = self.plan.coordinator == Coordinator::Hides && self.plan.tasks > 1;
         let members: BTreeSet<_> = certified.members.iter().map(|member| member.place).collect();
         let mut openers: Vec<(usize, u32)> = Vec::new();
         let mut dissent: BTreeMap<B256, Vec<usize>> = BTreeMap::new();
         for &(place, found) in &certified.rivals {
-            let index =
-                if certified.claim.is_wrong() { certified.claim.wrong_task() } else { found.wrong_task() };
+            let index = match certified.claim {
+                _ if blind => self.any_task(),
+                claim if claim.is_wrong() => claim.wrong_task(),
+                _ => found.wrong_task(),
+            };
             if matches!(
                 self.operators[place].behaviour,
                 Behaviour::Lies
@@ -164,8 +177,8 @@ impl Market {
             ) {
                 // A liar does not call a jury.
             } else if members.contains(&place) {
-                dissent.entry(found.claim().root).or_default().push(place);
-                if dissent[&found.claim().root].len() == 2 {
+                dissent.entry(found.root()).or_default().push(place);
+                if dissent[&found.root()].len() == 2 {
                     openers.push((place, index));
                 }
             } else {
@@ -177,10 +190,11 @@ impl Market {
                 if self.operators[place].is_faulty() {
                     continue;
                 }
-                self.checks += 1;
-                self.operators[place].purse -= cost_of(1);
-                let index = self.dice.below(u64::from(TASKS)) as u32;
-                if certified.claim.is_wrong_at(index) {
+                let executed = if blind { self.plan.tasks } else { 1 };
+                self.checks += u64::from(executed);
+                self.operators[place].purse -= cost_of(executed);
+                let (index, claim) = (self.any_task(), certified.claim);
+                if if blind { claim.is_wrong() } else { claim.is_wrong_at(index) } {
                     openers.push((place, index));
                 }
             }
@@ -196,14 +210,20 @@ impl Market {
         benches.collect()
     }
 
-    fn audited(&self, terms: &Terms, certified: &Certified) -> Option<u32> {
+    fn any_task(&mut self) -> u32 {
+        self.dice.below(u64::from(self.plan.tasks)) as u32
+    }
+
+    /// The task of which the seed asks for an audit.
+    pub(crate) fn audited(&self, terms: &Terms, certified: &Certified) -> Option<u32> {
         let seed = Seed(hash_of(&[self.plan.seed, self.round, u64::MAX]));
-        audited_task(seed, terms.deal(), 0, certified.round.at.attempt, TASKS)
+        audited_task(seed, terms.deal(), 0, certified.round.at.attempt, self.plan.tasks)
     }
 
     /// A jury: who sits, what they find, what it comes to.
     fn hear(&mut self, bench: &Bench<'_>, bill: &Bill) -> Verdict {
         let jurors = self.sit(bench);
+        self.gas += Gas::measured().hearing(jurors.len() as u64);
         let certified = match bench.certified.claim {
             found if !found.is_wrong_at(bench.index) => Finding::Right,
             Found::Lie | Found::LieOnce => Finding::Lie,
@@ -223,7 +243,7 @@ impl Market {
         let sat = jurors.iter().any(|(_, _, finding)| *finding == certified);
         let verdict =
             groups.keys().find(|finding| reaches(finding) && (**finding != certified || sat)).copied();
-        let fee = wei(bill.gross) / i128::from(TASKS);
+        let fee = wei(bill.gross) / i128::from(self.plan.tasks);
         for (place, _, finding) in jurors {
             match verdict {
                 Some(verdict) if verdict == finding => {
@@ -253,7 +273,7 @@ impl Market {
         let policy = Policy { replicasMin: 1, replicasMax: WANT_MAX, ..self.policy };
         let seats = want(seats_needed(&policy, target), policy.faultyShareBps);
         let bond = BondUnits(self.operators.iter().map(|operator| operator.bond.0).sum());
-        let case = hash_of(&[self.plan.seed, self.round, bench.number.into(), 7]);
+        let case = hash_of(&[self.plan.seed, self.round, bench.number.into(), 7, self.jury_draw.into()]);
         let members: BTreeSet<_> = certified.members.iter().map(|member| member.place).collect();
         let weighing = Weighing { count_reputation: false, ..certified.round.weighing };
         let mut jurors: Vec<(usize, Weight, Finding)> = Vec::new();
@@ -281,17 +301,22 @@ impl Market {
         let finding = match self.operators[place].behaviour {
             Behaviour::Withholds => return None,
             _ if self.dice.hits(ABSENT_PERMILLE) => return None,
-            Behaviour::Lies => return Some(Finding::Lie),
+            Behaviour::Lies => {
+                self.cheated = true;
+                return Some(Finding::Lie);
+            }
             Behaviour::LiesToWin | Behaviour::LiesOnce | Behaviour::Races | Behaviour::Earns
                 if matches!(bench.certified.claim, Found::Lie | Found::LieOnce)
                     && bench.certified.claim.is_wrong_at(bench.index) =>
             {
+                // The certificate was the lie already.
                 return Some(Finding::Lie);
             }
             // One task of a batch is wrong a tenth as often as the batch.
             Behaviour::Breaks(permille)
-                if self.dice.hits(permille) && self.dice.below(u64::from(TASKS)) == 0 =>
+                if self.dice.hits(permille) && self.dice.below(u64::from(self.plan.tasks)) == 0 =>
             {
+                self.cheated = true;
                 Finding::Own(place as u32)
             }
             _ => Finding::Right,
@@ -314,7 +339,7 @@ impl Market {
     }
 
     /// What is in escrow and at risk goes where the verdict says.
-    fn settle(&mut self, certified: &Certified, bill: &Bill, verdict: Verdict) {
+    fn settle(&mut self, certified: &Certified, bill: &Bill, verdict: Verdict, opener: Option<usize>) {
         match verdict {
             Verdict::Stands => {
                 let mut slashed = 0;
@@ -333,8 +358,12 @@ impl Market {
                 }
             }
             Verdict::Overturned => {
+                let mut slashed = 0;
                 for &place in &bill.agreeing {
-                    self.operators[place].slash(bill.exposure);
+                    slashed += self.operators[place].slash(bill.exposure).0;
+                }
+                if let Some(opener) = opener {
+                    self.operators[opener].purse += wei(BondUnits(slashed).to_amount()) / REWARD_PART;
                 }
                 for member in certified.members.iter().filter(|member| member.says == Says::Silent) {
                     self.operators[member.place].slash(bill.slash);

@@ -1,14 +1,14 @@
 //! An operator of the market with its worker: its stake, its record, and how it behaves.
 
 use alloy::primitives::{Address, B256};
-use guildhall_api::{Claim, Standing};
+use guildhall_api::Standing;
 use guildhall_protocol::{
     BondUnits, OperatorId, Reputation, RuntimeNumber, UnixTime, parameters::RISK_PERIOD,
 };
 use guildhall_testkit::builders::POOL;
 use serde::Serialize;
 
-use super::{SETTLED_AUDITS, TASKS, batch_fuel, hash_of};
+use super::{SETTLED_AUDITS, hash_of};
 use crate::faults::Dice;
 
 /// How an operator behaves. The faulty of one market know each other, and what each of them does.
@@ -34,6 +34,8 @@ pub enum Behaviour {
     Earns,
     /// Says that the bytes are withheld, always.
     Withholds,
+    /// Honest work, by whom a coordinator of theirs keeps the others out for.
+    Favours,
 }
 
 impl Behaviour {
@@ -49,6 +51,7 @@ impl Behaviour {
             Self::Races => "races",
             Self::Earns => "earns, then lies",
             Self::Withholds => "withholds",
+            Self::Favours => "favours its own",
         }
     }
 }
@@ -81,9 +84,9 @@ impl Found {
         }
     }
 
-    /// How many tasks are wrong.
-    pub(crate) fn wrong_tasks(self) -> u32 {
-        (0..TASKS).filter(|index| self.is_wrong_at(*index)).count() as u32
+    /// How many of a batch's tasks are wrong.
+    pub(crate) fn wrong_tasks(self, tasks: u32) -> u32 {
+        (0..tasks).filter(|index| self.is_wrong_at(*index)).count() as u32
     }
 
     /// A task that is wrong.
@@ -91,20 +94,19 @@ impl Found {
         if let Self::Slip { task, .. } = self { task } else { 0 }
     }
 
-    /// As it is claimed.
-    pub(crate) fn claim(self) -> Claim {
-        let root = match self {
+    /// The root that stands for it.
+    pub(crate) fn root(self) -> B256 {
+        match self {
             Self::Truth => B256::repeat_byte(1),
             Self::Slip { mark, .. } => mark,
             Self::Lie => B256::repeat_byte(2),
             Self::LieOnce => B256::repeat_byte(3),
-        };
-        Claim { root, fuel: batch_fuel() }
+        }
     }
 
-    /// A slip of this operator in this round.
-    pub(crate) fn slip(round: u64, operator: u64, draw: u64) -> Self {
-        Self::Slip { task: (draw % u64::from(TASKS)) as u32, mark: hash_of(&[round, operator, draw]) }
+    /// A slip of this operator in one of the tasks of this round.
+    pub(crate) fn slip(round: u64, operator: u64, draw: u64, tasks: u32) -> Self {
+        Self::Slip { task: (draw % u64::from(tasks)) as u32, mark: hash_of(&[round, operator, draw]) }
     }
 }
 
@@ -158,10 +160,10 @@ impl Operator {
     }
 
     /// Gives it the reputation that as many audits leave, each of one task: a broken machine was found out in some of them.
-    pub(crate) fn settle(&mut self, dice: &mut Dice, step: u16) {
+    pub(crate) fn settle(&mut self, dice: &mut Dice, step: u16, tasks: u32) {
         for _ in 0..SETTLED_AUDITS {
             let found_out = match self.behaviour {
-                Behaviour::Breaks(permille) => dice.hits(permille) && dice.below(u64::from(TASKS)) == 0,
+                Behaviour::Breaks(permille) => dice.hits(permille) && dice.below(u64::from(tasks)) == 0,
                 Behaviour::Lies => true,
                 _ => false,
             };

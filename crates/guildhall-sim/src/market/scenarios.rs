@@ -1,9 +1,12 @@
 //! The scenarios of `make simulate`, and which of the three promises each of them can be held against.
 
-use guildhall_protocol::cases::AUDITED_OF;
+use guildhall_protocol::{
+    confidence::{seats_needed, target},
+    lot::want,
+};
 use serde::Serialize;
 
-use super::{Behaviour, COLLATERAL_COINS, Outcomes, Plan, TASKS, WORTH_COINS};
+use super::{Behaviour, Coordinator, Outcomes, Plan, TASKS};
 
 /// Shares of faulty stake, in thousandths.
 const SHARES: [u64; 3] = [100, 200, 330];
@@ -23,6 +26,9 @@ const ACCUSED_PERMILLE: u64 = 50;
 /// Newcomers where there is churn: before one round in twenty.
 const CHURN_PERMILLE: u64 = 50;
 
+/// The most executions of a certified task that settled reputations may cost, audits included, in thousandths.
+pub const OVERHEAD_MILLI: u64 = 1_300;
+
 /// A promise of a certificate (PROTOCOL section 7), as a scenario can break it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,8 +37,14 @@ pub enum Promise {
     Provisional,
     /// At most one final certificate in a hundred is wrong.
     Final,
-    /// Who is faulty earns less than it would by being honest, what wrong results are worth to it included.
+    /// As many distinct operators as the policy asks for are behind every certificate, so that wrong ones are at most as frequent as
+    /// lots that give the faulty that many seats, whatever reputation they have.
+    Seats,
+    /// In rounds in which somebody cheats, the faulty have less afterwards than if they had been honest, what wrong results are
+    /// worth to them included.
     Stake,
+    /// A task costs few executions where reputations have settled.
+    Overhead,
 }
 
 impl Promise {
@@ -41,45 +53,54 @@ impl Promise {
         match self {
             Self::Provisional => "provisional",
             Self::Final => "final",
+            Self::Seats => "seats",
             Self::Stake => "stake",
+            Self::Overhead => "overhead",
         }
     }
 
-    /// Whether it was kept. `honest` is what came of the same market with nobody faulty.
-    pub fn is_kept(self, plan: &Plan, outcomes: &Outcomes, honest: &Outcomes) -> bool {
+    /// Whether it was kept.
+    pub fn is_kept(self, plan: &Plan, outcomes: &Outcomes) -> bool {
         let few = |wrong: u64| wrong * (u64::from(plan.policy().confidence) + 1) <= outcomes.certified;
         match self {
             Self::Provisional => few(outcomes.provisional_wrong),
             Self::Final => few(outcomes.final_wrong),
-            Self::Stake => excess_coins(outcomes, honest) <= 3.0 * luck_coins(outcomes),
+            Self::Seats => outcomes.too_few_operators == 0 && seats_are_hard_to_get(plan, outcomes),
+            Self::Stake => outcomes.cheating.loses(),
+            Self::Overhead => outcomes.executions_milli(plan) <= OVERHEAD_MILLI,
         }
     }
 }
 
-/// What the faulty earned beyond what the same operators earned where nobody was faulty, in coins.
-#[expect(clippy::cast_precision_loss, reason = "a comparison with luck")]
-fn excess_coins(outcomes: &Outcomes, honest: &Outcomes) -> f64 {
-    let gain = outcomes.faulty_gain_with_worth - honest.faulty_gain;
-    gain as f64 / 1_000.0 * outcomes.faulty_stake as f64
-}
-
-/// One standard deviation of that, in coins: of the lot, which seats somebody more often than somebody else, and of the audits,
-/// which look at one task of one batch in sixteen, and where that is a lie cost all the collateral.
-#[expect(clippy::cast_precision_loss, reason = "a comparison with luck")]
-fn luck_coins(outcomes: &Outcomes) -> f64 {
-    const EXECUTION_COINS: f64 = 5.0;
-    let seats = outcomes.executions as f64 / f64::from(TASKS);
-    let lies = outcomes.provisional_wrong_tasks as f64 / f64::from(AUDITED_OF * TASKS);
-    let caught_coins = (COLLATERAL_COINS + WORTH_COINS * u64::from(TASKS)) as f64;
-    (seats * EXECUTION_COINS.powi(2) + lies * caught_coins.powi(2)).sqrt()
+/// Whether wrong provisional certificates are at most as many as rounds in which the lot gives the faulty as many seats as a
+/// certificate of theirs takes, and three standard deviations of luck.
+///
+/// The lot draws each operator by itself, so that its seats are Poisson's. Whatever the faulty do with them, first to be done or
+/// with a coordinator of theirs, they need these seats.
+#[expect(clippy::cast_precision_loss, reason = "statistics")]
+fn seats_are_hard_to_get(plan: &Plan, outcomes: &Outcomes) -> bool {
+    let policy = plan.policy();
+    let by_odds = seats_needed(&policy, target(policy.confidence, 0));
+    let needed = if plan.count_reputation { plan.operators_min } else { by_odds };
+    let seats = f64::from(want(by_odds, policy.faultyShareBps)) * plan.faulty_permille as f64 / 1_000.0;
+    let (mut term, mut fewer) = ((-seats).exp(), 0.0);
+    for held in 0..needed {
+        fewer += term;
+        term *= seats / f64::from(held + 1);
+    }
+    let (share, certified) = (1.0 - fewer, outcomes.certified as f64);
+    let luck = (certified * share * (1.0 - share)).sqrt();
+    outcomes.provisional_wrong as f64 <= certified * share + 3.0 * luck
 }
 
 impl Plan {
     /// The promises that hold under the assumptions of this plan.
     ///
     /// Odds hold against machines that fail or lie whatever the draw; against those that look at the draw only while
-    /// reputation does not count; and with a coordinator of theirs only once a certificate is final. Stake holds as long as the
-    /// faulty share is the one that the policy reckons with: juries are drawn so that they can convict.
+    /// reputation does not count; with a coordinator of theirs only once a certificate is final, and not where it keeps the certified
+    /// receipts of a lie in one task back: then who contradicts has to guess the task. Stake holds as long as the faulty share is the one that the policy reckons with: juries are drawn so
+    /// that they can convict. Few executions are enough where one operator alone can have the odds, and an audit's are shared by
+    /// the tasks of a batch.
     pub fn promises(&self) -> Vec<Promise> {
         let looks = matches!(
             self.behaviour,
@@ -88,15 +109,24 @@ impl Plan {
         let odds = !self.count_reputation || !looks;
         let mut promises = Vec::new();
         if self.behaviour == Behaviour::Honest {
+            let one_is_enough = self.settled && self.operators_min == 1 && self.faulty_permille <= 200;
+            if one_is_enough && self.churn_permille == 0 && self.tasks == TASKS {
+                promises.push(Promise::Overhead);
+            }
             return promises;
         }
-        if odds && !self.corrupt_coordinator {
+        if odds && self.coordinator == Coordinator::Honest {
             promises.push(Promise::Provisional);
         }
-        if odds {
+        let seldom_guessed = self.coordinator == Coordinator::Hides && self.behaviour == Behaviour::LiesOnce;
+        if odds && !seldom_guessed {
             promises.push(Promise::Final);
         }
-        promises.push(Promise::Stake);
+        promises.push(Promise::Seats);
+        // Work that a coordinator keeps for its friends is no wrong result, and pays.
+        if self.behaviour != Behaviour::Favours {
+            promises.push(Promise::Stake);
+        }
         promises
     }
 }
@@ -107,7 +137,9 @@ pub fn scenarios(rounds: u64, seed: u64) -> Vec<Plan> {
     let calm = Plan {
         behaviour: Behaviour::Honest,
         faulty_permille: 0,
-        corrupt_coordinator: false,
+        coordinator: Coordinator::Honest,
+        tasks: TASKS,
+        operators_min: 3,
         count_reputation: false,
         churn_permille: 0,
         accused_permille: 0,
@@ -120,7 +152,15 @@ pub fn scenarios(rounds: u64, seed: u64) -> Vec<Plan> {
         for faulty_permille in SHARES {
             // The same operators in all scenarios of a group, so that nobody's luck with its stake is taken for its behaviour's.
             let seed = seed.wrapping_add(plans.len() as u64);
-            let plan = Plan { faulty_permille, count_reputation, settled: count_reputation, seed, ..calm };
+            let operators_min = if count_reputation { 1 } else { 3 };
+            let plan = Plan {
+                faulty_permille,
+                count_reputation,
+                operators_min,
+                settled: count_reputation,
+                seed,
+                ..calm
+            };
             // Nobody is faulty, but requesters reckon with it: what the others are compared with.
             plans.push(plan);
             plans.extend(BEHAVIOURS.map(|behaviour| Plan {
@@ -129,10 +169,24 @@ pub fn scenarios(rounds: u64, seed: u64) -> Vec<Plan> {
                 ..plan
             }));
             let plan = Plan { behaviour: Behaviour::LiesToWin, ..plan };
-            plans.push(Plan { corrupt_coordinator: true, ..plan });
+            let theirs = Plan { coordinator: Coordinator::Theirs, ..plan };
+            plans.extend([Plan { behaviour: Behaviour::Favours, ..theirs }, theirs]);
+            let hides = Plan { coordinator: Coordinator::Hides, ..plan };
+            plans.extend([hides, Plan { behaviour: Behaviour::LiesOnce, ..hides }]);
             let churn = Plan { churn_permille: CHURN_PERMILLE, ..plan };
             plans.extend([Plan { behaviour: Behaviour::Honest, ..churn }, churn]);
         }
+    }
+    let settled = Plan { count_reputation: true, settled: true, ..calm };
+    // The promise of seats where reputation would let one be enough; and what a deal of one task costs.
+    let groups = SHARES.map(|share| (share, 3, TASKS)).into_iter().chain([(200, 1, 1)]);
+    for (faulty_permille, operators_min, tasks) in groups {
+        let seed = seed.wrapping_add(plans.len() as u64);
+        let plan = Plan { faulty_permille, operators_min, tasks, seed, ..settled };
+        plans.extend(
+            [Behaviour::Honest, Behaviour::Breaks(50), Behaviour::LiesToWin, Behaviour::Races]
+                .map(|behaviour| Plan { behaviour, ..plan }),
+        );
     }
     plans
 }

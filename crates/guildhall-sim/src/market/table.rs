@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, keccak256};
-use guildhall_api::{Ack, Claim, Envelope, OpenContribution, Round, SignedList};
+use guildhall_api::{Ack, Envelope, OpenContribution, Round, SignedList};
 use guildhall_coordinator::gathering::{Connected, Gathering, ListDraft, Submission, Verdict};
 use guildhall_protocol::{
     Odds, UnixTime, Weight,
@@ -16,7 +16,7 @@ use guildhall_protocol::{
 };
 
 use super::{
-    Market, TASKS, cost_of,
+    Coordinator, Market, cost_of,
     operator::{Behaviour, Found},
 };
 use crate::chain::SimulatedChain;
@@ -30,7 +30,7 @@ const SILENT_PERMILLE: u64 = 2;
 /// Of a thousand batches that are copied, those in which a task is wrong.
 pub(super) const COPIED_PERMILLE: u64 = 50;
 /// Longest way of a message.
-const MESSAGE_MS: u64 = 200;
+pub(super) const MESSAGE_MS: u64 = 200;
 
 /// How an attempt ended.
 pub(crate) enum Ending {
@@ -181,7 +181,8 @@ impl<'a> Table<'a> {
         let weights: Vec<_> = first.map(|&(place, wave)| self.weight(place, wave)).collect();
         let alone =
             weights.len() >= usize::from(round.policy.replicasMin) && group(weights).0 >= round.target.0;
-        self.captured = alone && self.market.plan.corrupt_coordinator;
+        self.captured = alone && self.market.plan.coordinator != Coordinator::Honest;
+        self.market.cheated |= self.captured && self.market.plan.behaviour == Behaviour::Favours;
         self.races = alone && self.market.plan.behaviour == Behaviour::Races;
         for (place, wave) in seats {
             if !self.market.dice.hits(ABSENT_PERMILLE) {
@@ -249,9 +250,9 @@ impl<'a> Table<'a> {
         let (standing, at) = (self.connected[&operator.worker], self.gathering.round().at);
         match self.find(place) {
             Some(found) => {
-                let claim = found.claim();
-                let commitment =
-                    commitment(operator.worker, at.id, claim.root, claim.fuel, own_trace(operator.worker));
+                let own_trace = own_trace(operator.worker);
+                let fuel = self.market.batch_fuel();
+                let commitment = commitment(operator.worker, at.id, found.root(), fuel, own_trace);
                 let message = self.envelope(place, Commitment { roundId: at.id.0, wave, commitment });
                 self.found.insert(place, found);
                 let _late = self.gathering.commit(&message, &standing, self.now_ms);
@@ -267,16 +268,20 @@ impl<'a> Table<'a> {
     fn find(&mut self, place: usize) -> Option<Found> {
         let operator = self.market.operators[place];
         let found = match operator.behaviour {
-            Behaviour::Withholds => return None,
+            Behaviour::Withholds => {
+                self.market.cheated = true;
+                return None;
+            }
             Behaviour::Copies => {
                 if let Some(found) = self.copied {
+                    self.market.cheated = true;
                     self.copiers.push(place);
                     return Some(found);
                 }
                 *self.copied.insert(self.market.slip(place, COPIED_PERMILLE))
             }
             Behaviour::Breaks(permille) => self.market.slip(place, permille),
-            Behaviour::Honest => Found::Truth,
+            Behaviour::Honest | Behaviour::Favours => Found::Truth,
             Behaviour::Lies => Found::Lie,
             Behaviour::LiesToWin if self.plots() => Found::Lie,
             Behaviour::LiesOnce if self.plots() => Found::LieOnce,
@@ -286,6 +291,7 @@ impl<'a> Table<'a> {
             Behaviour::Earns if self.market.counts_in_full(place) => Found::Lie,
             Behaviour::Earns => Found::Truth,
         };
+        self.market.cheated |= found.is_wrong();
         if found != Found::Lie {
             self.market.execute(place);
         }
@@ -312,7 +318,7 @@ impl<'a> Table<'a> {
 
     fn show(&mut self, place: usize) {
         let operator = self.market.operators[place];
-        let Some(Claim { root, fuel }) = self.found.get(&place).map(|found| found.claim()) else { return };
+        let Some(root) = self.found.get(&place).map(|found| found.root()) else { return };
         let listed = self
             .gathering
             .lists()
@@ -322,7 +328,7 @@ impl<'a> Table<'a> {
             roundId: self.gathering.round().at.id.0,
             wave: list.wave(),
             root,
-            fuel: fuel.0,
+            fuel: self.market.batch_fuel().0,
             listHash: list.hash(),
         };
         let contribution = OpenContribution {
@@ -392,7 +398,7 @@ impl<'a> Table<'a> {
         });
         let members: Vec<_> = members.collect();
         let claim =
-            self.found.values().copied().find(|found| found.claim() == leading).unwrap_or(Found::Truth);
+            self.found.values().copied().find(|found| found.root() == leading.root).unwrap_or(Found::Truth);
         let rivals =
             self.found.iter().filter(|(_, found)| **found != claim).map(|(&place, &found)| (place, found));
         Certified {
@@ -413,7 +419,7 @@ impl Market {
     pub(super) fn slip(&mut self, place: usize, permille: u64) -> Found {
         if self.dice.hits(permille) {
             let draw = self.dice.below(u64::MAX);
-            Found::slip(self.round, place as u64, draw)
+            Found::slip(self.round, place as u64, draw, self.plan.tasks)
         } else {
             Found::Truth
         }
@@ -421,8 +427,8 @@ impl Market {
 
     /// A member executes the batch.
     fn execute(&mut self, place: usize) {
-        self.executions += u64::from(TASKS);
-        self.operators[place].purse -= cost_of(TASKS);
+        self.executions += u64::from(self.plan.tasks);
+        self.operators[place].purse -= cost_of(self.plan.tasks);
     }
 }
 
