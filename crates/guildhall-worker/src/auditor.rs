@@ -10,6 +10,7 @@ use alloy::primitives::B256;
 use guildhall_api::Round;
 use guildhall_chain::Subject;
 use guildhall_chain::events::Certified;
+use guildhall_protocol::Batch;
 use guildhall_protocol::batch::own_trace_root;
 use guildhall_protocol::cases::{finding, seal};
 use guildhall_protocol::list::CLAIM_LEADING;
@@ -21,8 +22,9 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::bench::Bench;
+use crate::blind::{guess, leaves_in_time};
 use crate::chain::Plea;
-use crate::court::{Contradiction, Leave, certified_leaves, nothing, patiently, plead};
+use crate::court::{Contradiction, Leave, nothing, patiently, plead};
 use crate::disproof::disprove;
 use crate::error::WorkerError;
 use crate::executor::Assignment;
@@ -179,7 +181,12 @@ async fn check_one(bench: &Bench, subject: &Subject, until: UnixTime) -> Result<
 /// it where this machine finds something else.
 async fn compare(bench: &Bench, subject: &Subject, until: UnixTime, answers: Answers) -> Result<(), Leave> {
     let round = round_of(bench, subject, until).await?;
-    let certified = certified_leaves(bench, round.at, subject, until).await?;
+    let Some(certified) = leaves_in_time(bench, round.at, subject).await? else {
+        return match answers {
+            Answers::Stake => compare_roots(bench, subject, &round, until).await,
+            Answers::Bond => Err(nothing("nobody serves the certified receipts")),
+        };
+    };
     if disprove(bench, subject, &certified, until).await? {
         return Err(nothing("it is void: there is no more to look at"));
     }
@@ -201,6 +208,41 @@ async fn compare(bench: &Bench, subject: &Subject, until: UnixTime, answers: Ans
         return Ok(());
     }
     tracing::warn!(round = %round.at.id, task = index, "a certificate is wrong: disputing it");
+    dispute(bench, subject, (index, here), until, answers).await
+}
+
+/// Executes the whole batch where nobody serves what there is to compare with, and disputes any task where this machine's root is
+/// another one.
+async fn compare_roots(
+    bench: &Bench,
+    subject: &Subject,
+    round: &Round,
+    until: UnixTime,
+) -> Result<(), Leave> {
+    let index = guess(subject)?;
+    let certificate = &subject.certified.certificate;
+    let tasks = subject.terms.tasks_of(certificate.batch).map_err(|error| nothing(error.to_string()))?;
+    let (worker, terms) = (bench.worker(), Arc::new(subject.terms));
+    let assignment = Assignment { round: round.at, worker, terms, tasks: 0..tasks };
+    let executed = bench.executor.execute(&assignment, &bench.progress).await;
+    let receipts = executed.map_err(|error| nothing(error.to_string()))?.receipts;
+    let here = receipts.get(index as usize).map(finding).ok_or_else(|| nothing("nothing was executed"))?;
+    let root = Batch::new(receipts).map_err(|error| nothing(error.to_string()))?.root();
+    if root == certificate.root {
+        return Ok(());
+    }
+    tracing::warn!(round = %round.at.id, task = index, "a certificate is wrong somewhere: disputing a task of it");
+    dispute(bench, subject, (index, here), until, Answers::Stake).await
+}
+
+/// Opens a case about what this machine found of a task.
+async fn dispute(
+    bench: &Bench,
+    subject: &Subject,
+    (index, here): (u32, B256),
+    until: UnixTime,
+    answers: Answers,
+) -> Result<(), Leave> {
     let (salt, certificate) = (B256::random(), &subject.certified.certificate);
     let seal = seal(bench.worker(), subject.terms.deal(), certificate.batch, index, here, salt);
     let contradiction = Contradiction { seal, finding: here, salt, opens_until: until };

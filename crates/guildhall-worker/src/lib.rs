@@ -18,6 +18,7 @@ pub mod error;
 pub mod executor;
 pub mod journal;
 
+mod blind;
 mod disproof;
 mod inquest;
 pub mod limits;

@@ -31,7 +31,7 @@ use guildhall_protocol::{
 };
 use guildhall_sandbox::Sandbox;
 use guildhall_testkit::checks;
-use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
+use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, Link, ProgressSender};
 use tokio::sync::{Barrier, Semaphore};
 
 on_both_chains! {
@@ -41,11 +41,15 @@ on_both_chains! {
     an_appeal_calls_another_jury_and_its_verdict_is_the_last;
     a_seat_holder_that_was_left_out_contradicts_by_itself;
     who_was_turned_away_from_a_free_seat_contradicts_by_itself;
+    who_is_shown_no_receipts_executes_everything_and_disputes_a_task_that_it_guesses;
     an_auditor_finds_a_lie_that_nobody_contradicted;
     who_shows_its_contribution_in_between_keeps_nobody_from_disputing;
     an_audit_that_the_lot_asks_for_upholds_a_true_certificate_and_its_makers_earn_reputation;
     a_worker_opens_the_audits_that_the_lot_asks_for_by_itself;
 }
+
+/// A token in its smallest unit.
+const TOKEN_WEI: u64 = 1_000_000_000_000_000_000;
 
 /// Sixteen workers, of which three may be listed: thirteen are left for a jury that aims at eight.
 const WORKERS: usize = 16;
@@ -463,25 +467,43 @@ async fn a_seat_holder_that_was_left_out_contradicts_by_itself(on: On) {
 /// Six workers with a seat each; the coordinator tells the two that are honest that all seats are taken. Its certificate names
 /// four, so they look, and dispute what they find.
 async fn who_was_turned_away_from_a_free_seat_contradicts_by_itself(on: On) {
+    turned_away(on, |link| link, U96::ZERO).await;
+}
+
+/// The same where the coordinator keeps the certified receipts back, too. There is enough stake behind the certificate that a guess pays.
+async fn who_is_shown_no_receipts_executes_everything_and_disputes_a_task_that_it_guesses(on: On) {
+    let hide = |link| -> Arc<dyn Link> { Arc::new(Muffled { link, habit: Habit::ServesNothing }) };
+    turned_away(on, hide, U96::from(TOKEN_WEI / 10)).await;
+}
+
+async fn turned_away(on: On, served: fn(Arc<dyn Link>) -> Arc<dyn Link>, collateral: U96) {
     let conspire: guildhall::city::Wrap =
         Arc::new(|number, honest| if number < 4 { Arc::new(Conspirator(honest)) } else { honest });
-    let turn_away: guildhall::city::LinkWrap =
-        Arc::new(
-            |number, link| {
-                if number < 4 { link } else { Arc::new(Muffled { link, habit: Habit::SaysFull }) }
-            },
-        );
+    let turn_away: guildhall::city::LinkWrap = Arc::new(move |number, link| {
+        if number < 4 { link } else { Arc::new(Muffled { link: served(link), habit: Habit::SaysFull }) }
+    });
     let town = Town::found_with(on, 6, |config| CityConfig {
         wrap: Some(conspire),
         link: Some(turn_away),
         ..config
     })
     .await;
-    let policy =
-        Policy { confidence: 200, replicasMin: 3, replicasMax: 6, disputeWindow: 300, ..quick_policy() };
+    let policy = Policy {
+        confidence: 200,
+        replicasMin: 3,
+        replicasMax: 6,
+        disputeWindow: 300,
+        collateralMin: collateral,
+        ..quick_policy()
+    };
     let told = town.certified(&town.hello, Shopping { policy, ..shopping() }).await;
     let (chain, deal) = (&town.city.chain, told.terms.deal());
-    assert_eq!(told.certificate(0).unwrap().certified.members.len(), 4, "two were turned away");
+    let certified = &told.certificate(0).unwrap().certified;
+    assert_eq!(certified.members.len(), 4, "two were turned away");
+    // Who is shown nothing waits for half of the window.
+    if collateral > U96::ZERO {
+        town.jump_to(certified.certificate.finalAt - 60).await;
+    }
     town.until("somebody disputes", async || !chain.cases_of(deal).await.unwrap().is_empty()).await;
     let case = chain.cases_of(deal).await.unwrap()[0];
     let honest: Vec<_> = town.city.keys.workers[4..].iter().map(|key| key.address()).collect();

@@ -35,6 +35,8 @@ pub(crate) enum Habit {
     KeepsContributionsOf(Arc<OnceLock<Address>>),
     /// All seats are taken, it says, whether they are or not.
     SaysFull,
+    /// Certified receipts are served to nobody.
+    ServesNothing,
     /// Each list is followed by another one of the same wave, without its first line, signed with the coordinator's key.
     SignsTwoLists(Arc<OnceLock<(Key, Eip712Domain)>>),
 }
@@ -99,7 +101,14 @@ impl Link for Muffled {
     }
 
     async fn result(&self, round: RoundRef) -> Result<Vec<u8>, ApiError> {
-        self.link.result(round).await
+        match self.habit {
+            Habit::ServesNothing => Err(ApiError::Foreign {
+                url: "http://127.0.0.1/v1/results".into(),
+                status: 404,
+                detail: "no result".into(),
+            }),
+            _ => self.link.result(round).await,
+        }
     }
 
     async fn store_blob(&self, bytes: Bytes, credential: &Credential) -> Result<(), ApiError> {
