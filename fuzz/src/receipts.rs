@@ -11,6 +11,7 @@ use crate::vectors;
 pub fn check(bytes: &[u8]) {
     if let Ok(bundle) = Bundle::decode(bytes) {
         assert_eq!(bundle.encode(), bytes, "there is one form");
+        assert_eq!(Bundle::receipts_of(bytes).ok(), Some(bundle.receipts.clone()), "the same receipts");
         for (position, output) in bundle.outputs.iter().enumerate() {
             let inline = bundle.inline_output(position);
             assert_eq!(inline.is_some(), matches!(output, guildhall_api::bundle::Output::Inline(_)));
@@ -19,6 +20,7 @@ pub fn check(bytes: &[u8]) {
             let _root = batch.root();
         }
     }
+    let _maybe_without_outputs = Bundle::receipts_of(bytes);
     if let Ok(parcel) = Parcel::abi_decode_validate(bytes) {
         assert_eq!(parcel.abi_encode(), bytes[..parcel.abi_encode().len()], "words are as they were");
     }
