@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use alloy_primitives::{Address, B256, Bytes, LogData, fixed_bytes};
+use alloy_sol_types::SolType;
 use guildhall_chain::{Beacon, Deployment, EventKind, SeedKind, bindings, events, revert::Revert};
+use guildhall_protocol::Terms;
 
 /// Addresses of the contracts whose events are read, one byte each, in the order of [`DEPLOYMENT`].
 const CONTRACTS: u8 = 10;
@@ -28,6 +30,13 @@ static DEPLOYMENT: LazyLock<Deployment> = LazyLock::new(|| {
         inquest: at(10),
         block: 0,
     }
+});
+
+/// A deal of ten tasks, for events of deals whose terms they don't say.
+static TERMS: LazyLock<Terms> = LazyLock::new(|| {
+    let nothing = vec![0; <Terms as SolType>::ENCODED_SIZE.expect("words only")];
+    let terms = <Terms as SolType>::abi_decode(&nothing).expect("any words are terms");
+    Terms { taskCount: 10, batchSize: 10, ..terms }
 });
 
 /// The first byte is the contract that logs (zero: a refusal, beyond the contracts: a beacon's signature), the rest what it says.
@@ -69,7 +78,8 @@ fn logged(address: Address, bytes: &[u8]) {
         looked_at(&event.kind);
         let deal = event.kind.deal();
         let batch = deal.and_then(|(_, batch)| batch).unwrap_or_default();
-        let _none = events::standing(&[event.clone(), event], batch);
+        let terms = event.kind.deal_opened().unwrap_or(*TERMS);
+        let _certified = events::standing(&terms, &[event.clone(), event], batch);
     }
 }
 
