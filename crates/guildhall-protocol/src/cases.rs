@@ -224,6 +224,10 @@ pub const AUDIT_DELAY_BLOCKS: u64 = 2;
 /// One certificate of so many is audited.
 pub const AUDITED_OF: u32 = 16;
 
+/// What part of the stake that falls goes to the first opener whose seal was the jury's finding, or to who disproved: a tenth
+/// (`REWARD_PART` of `Court`).
+pub const REWARD_PART: u64 = 10;
+
 /// The task of a certificate whose audit the seed asks for; nothing for fifteen certificates of sixteen.
 pub fn audited_task(seed: Seed, deal: DealId, batch: u32, attempt: u8, tasks: u32) -> Option<u32> {
     let draw = keccak256((seed.0, deal.0, U256::from(batch), U256::from(attempt)).abi_encode());

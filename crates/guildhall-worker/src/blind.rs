@@ -7,13 +7,10 @@
 use alloy::primitives::U256;
 use guildhall_api::RoundRef;
 use guildhall_chain::Subject;
-use guildhall_protocol::{Amount, Fuel, Leaves, Prices, UnixTime, payouts::slash_units};
+use guildhall_protocol::{Amount, Fuel, Leaves, Prices, UnixTime, cases::REWARD_PART, payouts::slash_units};
 
 use crate::bench::Bench;
 use crate::court::{Leave, certified_leaves, nothing};
-
-/// What part of the stake that falls goes to who opened the case (`REWARD_PART` of `Court`).
-const REWARD_PART: u64 = 10;
 
 /// The certified leaves, if anybody serves them in the first half of what is left of the window: the other half is needed to
 /// dispute without them.

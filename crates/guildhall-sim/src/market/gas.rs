@@ -9,8 +9,9 @@ use serde::Deserialize;
 /// `contracts/snapshots/gas.json`, what of it a round needs.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Gas {
+    /// The orders of a deal of one batch.
     #[serde(rename = "match")]
-    matching: u64,
+    pub(super) matching: u64,
     certify_3: u64,
     marginal_worker: u64,
     /// A batch that nobody certified is refunded.
@@ -35,11 +36,6 @@ impl Gas {
     /// As it was measured last.
     pub(super) fn measured() -> &'static Self {
         &MEASURED
-    }
-
-    /// The orders of a deal of one batch.
-    pub(super) const fn matching(&self) -> u64 {
-        self.matching
     }
 
     /// A certificate with so many members.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy::primitives::B256;
 use guildhall_protocol::{
     Amount, BondUnits, Odds, Policy, Reputation, RoundId, Seed, Terms, Weight,
-    cases::audited_task,
+    cases::{REWARD_PART, audited_task},
     confidence::{Weighing, group, odds, opposing, seats_needed},
     lot::{LAST_WAVE, WANT_MAX, has_seat, ticket, want},
     payouts::{Payouts, escrow, exposure_units, reputation_points, slash_units},
@@ -23,9 +23,6 @@ use super::{
 
 /// Of a thousand that the lot puts on a jury, those that do not sit.
 const ABSENT_PERMILLE: u64 = 20;
-
-/// What part of what falls to be slashed goes to who opened the case.
-const REWARD_PART: i128 = 10;
 
 /// How many times what a dissenter loses a false own trace costs.
 const FALSE_TRACE_TIMES: u64 = 10;
@@ -194,7 +191,8 @@ impl Market {
                 self.checks += u64::from(executed);
                 self.operators[place].purse -= cost_of(executed);
                 let (index, claim) = (self.any_task(), certified.claim);
-                if if blind { claim.is_wrong() } else { claim.is_wrong_at(index) } {
+                let differs = if blind { claim.is_wrong() } else { claim.is_wrong_at(index) };
+                if differs {
                     openers.push((place, index));
                 }
             }
@@ -363,7 +361,8 @@ impl Market {
                     slashed += self.operators[place].slash(bill.exposure).0;
                 }
                 if let Some(opener) = opener {
-                    self.operators[opener].purse += wei(BondUnits(slashed).to_amount()) / REWARD_PART;
+                    self.operators[opener].purse +=
+                        wei(BondUnits(slashed).to_amount()) / i128::from(REWARD_PART);
                 }
                 for member in certified.members.iter().filter(|member| member.says == Says::Silent) {
                     self.operators[member.place].slash(bill.slash);

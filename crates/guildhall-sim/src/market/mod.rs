@@ -316,7 +316,7 @@ impl Market {
 
     /// One round; says what the faulty have then, by expectation where its certificate is wrong.
     fn play(&mut self, outcomes: &mut Outcomes) -> i128 {
-        (self.executions, self.checks, self.gas, self.cheated) = (0, 0, Gas::measured().matching(), false);
+        (self.executions, self.checks, self.gas, self.cheated) = (0, 0, Gas::measured().matching, false);
         let terms = self.terms();
         outcomes.rounds += 1;
         let had = match self.attempts(&terms) {

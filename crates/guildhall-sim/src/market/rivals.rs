@@ -199,7 +199,7 @@ impl Market {
             outcome: agreed,
             executions: claims.iter().flatten().count() as u64,
             ms: self.wait_for(drawn),
-            gas: Gas::measured().matching() + end,
+            gas: Gas::measured().matching + end,
         }
     }
 

@@ -24,7 +24,7 @@ use guildhall::{
 use guildhall_api::Produced;
 use guildhall_chain::{CaseState, Sender, Subject};
 use guildhall_protocol::{
-    Bps, Case, Parameters, Policy, Receipt, Reputation, Seed, Status, Weighing, Weight,
+    Amount, Bps, Case, Parameters, Policy, Receipt, Reputation, Seed, Status, Weighing, Weight,
     cases::{Kind, finding},
     confidence::{group, odds, opposing, target},
     list::{CLAIM_BARE, CLAIM_LEADING},
@@ -40,6 +40,7 @@ on_both_chains! {
     a_case_that_no_jury_comes_to_is_void_and_nobody_is_slashed;
     an_appeal_calls_another_jury_and_its_verdict_is_the_last;
     a_seat_holder_that_was_left_out_contradicts_by_itself;
+    a_seat_holder_that_was_left_out_and_is_shown_no_receipts_guesses;
     who_was_turned_away_from_a_free_seat_contradicts_by_itself;
     who_is_shown_no_receipts_executes_everything_and_disputes_a_task_that_it_guesses;
     an_auditor_finds_a_lie_that_nobody_contradicted;
@@ -429,18 +430,8 @@ async fn an_appeal_before_a_jury(on: On) -> bool {
 /// Six workers with a seat each; four are listed and lie, two come too late and are in the right. Nobody is left for a jury, so
 /// the case comes to nothing, and the false certificate with it.
 async fn a_seat_holder_that_was_left_out_contradicts_by_itself(on: On) {
-    let (begun, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
-    let (shared, door) = (begun, gate.clone());
-    let late: guildhall::city::Wrap =
-        Arc::new(move |_, honest| Arc::new(Latecomer { honest, begun: shared.clone(), gate: door.clone() }));
-    let town = Town::found_with(on, 6, |config| CityConfig { wrap: Some(late), ..config }).await;
-    let policy =
-        Policy { confidence: 200, replicasMin: 3, replicasMax: 6, disputeWindow: 300, ..quick_policy() };
-    let told = town.certified(&town.hello, Shopping { policy, ..shopping() }).await;
+    let (town, told, payer) = left_out(on, |link| link, U96::ZERO).await;
     let (chain, deal) = (&town.city.chain, told.terms.deal());
-    assert_eq!(told.certificate(0).unwrap().certified.members.len(), 4, "two were not waited for");
-    let payer = chain.balance(told.terms.payer).await.unwrap();
-    gate.add_permits(WORKERS);
     town.until("somebody disputes", async || !chain.cases_of(deal).await.unwrap().is_empty()).await;
     let [case] = chain.cases_of(deal).await.unwrap().try_into().unwrap();
     let workers: Vec<_> = town.city.keys.workers.iter().map(|key| key.address()).collect();
@@ -464,6 +455,54 @@ async fn a_seat_holder_that_was_left_out_contradicts_by_itself(on: On) {
     town.city.stop().await;
 }
 
+/// The same where nobody serves the certified receipts, and a guess pays: any of the tasks is disputed.
+async fn a_seat_holder_that_was_left_out_and_is_shown_no_receipts_guesses(on: On) {
+    let (town, told, _) = left_out(on, serve_nothing, U96::from(TOKEN_WEI / 10)).await;
+    let (chain, deal) = (&town.city.chain, told.terms.deal());
+    town.jump_to(told.certificate(0).unwrap().certified.certificate.finalAt - 60).await;
+    town.until("somebody disputes", async || !chain.cases_of(deal).await.unwrap().is_empty()).await;
+    let case = chain.cases_of(deal).await.unwrap()[0];
+    assert_eq!((case.facts.kind, case.worker), (Kind::Staked, case.opener), "a worker, at its own risk");
+    town.city.stop().await;
+}
+
+fn serve_nothing(link: Arc<dyn Link>) -> Arc<dyn Link> {
+    Arc::new(Muffled { link, habit: Habit::ServesNothing })
+}
+
+/// Two of six come too late for the list of four, and are let go on; with what the payer had before.
+async fn left_out(
+    on: On,
+    served: fn(Arc<dyn Link>) -> Arc<dyn Link>,
+    collateral: U96,
+) -> (Town, History, Amount) {
+    let (begun, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let (shared, door) = (begun, gate.clone());
+    let late: guildhall::city::Wrap =
+        Arc::new(move |_, honest| Arc::new(Latecomer { honest, begun: shared.clone(), gate: door.clone() }));
+    let link: guildhall::city::LinkWrap = Arc::new(move |_, link| served(link));
+    let town =
+        Town::found_with(on, 6, |config| CityConfig { wrap: Some(late), link: Some(link), ..config }).await;
+    let told =
+        town.certified(&town.hello, Shopping { policy: policy_of_four(collateral), ..shopping() }).await;
+    assert_eq!(told.certificate(0).unwrap().certified.members.len(), 4, "two were not waited for");
+    let payer = town.city.chain.balance(told.terms.payer).await.unwrap();
+    gate.add_permits(WORKERS);
+    (town, told, payer)
+}
+
+/// Four that agree have the odds.
+fn policy_of_four(collateral: U96) -> Policy {
+    Policy {
+        confidence: 200,
+        replicasMin: 3,
+        replicasMax: 6,
+        disputeWindow: 300,
+        collateralMin: collateral,
+        ..quick_policy()
+    }
+}
+
 /// Six workers with a seat each; the coordinator tells the two that are honest that all seats are taken. Its certificate names
 /// four, so they look, and dispute what they find.
 async fn who_was_turned_away_from_a_free_seat_contradicts_by_itself(on: On) {
@@ -472,8 +511,7 @@ async fn who_was_turned_away_from_a_free_seat_contradicts_by_itself(on: On) {
 
 /// The same where the coordinator keeps the certified receipts back, too. There is enough stake behind the certificate that a guess pays.
 async fn who_is_shown_no_receipts_executes_everything_and_disputes_a_task_that_it_guesses(on: On) {
-    let hide = |link| -> Arc<dyn Link> { Arc::new(Muffled { link, habit: Habit::ServesNothing }) };
-    turned_away(on, hide, U96::from(TOKEN_WEI / 10)).await;
+    turned_away(on, serve_nothing, U96::from(TOKEN_WEI / 10)).await;
 }
 
 async fn turned_away(on: On, served: fn(Arc<dyn Link>) -> Arc<dyn Link>, collateral: U96) {
@@ -488,15 +526,8 @@ async fn turned_away(on: On, served: fn(Arc<dyn Link>) -> Arc<dyn Link>, collate
         ..config
     })
     .await;
-    let policy = Policy {
-        confidence: 200,
-        replicasMin: 3,
-        replicasMax: 6,
-        disputeWindow: 300,
-        collateralMin: collateral,
-        ..quick_policy()
-    };
-    let told = town.certified(&town.hello, Shopping { policy, ..shopping() }).await;
+    let told =
+        town.certified(&town.hello, Shopping { policy: policy_of_four(collateral), ..shopping() }).await;
     let (chain, deal) = (&town.city.chain, told.terms.deal());
     let certified = &told.certificate(0).unwrap().certified;
     assert_eq!(certified.members.len(), 4, "two were turned away");

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::support::{
     self,
     city::{On, Shopping, Town, on_both_chains, quick_policy, three_listed},
+    gated::Gate,
 };
 use alloy::{
     primitives::{Address, B256, U256, keccak256},
@@ -25,7 +26,6 @@ use guildhall_protocol::{
 use guildhall_sandbox::Sandbox;
 use guildhall_testkit::checks;
 use guildhall_worker::{Assignment, ExecuteError, Executed, Executor, ProgressSender};
-use tokio::sync::Semaphore;
 
 on_both_chains! {
     an_auditor_overturns_what_says_more_fuel_than_the_deal_allows;
@@ -61,26 +61,6 @@ struct Puppet;
 impl Executor for Puppet {
     async fn execute(&self, _: &Assignment, _: &ProgressSender) -> Result<Executed, ExecuteError> {
         Err(ExecuteError::Host("busy".into()))
-    }
-}
-
-/// Honest, and done once it is let go.
-#[derive(Debug)]
-struct Late {
-    honest: Arc<dyn Executor>,
-    gate: Arc<Semaphore>,
-}
-
-#[async_trait::async_trait]
-impl Executor for Late {
-    async fn execute(
-        &self,
-        assignment: &Assignment,
-        progress: &ProgressSender,
-    ) -> Result<Executed, ExecuteError> {
-        let executed = self.honest.execute(assignment, progress).await?;
-        let _gate = self.gate.acquire().await;
-        Ok(executed)
     }
 }
 
@@ -171,10 +151,10 @@ async fn an_auditor_overturns_what_says_more_fuel_than_the_deal_allows(on: On) {
 /// Three of the four with a seat certify between them what the fourth finds, at another price: the leaf of the last task counts what
 /// nobody used. Nobody serves the leaves, and the fourth has no need of it: it makes them from what it executed.
 async fn a_seat_holder_overturns_a_false_bill_by_what_it_executed_itself(on: On) {
-    let gate = Arc::new(Semaphore::new(0));
+    let gate = Gate::new();
     let door = gate.clone();
     let wrap: guildhall::city::Wrap = Arc::new(move |number, honest| match number {
-        3 => Arc::new(Late { honest, gate: door.clone() }),
+        3 => door.hold(honest),
         _ => Arc::new(Puppet),
     });
     let town = Town::found_with(on, 4, |config| CityConfig { wrap: Some(wrap), ..config }).await;
@@ -186,7 +166,7 @@ async fn a_seat_holder_overturns_a_false_bill_by_what_it_executed_itself(on: On)
     totals[1] = Fuel(totals[0].0 + totals[1].0 + EXCESS);
     let claim = Claim { fuel: totals[1], root: Leaves::new(receipts, totals).unwrap().root() };
     certify(&town, &opened.terms, claim).await;
-    gate.add_permits(2);
+    gate.open();
     let by = fell(&town, opened.deal, &before).await;
     assert_eq!(by, town.city.keys.workers[3].address());
     town.city.stop().await;

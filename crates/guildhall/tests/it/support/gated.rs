@@ -21,7 +21,12 @@ impl Gate {
     /// Puts every worker behind the gate.
     pub(crate) fn wrap(&self) -> Wrap {
         let gate = self.clone();
-        Arc::new(move |_, honest| Arc::new(Gated { honest, gate: gate.clone() }))
+        Arc::new(move |_, honest| gate.hold(honest))
+    }
+
+    /// Puts one worker behind the gate.
+    pub(crate) fn hold(&self, honest: Arc<dyn Executor>) -> Arc<dyn Executor> {
+        Arc::new(Gated { honest, gate: self.clone() })
     }
 
     /// Waits until so many executions are done.
